@@ -1,0 +1,292 @@
+#pragma once
+
+// The events of a session's log as values. How they stand on disk: event.fbs, codec.h and storage/format.md.
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "dalsegno/ids.h"
+#include "storage/event/digest.h"
+
+namespace dalsegno::storage {
+
+/// How the bytes of a payload slot are to be read. Numbers are on disk: never reuse one.
+enum class Codec : std::uint8_t { plain = 0 };
+
+struct ArtifactRef {
+  Digest digest;  ///< keyed with the session's secret
+  std::uint64_t size_bytes = 0;
+
+  friend bool operator==(ArtifactRef const&, ArtifactRef const&) = default;
+};
+
+/// A slot that holds user data: the bytes themselves, or a reference to an artifact that does.
+/// Key id and salt are those of the sealing key: 0 and empty while the slot is in the clear.
+struct Payload {
+  Codec codec = Codec::plain;
+  std::uint32_t key_id = 0;
+  std::string salt;
+  std::string content_type;  ///< empty means application/json
+  std::string bytes;         ///< empty when `artifact` is set
+  std::optional<ArtifactRef> artifact;
+
+  friend bool operator==(Payload const&, Payload const&) = default;
+};
+
+enum class OperationKind : std::uint8_t { activity = 0, model = 1, tool = 2, sleep = 3, receive = 4 };
+
+/// Retry policy as recorded with the request of an operation.
+struct RecordedRetry {
+  std::uint32_t max_attempts = 0;  ///< 0: no bound
+  std::uint64_t initial_ms = 0;
+  std::uint64_t max_interval_ms = 0;
+  double factor = 2.0;
+
+  friend bool operator==(RecordedRetry const&, RecordedRetry const&) = default;
+};
+
+// ---- inputs: the first event of a step --------------------------------------------------------------------------
+
+struct SessionStarted {
+  std::string workflow;
+  std::uint32_t rules_version = 0;
+  std::string principal;
+  Payload input;
+  Digest input_digest;
+  std::uint64_t random_seed = 0;
+  std::optional<RunId> follows;  ///< the run that this one continues or was forked from …
+  Digest follows_hash;           ///< … and the hash of that run's last step
+  friend bool operator==(SessionStarted const&, SessionStarted const&) = default;
+};
+
+struct InputReceived {
+  std::string signal;
+  std::string producer_key;  ///< "" when the sender named none
+  std::string principal;
+  Payload payload;
+  Digest payload_digest;
+  friend bool operator==(InputReceived const&, InputReceived const&) = default;
+};
+
+struct OperationCompleted {
+  std::uint32_t attempt = 0;
+  Payload result;
+  friend bool operator==(OperationCompleted const&, OperationCompleted const&) = default;
+};
+
+struct ModelCompleted {
+  std::uint32_t attempt = 0;
+  Payload result;
+  std::string model;
+  std::string finish;
+  std::uint64_t input_tokens = 0;
+  std::uint64_t output_tokens = 0;
+  std::uint64_t cached_tokens = 0;
+  friend bool operator==(ModelCompleted const&, ModelCompleted const&) = default;
+};
+
+struct ToolCompleted {
+  std::uint32_t attempt = 0;
+  Payload result;
+  bool is_error = false;
+  friend bool operator==(ToolCompleted const&, ToolCompleted const&) = default;
+};
+
+struct AttemptFailed {
+  std::uint32_t attempt = 0;
+  std::string type;
+  std::string message;
+  bool retryable = true;
+  std::optional<Time> retry_at;  ///< when the next attempt may start; absent: there is none
+  friend bool operator==(AttemptFailed const&, AttemptFailed const&) = default;
+};
+
+/// An attempt that was under way when its process ended: it may have had its effect.
+struct AttemptOrphaned {
+  std::uint32_t attempt = 0;
+  std::string reason;
+  std::optional<Time> retry_at;
+  friend bool operator==(AttemptOrphaned const&, AttemptOrphaned const&) = default;
+};
+
+struct TimerFired {
+  Time due;
+  friend bool operator==(TimerFired const&, TimerFired const&) = default;
+};
+
+struct Held {
+  std::string kind;    ///< "divergence", "poisoned", "workflow_bug"
+  std::string report;  ///< JSON
+  friend bool operator==(Held const&, Held const&) = default;
+};
+
+struct Released {
+  std::string by;
+  std::string reason;
+  friend bool operator==(Released const&, Released const&) = default;
+};
+
+struct OperatorActed {
+  std::string by;
+  std::string action;
+  std::string reason;
+  friend bool operator==(OperatorActed const&, OperatorActed const&) = default;
+};
+
+/// In the store's own session: this policy set decides from here on.
+struct PolicyActivated {
+  Digest digest;
+  std::string name;
+  Payload document;  ///< canonical JSON
+  friend bool operator==(PolicyActivated const&, PolicyActivated const&) = default;
+};
+
+/// In the store's own session: a person accepted that acknowledged commits are gone.
+struct LossAccepted {
+  std::string by;
+  std::string reason;
+  std::uint32_t generation = 0;          ///< the generation that lost them
+  std::uint64_t acknowledged_commit = 0; ///< newest commit that had been acknowledged
+  std::uint64_t found_commit = 0;        ///< newest commit that is still there
+  friend bool operator==(LossAccepted const&, LossAccepted const&) = default;
+};
+
+// ---- commands: what the workflow asked for ----------------------------------------------------------------------
+
+struct OperationRequested {
+  OperationKind kind = OperationKind::activity;
+  std::string name;   ///< of the activity, model, tool or signal; "" for a sleep
+  std::string label;  ///< the workflow's own name for it; "" when it gave none
+  Payload input;
+  Digest input_digest;
+  RecordedRetry retry;
+  std::uint64_t start_to_close_ms = 0;
+  friend bool operator==(OperationRequested const&, OperationRequested const&) = default;
+};
+
+enum class DecisionEffect : std::uint8_t { deny = 0, permit = 1 };
+
+struct PolicyDecided {
+  std::uint32_t attempt = 0;
+  DecisionEffect effect = DecisionEffect::deny;
+  Digest policy;             ///< SHA-256 of the canonical policy document
+  std::string principal;
+  std::string action;        ///< "model.call", "tool.call", "activity.call"
+  std::string resource;      ///< name of the model, tool or activity
+  Digest input_digest;
+  std::vector<std::string> rules;  ///< ids of the determining rules; empty: no rule matched (default deny)
+  std::string reason;
+  friend bool operator==(PolicyDecided const&, PolicyDecided const&) = default;
+};
+
+struct AttemptStarted {
+  std::uint32_t attempt = 0;
+  Digest input_digest;
+  friend bool operator==(AttemptStarted const&, AttemptStarted const&) = default;
+};
+
+struct OperationFailed {
+  std::string type;
+  std::string message;
+  std::uint32_t attempts = 0;
+  friend bool operator==(OperationFailed const&, OperationFailed const&) = default;
+};
+
+struct OperationCancelled {
+  std::string reason;
+  friend bool operator==(OperationCancelled const&, OperationCancelled const&) = default;
+};
+
+struct TimerStarted {
+  Time due;
+  friend bool operator==(TimerStarted const&, TimerStarted const&) = default;
+};
+
+struct ValueRecorded {
+  std::string name;
+  Payload value;
+  friend bool operator==(ValueRecorded const&, ValueRecorded const&) = default;
+};
+
+/// A reply to a client: the answer to the turn that came in at sequence `turn`.
+struct AnswerGiven {
+  Sequence turn = 0;
+  OperationId source = OperationId::none;  ///< the model call whose output it is
+  Payload answer;
+  friend bool operator==(AnswerGiven const&, AnswerGiven const&) = default;
+};
+
+struct AttributeSet {
+  std::string name;
+  Payload value;
+  friend bool operator==(AttributeSet const&, AttributeSet const&) = default;
+};
+
+struct CheckpointTaken {
+  Digest state_digest;  ///< SHA-256 of the checkpoint's bytes
+  std::uint64_t size_bytes = 0;
+  friend bool operator==(CheckpointTaken const&, CheckpointTaken const&) = default;
+};
+
+struct SessionCompleted {
+  Payload result;
+  std::uint32_t unread_signals = 0;
+  friend bool operator==(SessionCompleted const&, SessionCompleted const&) = default;
+};
+
+struct SessionFailed {
+  std::string type;
+  std::string message;
+  friend bool operator==(SessionFailed const&, SessionFailed const&) = default;
+};
+
+/// An event that a newer version wrote: it can be shown and its hash verified, not run.
+struct UnknownBody {
+  std::uint8_t type = 0;
+  friend bool operator==(UnknownBody const&, UnknownBody const&) = default;
+};
+
+using EventBody =
+    std::variant<UnknownBody, SessionStarted, InputReceived, OperationRequested, PolicyDecided, AttemptStarted,
+                 AttemptFailed, AttemptOrphaned, OperationCompleted, OperationFailed, OperationCancelled, TimerStarted,
+                 TimerFired, ValueRecorded, ModelCompleted, ToolCompleted, CheckpointTaken, AttributeSet, AnswerGiven,
+                 Held, Released, OperatorActed, PolicyActivated, LossAccepted, SessionCompleted, SessionFailed>;
+
+struct Event {
+  Sequence sequence = 0;
+  OperationId operation = OperationId::none;  ///< the operation it belongs to; `none` for session events
+  EventBody body;
+
+  friend bool operator==(Event const&, Event const&) = default;
+};
+
+/// "SessionStarted", "InputReceived", …
+[[nodiscard]] std::string_view name_of(EventBody const& body);
+
+/// What the events of one step share.
+struct StepHeader {
+  std::uint16_t format = 1;
+  RunId log_id;  ///< of the store
+  SessionId session;
+  RunId run;
+  Sequence first_sequence = 1;
+  std::uint64_t epoch = 0;
+  Digest previous;  ///< hash of the run's previous step; for a run's first step all zero, or `follows_hash`
+  Time recorded_at;
+  Sequence cause = 0;  ///< the event that led to this step's input (AttemptStarted, TimerStarted …); 0: from outside
+
+  friend bool operator==(StepHeader const&, StepHeader const&) = default;
+};
+
+/// The unit on disk: one input and the commands it caused.
+struct Step {
+  StepHeader header;
+  std::vector<Event> events;  ///< 1 or more, sequences consecutive from header.first_sequence
+
+  friend bool operator==(Step const&, Step const&) = default;
+};
+
+}  // namespace dalsegno::storage

@@ -1,0 +1,18 @@
+#pragma once
+
+#include <vector>
+
+#include "storage/log/event_log.h"
+
+namespace dalsegno::storage {
+
+/// The store's own session: what concerns the whole store (policies activated, losses accepted, operators' actions).
+[[nodiscard]] SessionId const& journal_session();
+
+/// Appends one step with these events to the journal; creates it when it is not there.
+[[nodiscard]] Result<> append_to_journal(EventLog& log, std::vector<EventBody> bodies, Time now);
+
+/// All events of the journal, in order; empty when there is none. Verifies the chain.
+[[nodiscard]] Result<std::vector<Event>> read_journal(EventLog const& log);
+
+}  // namespace dalsegno::storage
