@@ -43,6 +43,7 @@ class ByteWriter {
 class ByteReader {
  public:
   explicit ByteReader(std::string_view bytes) : rest_(bytes) {}
+  explicit ByteReader(std::string&&) = delete;  // it would be gone
 
   [[nodiscard]] std::uint8_t u8() { return static_cast<std::uint8_t>(big_endian(1)); }
   [[nodiscard]] std::uint16_t u16be() { return static_cast<std::uint16_t>(big_endian(2)); }

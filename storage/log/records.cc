@@ -35,13 +35,6 @@ SessionId take_session(ByteReader& in) {
   return session;
 }
 
-void put_session_key(ByteWriter& out, std::uint32_t partition, SessionId const& session) {
-  assert(partition < commit_partition);
-  out.reserve(2 + session.tenant.size() + session.name.size() + 2 + 32);
-  out.u16be(static_cast<std::uint16_t>(partition));
-  put_session(out, session);
-}
-
 Error corrupt(std::string_view what) { return {Errc::corrupt, std::string(what) + " cannot be read"}; }
 
 /// Reads the format byte of a record.
@@ -59,34 +52,17 @@ Time time_from(std::int64_t microseconds) { return Time{std::chrono::microsecond
 
 }  // namespace
 
-std::string session_key(std::uint32_t partition, SessionId const& session) {
-  ByteWriter out;
-  put_session_key(out, partition, session);
-  return out.take();
-}
-
-std::string run_key(std::uint32_t partition, SessionId const& session, RunId const& run) {
-  ByteWriter out;
-  put_session_key(out, partition, session);
-  out.raw(run.bytes);
-  return out.take();
-}
-
 std::string checkpoint_key(std::uint32_t partition, SessionId const& session, RunId const& run, Sequence sequence) {
-  ByteWriter out;
-  put_session_key(out, partition, session);
-  out.raw(run.bytes);
-  out.u64be(sequence);
-  return out.take();
+  return run_prefix(partition, session, run).append(encode_sequence(sequence));
 }
 
 std::string producer_key_key(std::uint32_t partition, SessionId const& session, std::string_view key) {
-  return session_key(partition, session).append(key);
+  return session_prefix(partition, session).append(key);
 }
 
 std::string artifact_key(std::uint32_t partition, SessionId const& session, Digest const& digest) {
   ByteWriter out;
-  put_session_key(out, partition, session);
+  out.raw(session_prefix(partition, session));
   out.raw(digest.bytes);
   return out.take();
 }
@@ -114,23 +90,12 @@ std::string commit_key(std::uint32_t generation, std::uint64_t number) {
   return out.take();
 }
 
-std::optional<SessionId> parse_session_key(std::string_view key) {
+std::optional<SessionId> parse_session_prefix(std::string_view key) {
   ByteReader in(key);
   auto const partition = in.u16be();
   auto session = take_session(in);
-  if (!in.done() || partition == commit_partition) return std::nullopt;
+  if (!in.done() || partition >= first_reserved_partition) return std::nullopt;
   return session;
-}
-
-std::optional<StepPlace> parse_step_key(std::string_view key) {
-  ByteReader in(key);
-  StepPlace place;
-  place.partition = in.u16be();
-  place.session = take_session(in);
-  place.run.bytes = in.array<16>();
-  place.first_sequence = in.u64be();
-  if (!in.done() || place.partition == commit_partition) return std::nullopt;
-  return place;
 }
 
 std::optional<Timer> parse_timer_key(std::string_view key) {
@@ -229,7 +194,7 @@ EncodedCommit encode_commit(CommitRecord const& record) {
   out.u8(commit_format);
   out.raw(record.previous.bytes);
   out.varint(record.steps.size());
-  StepPlace before;
+  StepKey before;
   bool first = true;
   for (auto const& step : record.steps) {
     auto place = parse_step_key(step.key);
@@ -264,7 +229,7 @@ Result<CommitRecord> decode_commit(std::string_view key, std::string_view value)
   record.number = where->number;
   record.previous.bytes = in.array<32>();
   auto const count = in.varint();
-  StepPlace place;
+  StepKey place;
   // Every step takes at least three bytes, so a wrong count cannot make us reserve or loop for long.
   for (std::uint64_t i = 0; i < count && in.ok(); ++i) {
     auto const flags = in.u8();
@@ -273,8 +238,8 @@ Result<CommitRecord> decode_commit(std::string_view key, std::string_view value)
     if ((flags & ~known_flags) != 0 || first_refers_back || run_without_session) return corrupt(what);
     if ((flags & same_session) == 0) {
       auto const partition = in.varint();
-      if (partition >= commit_partition) return corrupt(what);
-      place.partition = static_cast<std::uint16_t>(partition);
+      if (partition >= first_reserved_partition) return corrupt(what);
+      place.partition = static_cast<std::uint32_t>(partition);
       if ((flags & same_tenant) == 0) place.session.tenant = in.text();
       place.session.name = in.text();
     }
@@ -282,7 +247,7 @@ Result<CommitRecord> decode_commit(std::string_view key, std::string_view value)
     place.first_sequence = in.varint();
     auto const more = in.varint();
     if (more > std::numeric_limits<Sequence>::max() - place.first_sequence) return corrupt(what);
-    record.steps.push_back({.key = checkpoint_key(place.partition, place.session, place.run, place.first_sequence),
+    record.steps.push_back({.key = step_key(place.partition, place.session, place.run, place.first_sequence),
                             .last_sequence = place.first_sequence + more});
   }
   if (!in.done()) return corrupt(what);

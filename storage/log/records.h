@@ -1,7 +1,7 @@
 #pragma once
 
 // Keys and values of everything a store holds besides the steps. Source: storage/format.md, "Store".
-// (The step's own key is made by step_key.h; it begins with `run_key`.)
+// The steps' own keys, and what all keys of a session and of a run begin with: step_key.h.
 
 #include <cstdint>
 #include <optional>
@@ -12,24 +12,20 @@
 #include "dalsegno/result.h"
 #include "storage/event/digest.h"
 #include "storage/log/event_log.h"
+#include "storage/log/step_key.h"
 
 namespace dalsegno::storage {
 
-/// Sorts after every partition of sessions: the commit records' place in the steps column family.
-inline constexpr std::uint16_t commit_partition = 0xFFFF;
-
 // ---- keys: numbers are big-endian, so bytes sort as values do ----------------------------------------------------
 
-/// u16 partition ‖ tenant ‖ 0 ‖ name ‖ 0. Key of heads and session secrets, beginning of all that belongs to a session.
-[[nodiscard]] std::string session_key(std::uint32_t partition, SessionId const& session);
-/// session_key ‖ run (16 bytes).
-[[nodiscard]] std::string run_key(std::uint32_t partition, SessionId const& session, RunId const& run);
-/// run_key ‖ u64 sequence.
+// Heads and session secrets lie under the session's prefix itself.
+
+/// run_prefix ‖ u64 sequence.
 [[nodiscard]] std::string checkpoint_key(std::uint32_t partition, SessionId const& session, RunId const& run,
                                          Sequence sequence);
-/// session_key ‖ the producer's key.
+/// session_prefix ‖ the producer's key.
 [[nodiscard]] std::string producer_key_key(std::uint32_t partition, SessionId const& session, std::string_view key);
-/// session_key ‖ digest (32 bytes).
+/// session_prefix ‖ digest (32 bytes).
 [[nodiscard]] std::string artifact_key(std::uint32_t partition, SessionId const& session, Digest const& digest);
 /// u64 due (microseconds since 1970, plus 2^63) ‖ tenant ‖ 0 ‖ name ‖ 0 ‖ run ‖ u64 operation.
 [[nodiscard]] std::string timer_key(Timer const& timer);
@@ -37,16 +33,6 @@ inline constexpr std::uint16_t commit_partition = 0xFFFF;
 [[nodiscard]] std::string timer_key_prefix(Time due);
 /// u16 0xFFFF ‖ u32 generation ‖ u64 number.
 [[nodiscard]] std::string commit_key(std::uint32_t generation, std::uint64_t number);
-
-/// What a step's key says.
-struct StepPlace {
-  std::uint16_t partition = 0;
-  SessionId session;
-  RunId run;
-  Sequence first_sequence = 0;
-
-  friend bool operator==(StepPlace const&, StepPlace const&) = default;
-};
 
 struct CommitPlace {
   std::uint32_t generation = 0;
@@ -56,8 +42,7 @@ struct CommitPlace {
 };
 
 /// Nothing when the bytes are no such key.
-[[nodiscard]] std::optional<SessionId> parse_session_key(std::string_view key);
-[[nodiscard]] std::optional<StepPlace> parse_step_key(std::string_view key);
+[[nodiscard]] std::optional<SessionId> parse_session_prefix(std::string_view key);
 [[nodiscard]] std::optional<Timer> parse_timer_key(std::string_view key);
 [[nodiscard]] std::optional<CommitPlace> parse_commit_key(std::string_view key);
 

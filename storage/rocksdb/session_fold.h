@@ -1,0 +1,34 @@
+#pragma once
+
+#include <map>
+#include <optional>
+#include <set>
+#include <utility>
+
+#include "storage/event/codec.h"
+#include "storage/log/event_log.h"
+
+namespace dalsegno::storage {
+
+/// Head and timers of a session as the steps of one run tell them. Feed the steps in order.
+class SessionFold {
+ public:
+  explicit SessionFold(SessionId session) : session_(std::move(session)) {}
+
+  /// False when the step does not continue the one before it: the fold stays as it was.
+  bool add(DecodedStep const& step);
+
+  [[nodiscard]] std::optional<Head> head() const;
+  [[nodiscard]] std::vector<Timer> timers() const;
+
+ private:
+  void apply(Event const& event);
+  void end_operation(OperationId operation);
+
+  SessionId session_;
+  std::optional<Head> head_;
+  std::set<std::pair<OperationId, std::uint32_t>> open_attempts_;
+  std::map<OperationId, Time> timers_;
+};
+
+}  // namespace dalsegno::storage

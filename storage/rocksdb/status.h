@@ -1,0 +1,20 @@
+#pragma once
+
+// What RocksDB says, in our words.
+
+#include <string_view>
+
+#include "dalsegno/result.h"
+
+namespace rocksdb {
+class Status;
+}
+
+namespace dalsegno::storage {
+
+/// The `Error` for a status that is not ok. `doing` completes "while …", e.g. "opening /data/db".
+[[nodiscard]] Error error_from(rocksdb::Status const& status, std::string_view doing);
+
+[[nodiscard]] bool is_no_space(rocksdb::Status const& status);
+
+}  // namespace dalsegno::storage
