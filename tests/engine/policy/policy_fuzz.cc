@@ -1,0 +1,35 @@
+// Any bytes: either an error that names the file and a place, or a set that decides and can be read
+// back.
+
+#include "engine/policy/policy.h"
+
+#include <array>
+#include <cassert>
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+extern "C" int LLVMFuzzerTestOneInput(std::uint8_t const* data, std::size_t size) {
+  using namespace dalsegno::engine;
+  std::string_view const text(reinterpret_cast<char const*>(data), size);
+  auto const set = PolicySet::parse(text, "fuzz");
+  if (!set) {
+    assert(set.error().code == dalsegno::Errc::invalid);
+    assert(set.error().detail.starts_with("fuzz:"));
+    return 0;
+  }
+  auto const again = PolicySet::parse(set->document());
+  assert(again && again->digest() == set->digest() && again->document() == set->document());
+  for (std::string_view const action : {"model.call", "tool.call", "activity.call", "other"}) {
+    auto const name = text.substr(0, 40);
+    auto const decision = set->decide({.principal = name,
+                                       .tenant = name,
+                                       .session = name,
+                                       .workflow = name,
+                                       .action = action,
+                                       .resource = name});
+    assert(!decision.permitted || !decision.rules.empty());
+    assert(action != "other" || !decision.permitted);
+  }
+  return 0;
+}
