@@ -1,5 +1,5 @@
-// The low-level functions: they are deprecated because they bypass OpenSSL's providers, which is what we want here. An
-// EVP digest costs more to set up than to hash one event.
+// The low-level functions: they are deprecated because they bypass OpenSSL's providers, which is
+// what we want here. An EVP digest costs more to set up than to hash one event.
 #define OPENSSL_SUPPRESS_DEPRECATED
 
 #include "storage/event/digest.h"
@@ -63,7 +63,8 @@ KeyedDigester::KeyedDigester(SessionSecret const& secret) : state_(std::make_uni
   begin_keyed(state_->outer, secret, 0x5c);
 }
 
-KeyedDigester::KeyedDigester(KeyedDigester const& other) : state_(std::make_unique<State>(*other.state_)) {}
+KeyedDigester::KeyedDigester(KeyedDigester const& other)
+    : state_(std::make_unique<State>(*other.state_)) {}
 
 KeyedDigester& KeyedDigester::operator=(KeyedDigester const& other) {
   if (this != &other) state_ = std::make_unique<State>(*other.state_);

@@ -7,12 +7,13 @@ namespace {
 
 // In the order of EventBody.
 constexpr std::array<std::string_view, std::variant_size_v<EventBody>> names = {
-    "UnknownBody",       "SessionStarted",  "InputReceived",      "OperationRequested", "PolicyDecided",
-    "AttemptStarted",    "AttemptFailed",   "AttemptOrphaned",    "OperationCompleted", "OperationFailed",
-    "OperationCancelled", "TimerStarted",   "TimerFired",         "ValueRecorded",      "ModelCompleted",
-    "ToolCompleted",     "CheckpointTaken", "AttributeSet",       "AnswerGiven",        "Held",
-    "Released",          "OperatorActed",   "PolicyActivated",    "LossAccepted",       "SessionCompleted",
-    "SessionFailed"};
+    "UnknownBody",        "SessionStarted",  "InputReceived",      "OperationRequested",
+    "PolicyDecided",      "AttemptStarted",  "AttemptFailed",      "AttemptOrphaned",
+    "OperationCompleted", "OperationFailed", "OperationCancelled", "TimerStarted",
+    "TimerFired",         "ValueRecorded",   "ModelCompleted",     "ToolCompleted",
+    "CheckpointTaken",    "AttributeSet",    "AnswerGiven",        "Held",
+    "Released",           "OperatorActed",   "PolicyActivated",    "LossAccepted",
+    "SessionCompleted",   "SessionFailed"};
 static_assert(!names.back().empty());
 
 }  // namespace

@@ -7,8 +7,8 @@
 namespace dalsegno {
 namespace {
 
-/// How many bytes the character at the front of `text` has; 0 when it is not UTF-8 or a control character.
-/// Source: RFC 3629 (no overlong forms, no surrogates, nothing above U+10FFFF).
+/// How many bytes the character at the front of `text` has; 0 when it is not UTF-8 or a control
+/// character. Source: RFC 3629 (no overlong forms, no surrogates, nothing above U+10FFFF).
 std::size_t character_length(std::string_view text) {
   auto const byte = [&](std::size_t i) -> std::uint32_t {
     return i < text.size() ? static_cast<std::uint8_t>(text[i]) : 0U;
@@ -53,7 +53,8 @@ bool valid_tenant(std::string_view tenant) {
 }  // namespace
 
 bool valid(SessionId const& id) {
-  return valid_tenant(id.tenant) && !id.name.empty() && id.name.size() <= 200 && clean_text(id.name);
+  return valid_tenant(id.tenant) && !id.name.empty() && id.name.size() <= 200 &&
+         clean_text(id.name);
 }
 
 std::string to_string(SessionId const& id) { return id.tenant + "/" + id.name; }
@@ -70,9 +71,13 @@ std::string to_string(Time time) {
   auto const date = std::chrono::year_month_day(day);
   auto const clock = std::chrono::hh_mm_ss(time - day);
   std::array<char, 64> text{};
-  auto const length = std::snprintf(text.data(), text.size(), "%04d-%02u-%02uT%02d:%02d:%02d.%06dZ",
-                                    static_cast<int>(date.year()), static_cast<unsigned>(date.month()),
-                                    static_cast<unsigned>(date.day()), static_cast<int>(clock.hours().count()),
+  auto const length = std::snprintf(text.data(),
+                                    text.size(),
+                                    "%04d-%02u-%02uT%02d:%02d:%02d.%06dZ",
+                                    static_cast<int>(date.year()),
+                                    static_cast<unsigned>(date.month()),
+                                    static_cast<unsigned>(date.day()),
+                                    static_cast<int>(clock.hours().count()),
                                     static_cast<int>(clock.minutes().count()),
                                     static_cast<int>(clock.seconds().count()),
                                     static_cast<int>(clock.subseconds().count()));

@@ -1,20 +1,22 @@
 #include "storage/event/record.h"
 
-#include <cstring>
-
 #include "storage/event/codec.h"
+
+#include <cstring>
 
 namespace dalsegno::storage {
 namespace {
 
-constexpr std::size_t alignment = 8;                      // of the bytes of a header or event within the record
+constexpr std::size_t alignment = 8;  // of the bytes of a header or event within the record
 constexpr std::size_t largest_kept_buffer = 1024 * 1024;  // a thread gives back what is larger
 
 std::string_view text(std::uint8_t const* data, std::size_t size) {
   return {reinterpret_cast<char const*>(data), size};
 }
 
-std::uint8_t const* octets(std::string_view bytes) { return reinterpret_cast<std::uint8_t const*>(bytes.data()); }
+std::uint8_t const* octets(std::string_view bytes) {
+  return reinterpret_cast<std::uint8_t const*>(bytes.data());
+}
 
 bool aligned(char const* data) { return reinterpret_cast<std::uintptr_t>(data) % alignment == 0; }
 
@@ -34,8 +36,8 @@ flatbuffers::FlatBufferBuilder& record_buffer() {
   return buffer;
 }
 
-flatbuffers::Offset<flatbuffers::Vector<std::uint8_t>> put_nested(flatbuffers::FlatBufferBuilder& out,
-                                                                  std::string_view bytes) {
+flatbuffers::Offset<flatbuffers::Vector<std::uint8_t>> put_nested(
+    flatbuffers::FlatBufferBuilder& out, std::string_view bytes) {
   out.ForceVectorAlignment(bytes.size(), 1, alignment);
   return out.CreateVector(octets(bytes), bytes.size());
 }
@@ -44,13 +46,17 @@ template <class Table>
 Table const* verified(std::string_view bytes, char const* identifier) {
   if (!aligned(bytes.data())) return nullptr;
   flatbuffers::Verifier::Options options;
-  options.check_nested_flatbuffers = false;  // read_event does, once it is known that they are aligned
+  options.check_nested_flatbuffers =
+      false;  // verify_event does, once it is known that they are aligned
   options.max_tables = 2 * max_events_per_step;
   flatbuffers::Verifier verifier(octets(bytes), bytes.size(), options);
-  return verifier.VerifyBuffer<Table>(identifier) ? flatbuffers::GetRoot<Table>(bytes.data()) : nullptr;
+  return verifier.VerifyBuffer<Table>(identifier) ? flatbuffers::GetRoot<Table>(bytes.data())
+                                                  : nullptr;
 }
 
-std::string_view nested(flatbuffers::Vector<std::uint8_t> const& bytes) { return text(bytes.data(), bytes.size()); }
+std::string_view nested(flatbuffers::Vector<std::uint8_t> const& bytes) {
+  return text(bytes.data(), bytes.size());
+}
 
 /// Whether `bytes` are what RecordBuilder makes of the parts of `record`.
 bool canonical(Record const& record, std::string_view bytes) {
@@ -67,7 +73,8 @@ Digest hash_step(std::string_view header, std::span<Digest const> events) {
   static_assert(sizeof(Digest) == 32);
   auto const header_size = little_endian(header.size());
   auto const count = little_endian(events.size());
-  auto const hashes = std::string_view(reinterpret_cast<char const*>(events.data()), events.size_bytes());
+  auto const hashes =
+      std::string_view(reinterpret_cast<char const*>(events.data()), events.size_bytes());
   return sha256({"dalsegno/step/1", view(header_size), header, view(count), hashes});
 }
 
@@ -108,7 +115,8 @@ Result<Record> read_record(std::string_view bytes) {
   record.header_bytes = nested(*root->header());
   record.header = verified<wire::StepHeader>(record.header_bytes, nullptr);
   if (!record.header) return Error{Errc::corrupt, "the step's header is damaged"};
-  if (root->events()->size() > max_events_per_step) return Error{Errc::corrupt, "a step with too many events"};
+  if (root->events()->size() > max_events_per_step)
+    return Error{Errc::corrupt, "a step with too many events"};
   record.events.reserve(root->events()->size());
   for (auto const* event : *root->events()) record.events.push_back(nested(*event->bytes()));
   // Parts that share bytes could add up to far more than the record.
@@ -120,7 +128,7 @@ Result<Record> read_record(std::string_view bytes) {
   return record;
 }
 
-wire::Event const* read_event(std::string_view bytes) {
+wire::Event const* verify_event(std::string_view bytes) {
   return bytes.size() <= max_event_bytes ? verified<wire::Event>(bytes, nullptr) : nullptr;
 }
 

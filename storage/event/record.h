@@ -3,27 +3,25 @@
 // The frame of a step on disk: header bytes and event bytes, each hashed as it is stored.
 // Source: storage/format.md, "Step record".
 
+#include "dalsegno/result.h"
+#include "storage/event/digest.h"
+#include "storage/event/event_generated.h"
+
+#include <flatbuffers/flatbuffers.h>
+
 #include <cstdint>
 #include <memory>
 #include <span>
 #include <string_view>
 #include <vector>
 
-#include <flatbuffers/flatbuffers.h>
-
-#include "dalsegno/result.h"
-#include "storage/event/digest.h"
-#include "storage/event/event_generated.h"
-
 namespace dalsegno::storage {
-
-/// Times on disk: microseconds from 1970 to the end of the year 9999, UTC.
-inline constexpr std::int64_t max_time_microseconds = 253'402'300'799'999'999;
 
 [[nodiscard]] Digest hash_event(std::string_view event);
 [[nodiscard]] Digest hash_step(std::string_view header, std::span<Digest const> events);
 
-/// Puts events and header, in this order, into one record. The buffer is the thread's: one builder at a time.
+/// Puts events and header, in this order, into one record. The buffer is the thread's: one builder
+/// at a time.
 class RecordBuilder {
  public:
   RecordBuilder();
@@ -41,8 +39,8 @@ class RecordBuilder {
   std::vector<flatbuffers::Offset<wire::EventBytes>> events_;
 };
 
-/// A record whose frame and header were verified; its events were not. The views reach into the bytes it was read from
-/// (or into `copy`).
+/// A record whose frame and header were verified; its events were not. The views reach into the
+/// bytes it was read from (or into `copy`).
 struct Record {
   std::string_view header_bytes;
   wire::StepHeader const* header = nullptr;
@@ -52,11 +50,11 @@ struct Record {
   [[nodiscard]] std::vector<Digest> event_hashes() const;
 };
 
-/// Verifies untrusted bytes. There is one way only to frame given parts: bytes that the hash does not cover are refused.
-/// Errors: Errc::corrupt.
+/// Verifies untrusted bytes. There is one way only to frame given parts: bytes that the hash does
+/// not cover are refused. Errors: Errc::corrupt.
 [[nodiscard]] Result<Record> read_record(std::string_view bytes);
 
 /// The event in verified bytes; null: they are not one.
-[[nodiscard]] wire::Event const* read_event(std::string_view bytes);
+[[nodiscard]] wire::Event const* verify_event(std::string_view bytes);
 
 }  // namespace dalsegno::storage

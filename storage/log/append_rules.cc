@@ -12,54 +12,74 @@ Error refuse(Errc code, Append const& append, std::string const& why) {
 /// What is wrong with the append whatever the store holds; empty: nothing.
 std::string contradiction(Append const& append) {
   if (!valid(append.session)) return "not a valid session id";
-  if (append.first_sequence != append.expected_sequence + 1) return "first sequence is not the expected one plus 1";
+  if (append.first_sequence != append.expected_sequence + 1)
+    return "first sequence is not the expected one plus 1";
   if (append.head.run != append.run) return "the head after the step names another run";
-  if (append.head.last_sequence < append.first_sequence) return "the head after the step ends before the step";
-  if (append.head.hash != append.step.hash) return "the head after the step has another hash than the step";
-  if (append.head.epoch != append.epoch) return "the head after the step has another epoch than the append";
+  if (append.head.last_sequence < append.first_sequence)
+    return "the head after the step ends before the step";
+  if (append.head.hash != append.step.hash)
+    return "the head after the step has another hash than the step";
+  if (append.head.epoch != append.epoch)
+    return "the head after the step has another epoch than the append";
   if (append.step.bytes.empty()) return "the step is empty";
   return {};
 }
 
 Result<> check_sizes(Append const& append) {
   if (append.step.bytes.size() > max_step_bytes)
-    return refuse(Errc::too_large, append, "a step of " + std::to_string(append.step.bytes.size()) + " bytes");
+    return refuse(Errc::too_large,
+                  append,
+                  "a step of " + std::to_string(append.step.bytes.size()) + " bytes");
   for (auto const& artifact : append.artifacts)
     if (artifact.bytes.size() > max_artifact_bytes)
-      return refuse(Errc::too_large, append, "an artifact of " + std::to_string(artifact.bytes.size()) + " bytes");
+      return refuse(Errc::too_large,
+                    append,
+                    "an artifact of " + std::to_string(artifact.bytes.size()) + " bytes");
   return {};
 }
 
-Result<> check_epoch(std::optional<Head> const& current, Append const& append, std::uint64_t store_epoch) {
+Result<> check_epoch(std::optional<Head> const& current,
+                     Append const& append,
+                     std::uint64_t store_epoch) {
   auto const newest = current && current->epoch > store_epoch ? current->epoch : store_epoch;
   if (append.epoch < newest)
-    return refuse(Errc::fenced, append,
-                  "epoch " + std::to_string(append.epoch) + " is older than " + std::to_string(newest));
+    return refuse(
+        Errc::fenced,
+        append,
+        "epoch " + std::to_string(append.epoch) + " is older than " + std::to_string(newest));
   return {};
 }
 
 Result<> check_place(std::optional<Head> const& current, Append const& append) {
   if (!current) {
     if (append.expected_sequence == 0) return {};
-    return refuse(Errc::stale, append,
-                  "expected sequence " + std::to_string(append.expected_sequence) + ", but there is no such session");
+    return refuse(Errc::stale,
+                  append,
+                  "expected sequence " + std::to_string(append.expected_sequence) +
+                      ", but there is no such session");
   }
   if (append.expected_sequence == 0)
     return refuse(Errc::conflict, append, "the session exists, as run " + to_string(current->run));
   if (append.run != current->run)
-    return refuse(Errc::stale, append,
-                  "run " + to_string(append.run) + " is not the newest, " + to_string(current->run));
+    return refuse(
+        Errc::stale,
+        append,
+        "run " + to_string(append.run) + " is not the newest, " + to_string(current->run));
   if (append.expected_sequence != current->last_sequence)
-    return refuse(Errc::stale, append,
-                  "expected sequence " + std::to_string(append.expected_sequence) + ", but the head is at " +
-                      std::to_string(current->last_sequence));
+    return refuse(Errc::stale,
+                  append,
+                  "expected sequence " + std::to_string(append.expected_sequence) +
+                      ", but the head is at " + std::to_string(current->last_sequence));
   return {};
 }
 
 }  // namespace
 
-Result<> check_append(std::optional<Head> const& current, Append const& append, std::uint64_t store_epoch) {
-  if (auto const why = contradiction(append); !why.empty()) return refuse(Errc::invalid, append, why);
+Result<> check_append(std::optional<Head> const& current,
+                      Append const& append,
+                      std::uint64_t store_epoch) {
+  if (auto const why = contradiction(append); !why.empty())
+    return refuse(Errc::invalid, append, why);
   if (auto fits = check_sizes(append); !fits) return fits;
   if (auto alone = check_epoch(current, append, store_epoch); !alone) return alone;
   return check_place(current, append);

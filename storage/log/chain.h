@@ -1,18 +1,18 @@
 #pragma once
 
+#include "storage/log/event_log.h"
+
 #include <functional>
 #include <string>
 
-#include "storage/log/event_log.h"
-
 namespace dalsegno::storage {
 
-/// Follows the chain of one run: each step must name its run, begin where the last one ended and carry that one's hash.
-/// Thread: one at a time.
+/// Follows the chain of one run: each step must name its run, begin where the last one ended and
+/// carry that one's hash. Thread: one at a time.
 class ChainVerifier {
  public:
-  /// Starts before the run's first step. That one must name no previous step or, if its SessionStarted says which run it
-  /// follows, the last step of that run.
+  /// Starts before the run's first step. That one must name no previous step or, if its
+  /// SessionStarted says which run it follows, the last step of that run.
   ChainVerifier(RunId log_id, SessionId session, RunId run);
   /// Starts after a known step (for reading from a checkpoint on).
   void resume_after(Sequence last_sequence, Digest const& hash);
@@ -36,11 +36,16 @@ class ChainVerifier {
   bool any_start_ = false;
 };
 
-/// Reads and verifies the steps of a run from the one that contains `from` on, handing each to `visit` until it returns
-/// false. From the middle of a run the first step's own link cannot be checked, those of all others can.
-/// Errors: Errc::corrupt, Errc::newer_format (as `decode`), Errc::data_loss when the steps end before the session's head
-/// or one that the head names has another hash.
-[[nodiscard]] Result<> read_verified(EventLog const& log, SessionId const& session, RunId const& run, Sequence from,
-                                     Reading reading, std::function<bool(DecodedStep const&)> const& visit);
+/// Reads and verifies the steps of a run from the one that contains `from` on, handing each to
+/// `visit` until it returns false. From the middle of a run the first step's own link cannot be
+/// checked, those of all others can. Errors: Errc::corrupt, Errc::newer_format (as `decode`),
+/// Errc::data_loss when the steps end before the session's head or one that the head names has
+/// another hash.
+[[nodiscard]] Result<> read_verified(EventLog const& log,
+                                     SessionId const& session,
+                                     RunId const& run,
+                                     Sequence from,
+                                     Reading reading,
+                                     std::function<bool(DecodedStep const&)> const& visit);
 
 }  // namespace dalsegno::storage

@@ -1,7 +1,11 @@
 #pragma once
 
-// The log as the engine sees it. Backends: storage/rocksdb, storage/memory. All of them run the suite in
-// tests/storage/log/event_log_suite.h.
+// The log as the engine sees it. Backends: storage/rocksdb, storage/memory. All of them run the
+// suite in tests/storage/log/event_log_suite.h.
+
+#include "dalsegno/result.h"
+#include "storage/event/codec.h"
+#include "storage/event/event.h"
 
 #include <cstdint>
 #include <functional>
@@ -11,10 +15,6 @@
 #include <string>
 #include <string_view>
 #include <vector>
-
-#include "dalsegno/result.h"
-#include "storage/event/codec.h"
-#include "storage/event/event.h"
 
 namespace dalsegno::storage {
 
@@ -32,7 +32,7 @@ struct Head {
   Time started_at;
   Time updated_at;
   std::uint64_t steps = 0;
-  Sequence checkpoint = 0;      ///< newest CheckpointTaken of the run; 0: none
+  Sequence checkpoint = 0;          ///< newest CheckpointTaken of the run; 0: none
   std::uint32_t open_attempts = 0;  ///< attempts started and not ended
 
   friend bool operator==(Head const&, Head const&) = default;
@@ -67,8 +67,9 @@ struct ProducerKey {
 struct Append {
   SessionId session;
   RunId run;
-  Sequence expected_sequence = 0;  ///< the run's last sequence before this step; 0: the session must not exist
-  Sequence first_sequence = 0;     ///< expected_sequence + 1
+  Sequence expected_sequence =
+      0;  ///< the run's last sequence before this step; 0: the session must not exist
+  Sequence first_sequence = 0;  ///< expected_sequence + 1
   std::uint64_t epoch = 0;
   EncodedStep step;
   Head head;  ///< after the step
@@ -87,7 +88,8 @@ struct CommittedStep {
 };
 
 /// What the committer wrote in one atomic batch. `previous` is the digest of the commit before it:
-/// SHA-256("dalsegno/commit/1" ‖ key ‖ value ‖ hash of each step in order); see `commit_digest` (records.h).
+/// SHA-256("dalsegno/commit/1" ‖ key ‖ value ‖ hash of each step in order); see `commit_digest`
+/// (records.h).
 struct CommitRecord {
   std::uint32_t generation = 1;
   std::uint64_t number = 1;  ///< without gaps within a generation
@@ -103,16 +105,17 @@ struct StoreInfo {
   std::uint32_t generation = 1;
   std::uint64_t last_commit = 0;
   Digest last_commit_digest;
-  std::uint64_t watermark_commit = 0;  ///< newest commit known to have been acknowledged, when the store was opened
+  std::uint64_t watermark_commit =
+      0;  ///< newest commit known to have been acknowledged, when the store was opened
 };
 
 struct CommitReceipt {
-  std::uint64_t number = 0;             ///< of the commit; 0 when nothing was appended
-  std::vector<Result<>> each;           ///< one for each Append, in order
+  std::uint64_t number = 0;    ///< of the commit; 0 when nothing was appended
+  std::vector<Result<>> each;  ///< one for each Append, in order
 };
 
-/// Thread: const members from any number of threads at once, also beside `append`; `append`, `put_meta` and `compact`
-/// one call at a time.
+/// Thread: const members from any number of threads at once, also beside `append`; `append`,
+/// `put_meta` and `compact` one call at a time.
 class EventLog {
  public:
   EventLog() = default;
@@ -122,14 +125,15 @@ class EventLog {
 
   [[nodiscard]] virtual StoreInfo info() const = 0;
 
-  /// Appends all steps that may be appended, in one atomic synced write together with one commit record. When it
-  /// returns they are durable. Several steps of one session may stand in one batch, in order.
-  /// Errors of one Append (the others are not touched, and nothing of it is written): Errc::stale when
-  /// `expected_sequence` or `run` is not the head's, Errc::fenced when `epoch` is below the head's or the store's,
-  /// Errc::conflict when expected_sequence is 0 and the session exists, Errc::too_large, Errc::invalid when the Append
-  /// contradicts itself (append_rules.h).
-  /// Errors of the whole: Errc::io, Errc::no_space: whether the batch is there is unknown until the store is reopened
-  /// and read. After one of these every later append fails with the same error: the writer has stopped.
+  /// Appends all steps that may be appended, in one atomic synced write together with one commit
+  /// record. When it returns they are durable. Several steps of one session may stand in one batch,
+  /// in order. Errors of one Append (the others are not touched, and nothing of it is written):
+  /// Errc::stale when `expected_sequence` or `run` is not the head's, Errc::fenced when `epoch` is
+  /// below the head's or the store's, Errc::conflict when expected_sequence is 0 and the session
+  /// exists, Errc::too_large, Errc::invalid when the Append contradicts itself (append_rules.h).
+  /// Errors of the whole: Errc::io, Errc::no_space: whether the batch is there is unknown until the
+  /// store is reopened and read. After one of these every later append fails with the same error:
+  /// the writer has stopped.
   [[nodiscard]] virtual Result<CommitReceipt> append(std::span<Append const> batch) = 0;
 
   [[nodiscard]] virtual Result<std::optional<Head>> head(SessionId const& session) const = 0;
@@ -137,38 +141,45 @@ class EventLog {
   using HeadVisitor = std::function<bool(SessionId const&, Head const&)>;
   [[nodiscard]] virtual Result<> scan_heads(HeadVisitor const& visit) const = 0;
 
-  /// Calls `visit` with the stored bytes of each step of the run, from the one that contains `from` on, in order,
-  /// until it returns false. Nothing when `from` is past the end. The bytes live until `visit` returns. In all visits
-  /// (also below) `visit` may call the log's const members.
+  /// Calls `visit` with the stored bytes of each step of the run, from the one that contains `from`
+  /// on, in order, until it returns false. Nothing when `from` is past the end. The bytes live
+  /// until `visit` returns. In all visits (also below) `visit` may call the log's const members.
   using StepVisitor = std::function<bool(std::string_view bytes)>;
-  [[nodiscard]] virtual Result<> read_steps(SessionId const& session, RunId const& run, Sequence from,
+  [[nodiscard]] virtual Result<> read_steps(SessionId const& session,
+                                            RunId const& run,
+                                            Sequence from,
                                             StepVisitor const& visit) const = 0;
   /// The runs of a session that have steps, in key order.
   [[nodiscard]] virtual Result<std::vector<RunId>> runs(SessionId const& session) const = 0;
 
-  /// Armed timers with from <= due <= until in (due, session, run, operation) order, at most `limit`.
-  [[nodiscard]] virtual Result<std::vector<Timer>> timers(Time from, Time until, std::size_t limit) const = 0;
+  /// Armed timers with from <= due <= until in (due, session, run, operation) order, at most
+  /// `limit`.
+  [[nodiscard]] virtual Result<std::vector<Timer>> timers(Time from,
+                                                          Time until,
+                                                          std::size_t limit) const = 0;
 
-  [[nodiscard]] virtual Result<std::optional<Sequence>> find_producer_key(SessionId const& session,
-                                                                          std::string_view key) const = 0;
+  [[nodiscard]] virtual Result<std::optional<Sequence>> find_producer_key(
+      SessionId const& session, std::string_view key) const = 0;
   /// The newest checkpoint of the run with sequence <= `at_most`.
-  [[nodiscard]] virtual Result<std::optional<StoredCheckpoint>> newest_checkpoint(SessionId const& session,
-                                                                                  RunId const& run,
-                                                                                  Sequence at_most) const = 0;
+  [[nodiscard]] virtual Result<std::optional<StoredCheckpoint>> newest_checkpoint(
+      SessionId const& session, RunId const& run, Sequence at_most) const = 0;
   [[nodiscard]] virtual Result<std::vector<Sequence>> checkpoints(SessionId const& session,
                                                                   RunId const& run) const = 0;
   /// Errc::not_found when it is not there.
-  [[nodiscard]] virtual Result<std::string> artifact(SessionId const& session, Digest const& digest) const = 0;
+  [[nodiscard]] virtual Result<std::string> artifact(SessionId const& session,
+                                                     Digest const& digest) const = 0;
   /// Errc::not_found when the session has none (or it was destroyed).
   [[nodiscard]] virtual Result<SessionSecret> secret(SessionId const& session) const = 0;
 
   /// Commit records of the current generation from `from` on, in order, with each one's digest.
   using CommitVisitor = std::function<bool(CommitRecord const&, Digest const& digest)>;
-  [[nodiscard]] virtual Result<> read_commits(std::uint64_t from, CommitVisitor const& visit) const = 0;
+  [[nodiscard]] virtual Result<> read_commits(std::uint64_t from,
+                                              CommitVisitor const& visit) const = 0;
   /// The bytes of the step with this key (as in CommittedStep); Errc::not_found.
   [[nodiscard]] virtual Result<std::string> step_at(std::string_view key) const = 0;
 
-  /// Small facts of the runtime (marks against poisoned runs, the active policy's digest), synced. Not part of the log.
+  /// Small facts of the runtime (marks against poisoned runs, the active policy's digest), synced.
+  /// Not part of the log.
   [[nodiscard]] virtual Result<> put_meta(std::string_view key, std::string_view value) = 0;
   [[nodiscard]] virtual Result<std::optional<std::string>> get_meta(std::string_view key) const = 0;
 

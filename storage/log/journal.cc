@@ -1,18 +1,19 @@
 #include "storage/log/journal.h"
 
+#include "storage/log/chain.h"
+
 #include <algorithm>
 #include <array>
 #include <cassert>
 #include <utility>
-
-#include "storage/log/chain.h"
 
 namespace dalsegno::storage {
 namespace {
 
 /// The journal has one run for ever; its id follows from the log's.
 RunId journal_run(RunId const& log_id) {
-  auto const digest = sha256({"dalsegno/journal/1", {reinterpret_cast<char const*>(log_id.bytes.data()), 16}});
+  auto const digest =
+      sha256({"dalsegno/journal/1", {reinterpret_cast<char const*>(log_id.bytes.data()), 16}});
   RunId run;
   std::copy_n(digest.bytes.begin(), run.bytes.size(), run.bytes.begin());
   return run;
@@ -81,10 +82,11 @@ Result<std::vector<Event>> read_journal(EventLog const& log) {
   auto const head = log.head(journal_session());
   if (!head) return head.error();
   if (!*head) return events;
-  auto const read = read_verified(log, journal_session(), (*head)->run, 1, Reading::show, [&](DecodedStep const& step) {
-    events.insert(events.end(), step.step.events.begin(), step.step.events.end());
-    return true;
-  });
+  auto const read = read_verified(
+      log, journal_session(), (*head)->run, 1, Reading::show, [&](DecodedStep const& step) {
+        events.insert(events.end(), step.step.events.begin(), step.step.events.end());
+        return true;
+      });
   if (!read) return read.error();
   return events;
 }

@@ -1,12 +1,13 @@
 #pragma once
 
-#include <vector>
-
 #include "storage/log/event_log.h"
+
+#include <vector>
 
 namespace dalsegno::storage {
 
-/// The store's own session: what concerns the whole store (policies activated, losses accepted, operators' actions).
+/// The store's own session: what concerns the whole store (policies activated, losses accepted,
+/// operators' actions).
 [[nodiscard]] SessionId const& journal_session();
 
 /// Appends one step with these events to the journal; creates it when it is not there.

@@ -1,10 +1,10 @@
 #include "storage/log/step_key.h"
 
+#include "storage/event/digest.h"
+
 #include <algorithm>
 #include <cassert>
 #include <cstddef>
-
-#include "storage/event/digest.h"
 
 namespace dalsegno::storage {
 namespace {
@@ -58,7 +58,10 @@ std::string run_prefix(std::uint32_t partition, SessionId const& session, RunId 
   return key;
 }
 
-std::string step_key(std::uint32_t partition, SessionId const& session, RunId const& run, Sequence first) {
+std::string step_key(std::uint32_t partition,
+                     SessionId const& session,
+                     RunId const& run,
+                     Sequence first) {
   auto key = run_prefix(partition, session, run);
   put_big_endian(key, first, 8);
   return key;

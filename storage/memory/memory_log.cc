@@ -1,5 +1,8 @@
 #include "storage/memory/memory_log.h"
 
+#include "storage/log/append_rules.h"
+#include "storage/log/records.h"
+
 #include <cassert>
 #include <map>
 #include <mutex>
@@ -8,9 +11,6 @@
 #include <shared_mutex>
 #include <tuple>
 #include <utility>
-
-#include "storage/log/append_rules.h"
-#include "storage/log/records.h"
 
 namespace dalsegno::storage {
 namespace {
@@ -58,7 +58,9 @@ Bytes shared(std::string const& bytes) { return std::make_shared<std::string con
 
 class MemoryLog final : public EventLog {
  public:
-  MemoryLog(std::shared_ptr<MemoryStore> store, std::uint64_t epoch, std::uint64_t commit_at_opening)
+  MemoryLog(std::shared_ptr<MemoryStore> store,
+            std::uint64_t epoch,
+            std::uint64_t commit_at_opening)
       : store_(std::move(store)), epoch_(epoch), commit_at_opening_(commit_at_opening) {}
 
   StoreInfo info() const override {
@@ -117,7 +119,9 @@ class MemoryLog final : public EventLog {
     std::shared_lock const lock(store_->mutex);
     std::vector<RunId> runs;
     auto const prefix = session_prefix(partition(session), session);
-    for (auto it = store_->steps.lower_bound(prefix); it != store_->steps.end() && it->first.starts_with(prefix); ++it) {
+    for (auto it = store_->steps.lower_bound(prefix);
+         it != store_->steps.end() && it->first.starts_with(prefix);
+         ++it) {
       auto const key = parse_step_key(it->first);
       assert(key);
       if (runs.empty() || runs.back() != key->run) runs.push_back(key->run);
@@ -129,11 +133,13 @@ class MemoryLog final : public EventLog {
     std::shared_lock const lock(store_->mutex);
     std::vector<Timer> due;
     auto it = store_->timers.lower_bound(Timer{from, {"", ""}, {}, OperationId::none});
-    for (; it != store_->timers.end() && it->due <= until && due.size() < limit; ++it) due.push_back(*it);
+    for (; it != store_->timers.end() && it->due <= until && due.size() < limit; ++it)
+      due.push_back(*it);
     return due;
   }
 
-  Result<std::optional<Sequence>> find_producer_key(SessionId const& session, std::string_view key) const override {
+  Result<std::optional<Sequence>> find_producer_key(SessionId const& session,
+                                                    std::string_view key) const override {
     std::shared_lock const lock(store_->mutex);
     auto const it = store_->producer_keys.find({session, std::string(key)});
     return it == store_->producer_keys.end() ? std::nullopt : std::optional(it->second);
@@ -150,10 +156,13 @@ class MemoryLog final : public EventLog {
     return StoredCheckpoint{std::get<Sequence>(key), *bytes};
   }
 
-  Result<std::vector<Sequence>> checkpoints(SessionId const& session, RunId const& run) const override {
+  Result<std::vector<Sequence>> checkpoints(SessionId const& session,
+                                            RunId const& run) const override {
     std::shared_lock const lock(store_->mutex);
     std::vector<Sequence> sequences;
-    for (auto it = store_->checkpoints.lower_bound({session, run, 0}); it != store_->checkpoints.end(); ++it) {
+    for (auto it = store_->checkpoints.lower_bound({session, run, 0});
+         it != store_->checkpoints.end();
+         ++it) {
       auto const& [its_session, its_run, sequence] = it->first;
       if (its_session != session || its_run != run) break;
       sequences.push_back(sequence);
@@ -172,7 +181,8 @@ class MemoryLog final : public EventLog {
   Result<SessionSecret> secret(SessionId const& session) const override {
     std::shared_lock const lock(store_->mutex);
     auto const it = store_->secrets.find(session);
-    if (it == store_->secrets.end()) return Error{Errc::not_found, to_string(session) + " has no secret"};
+    if (it == store_->secrets.end())
+      return Error{Errc::not_found, to_string(session) + " has no secret"};
     return it->second;
   }
 
@@ -206,7 +216,9 @@ class MemoryLog final : public EventLog {
   Result<> compact() override { return {}; }
 
  private:
-  std::uint32_t partition(SessionId const& session) const { return partition_of(session, store_->partitions); }
+  std::uint32_t partition(SessionId const& session) const {
+    return partition_of(session, store_->partitions);
+  }
   SessionPlace place(SessionId const& session) const { return {partition(session), session}; }
 
   /// What is visited is copied first: `visit` may call the log again.
@@ -226,10 +238,12 @@ class MemoryLog final : public EventLog {
   /// Checks one append and applies it.
   Result<> take(Append const& append, CommitRecord& record) {
     if (epoch_ != store_->epoch)
-      return Error{Errc::fenced, "epoch " + std::to_string(epoch_) + " of this log is older than the store's, " +
-                                     std::to_string(store_->epoch)};
+      return Error{Errc::fenced,
+                   "epoch " + std::to_string(epoch_) + " of this log is older than the store's, " +
+                       std::to_string(store_->epoch)};
     if (auto may = check_append(find_head(append.session), append, store_->epoch); !may) return may;
-    auto key = step_key(partition(append.session), append.session, append.run, append.first_sequence);
+    auto key =
+        step_key(partition(append.session), append.session, append.run, append.first_sequence);
     store_->steps.emplace(key, shared(append.step.bytes));
     store_->heads.insert_or_assign(place(append.session), append.head);
     for (auto const& timer : append.timers_set) store_->timers.insert(timer);
@@ -262,7 +276,8 @@ class MemoryLog final : public EventLog {
     auto it = store_->steps.upper_bound(step_key(partition(session), session, run, from));
     if (it != begin) --it;
     std::vector<Bytes> steps;
-    for (; it != store_->steps.end() && it->first.starts_with(prefix); ++it) steps.push_back(it->second);
+    for (; it != store_->steps.end() && it->first.starts_with(prefix); ++it)
+      steps.push_back(it->second);
     return steps;
   }
 
@@ -274,7 +289,8 @@ class MemoryLog final : public EventLog {
 
 }  // namespace
 
-std::shared_ptr<MemoryStore> make_memory_store(std::uint64_t log_id_seed, std::uint32_t partitions) {
+std::shared_ptr<MemoryStore> make_memory_store(std::uint64_t log_id_seed,
+                                               std::uint32_t partitions) {
   std::mt19937_64 random(log_id_seed);
   RunId log_id;
   for (auto& byte : log_id.bytes) byte = static_cast<std::uint8_t>(random());

@@ -1,0 +1,309 @@
+#include "storage/event/codec.h"
+#include "storage/event/event_codec.h"
+
+#include <bit>
+#include <cmath>
+#include <type_traits>
+
+namespace dalsegno::storage {
+namespace {
+
+using flatbuffers::Offset;
+
+struct Body {
+  wire::EventBody type;
+  Offset<void> offset;
+};
+
+wire::Digest to_wire(Digest const& digest) { return std::bit_cast<wire::Digest>(digest); }
+wire::RunId to_wire(RunId const& id) { return std::bit_cast<wire::RunId>(id); }
+wire::ArtifactRef to_wire(ArtifactRef const& artifact) {
+  return wire::ArtifactRef(to_wire(artifact.digest), artifact.size_bytes);
+}
+
+/// A struct that a table may leave out, as its builder wants it: a pointer, null when there is
+/// nothing to write.
+template <class Struct>
+struct Maybe {
+  Struct value{};
+  bool there = false;
+  operator Struct const*() const {
+    return there ? &value : nullptr;
+  }  // NOLINT: an argument, at once
+};
+
+Maybe<wire::Digest> unless_zero(Digest const& digest) {
+  return {to_wire(digest), digest != Digest{}};
+}
+
+template <class T>
+auto if_there(std::optional<T> const& value) {
+  Maybe<decltype(to_wire(*value))> maybe;
+  if (value) maybe = {to_wire(*value), true};
+  return maybe;
+}
+
+/// Writes one event into a buffer of its own. What cannot be written is left out and reported by
+/// `problem`.
+class EventWriter {
+ public:
+  explicit EventWriter(flatbuffers::FlatBufferBuilder& out) : out_(out) { out_.Clear(); }
+
+  /// Lives until the buffer is used again.
+  std::string_view write(Event const& event) {
+    auto const body = std::visit([&](auto const& it) { return put(it); }, event.body);
+    out_.Finish(wire::CreateEvent(
+        out_, event.sequence, static_cast<std::uint64_t>(event.operation), body.type, body.offset));
+    if (out_.GetSize() > max_event_bytes) too_large_ = true;
+    return {reinterpret_cast<char const*>(out_.GetBufferPointer()), out_.GetSize()};
+  }
+
+  [[nodiscard]] std::optional<Errc> problem() const {
+    if (invalid_) return Errc::invalid;
+    if (too_large_) return Errc::too_large;
+    return std::nullopt;
+  }
+
+ private:
+  bool take(std::size_t bytes) {
+    if (bytes > left_) too_large_ = true;
+    if (too_large_) return false;
+    left_ -= bytes;
+    return true;
+  }
+
+  Offset<flatbuffers::String> text(std::string const& value) {
+    if (value.empty() || !take(value.size())) return 0;
+    return out_.CreateString(value);
+  }
+
+  Offset<flatbuffers::Vector<std::uint8_t>> octets(std::string const& value) {
+    if (value.empty() || !take(value.size())) return 0;
+    return out_.CreateVector(reinterpret_cast<std::uint8_t const*>(value.data()), value.size());
+  }
+
+  Offset<flatbuffers::Vector<Offset<flatbuffers::String>>> texts(
+      std::vector<std::string> const& values) {
+    if (values.empty() || !take(values.size() * sizeof(std::uint32_t))) return 0;
+    std::vector<Offset<flatbuffers::String>> offsets;
+    offsets.reserve(values.size());
+    for (auto const& value : values)
+      offsets.push_back(
+          out_.CreateString(take(value.size()) ? std::string_view(value) : std::string_view()));
+    return out_.CreateVector(offsets);
+  }
+
+  template <class Wire, class Enum>
+  Wire enumerator(Enum value, Wire last) {
+    auto const number = static_cast<std::underlying_type_t<Wire>>(value);
+    if (number > static_cast<std::underlying_type_t<Wire>>(last)) invalid_ = true;
+    return static_cast<Wire>(number);
+  }
+
+  std::int64_t time(Time value) {
+    auto const microseconds = value.time_since_epoch().count();
+    if (microseconds < 0 || microseconds > max_time_microseconds) invalid_ = true;
+    return microseconds;
+  }
+
+  flatbuffers::Optional<std::int64_t> time(std::optional<Time> value) {
+    if (!value) return flatbuffers::nullopt;
+    return time(*value);
+  }
+
+  Offset<wire::Payload> payload(Payload const& value) {
+    if (value == Payload{}) return 0;
+    if (value.artifact && !value.bytes.empty()) invalid_ = true;
+    auto const salt = octets(value.salt);
+    auto const content_type = text(value.content_type);
+    auto const bytes = octets(value.bytes);
+    auto const codec = enumerator(value.codec, wire::Codec::MAX);
+    return wire::CreatePayload(
+        out_, codec, value.key_id, salt, content_type, bytes, if_there(value.artifact));
+  }
+
+  Offset<wire::Retry> retry(RecordedRetry const& value) {
+    if (value == RecordedRetry{}) return 0;
+    if (!std::isfinite(value.factor)) invalid_ = true;
+    return wire::CreateRetry(
+        out_, value.max_attempts, value.initial_ms, value.max_interval_ms, value.factor);
+  }
+
+  template <class Table>
+  static Body body(Offset<Table> offset) {
+    return {wire::EventBodyTraits<Table>::enum_value, offset.Union()};
+  }
+
+  Body put(UnknownBody const&) {
+    invalid_ = true;  // we do not know what to write
+    return {wire::EventBody::NONE, 0};
+  }
+  Body put(SessionStarted const& it) {
+    auto const workflow = text(it.workflow);
+    auto const principal = text(it.principal);
+    auto const input = payload(it.input);
+    return body(wire::CreateSessionStarted(out_,
+                                           workflow,
+                                           it.rules_version,
+                                           principal,
+                                           input,
+                                           unless_zero(it.input_digest),
+                                           it.random_seed,
+                                           if_there(it.follows),
+                                           unless_zero(it.follows_hash)));
+  }
+  Body put(InputReceived const& it) {
+    auto const signal = text(it.signal);
+    auto const producer_key = text(it.producer_key);
+    auto const principal = text(it.principal);
+    auto const input = payload(it.payload);
+    return body(wire::CreateInputReceived(
+        out_, signal, producer_key, principal, input, unless_zero(it.payload_digest)));
+  }
+  Body put(OperationRequested const& it) {
+    auto const kind = enumerator(it.kind, wire::OperationKind::MAX);
+    auto const name = text(it.name);
+    auto const label = text(it.label);
+    auto const input = payload(it.input);
+    auto const policy = retry(it.retry);
+    return body(wire::CreateOperationRequested(out_,
+                                               kind,
+                                               name,
+                                               label,
+                                               input,
+                                               unless_zero(it.input_digest),
+                                               policy,
+                                               it.start_to_close_ms));
+  }
+  Body put(PolicyDecided const& it) {
+    auto const effect = enumerator(it.effect, wire::DecisionEffect::MAX);
+    auto const principal = text(it.principal);
+    auto const action = text(it.action);
+    auto const resource = text(it.resource);
+    auto const rules = texts(it.rules);
+    auto const reason = text(it.reason);
+    return body(wire::CreatePolicyDecided(out_,
+                                          it.attempt,
+                                          effect,
+                                          unless_zero(it.policy),
+                                          principal,
+                                          action,
+                                          resource,
+                                          unless_zero(it.input_digest),
+                                          rules,
+                                          reason));
+  }
+  Body put(AttemptStarted const& it) {
+    return body(wire::CreateAttemptStarted(out_, it.attempt, unless_zero(it.input_digest)));
+  }
+  Body put(AttemptFailed const& it) {
+    auto const type = text(it.type);
+    auto const message = text(it.message);
+    return body(wire::CreateAttemptFailed(
+        out_, it.attempt, type, message, it.retryable, time(it.retry_at)));
+  }
+  Body put(AttemptOrphaned const& it) {
+    auto const reason = text(it.reason);
+    return body(wire::CreateAttemptOrphaned(out_, it.attempt, reason, time(it.retry_at)));
+  }
+  Body put(OperationCompleted const& it) {
+    auto const result = payload(it.result);
+    return body(wire::CreateOperationCompleted(out_, it.attempt, result));
+  }
+  Body put(OperationFailed const& it) {
+    auto const type = text(it.type);
+    auto const message = text(it.message);
+    return body(wire::CreateOperationFailed(out_, type, message, it.attempts));
+  }
+  Body put(OperationCancelled const& it) {
+    return body(wire::CreateOperationCancelled(out_, text(it.reason)));
+  }
+  Body put(TimerStarted const& it) { return body(wire::CreateTimerStarted(out_, time(it.due))); }
+  Body put(TimerFired const& it) { return body(wire::CreateTimerFired(out_, time(it.due))); }
+  Body put(ValueRecorded const& it) {
+    auto const name = text(it.name);
+    auto const value = payload(it.value);
+    return body(wire::CreateValueRecorded(out_, name, value));
+  }
+  Body put(ModelCompleted const& it) {
+    auto const result = payload(it.result);
+    auto const model = text(it.model);
+    auto const finish = text(it.finish);
+    return body(wire::CreateModelCompleted(out_,
+                                           it.attempt,
+                                           result,
+                                           model,
+                                           finish,
+                                           it.input_tokens,
+                                           it.output_tokens,
+                                           it.cached_tokens));
+  }
+  Body put(ToolCompleted const& it) {
+    auto const result = payload(it.result);
+    return body(wire::CreateToolCompleted(out_, it.attempt, result, it.is_error));
+  }
+  Body put(CheckpointTaken const& it) {
+    return body(wire::CreateCheckpointTaken(out_, unless_zero(it.state_digest), it.size_bytes));
+  }
+  Body put(AttributeSet const& it) {
+    auto const name = text(it.name);
+    auto const value = payload(it.value);
+    return body(wire::CreateAttributeSet(out_, name, value));
+  }
+  Body put(AnswerGiven const& it) {
+    auto const answer = payload(it.answer);
+    return body(
+        wire::CreateAnswerGiven(out_, it.turn, static_cast<std::uint64_t>(it.source), answer));
+  }
+  Body put(Held const& it) {
+    auto const kind = text(it.kind);
+    auto const report = text(it.report);
+    return body(wire::CreateHeld(out_, kind, report));
+  }
+  Body put(Released const& it) {
+    auto const by = text(it.by);
+    auto const reason = text(it.reason);
+    return body(wire::CreateReleased(out_, by, reason));
+  }
+  Body put(OperatorActed const& it) {
+    auto const by = text(it.by);
+    auto const action = text(it.action);
+    auto const reason = text(it.reason);
+    return body(wire::CreateOperatorActed(out_, by, action, reason));
+  }
+  Body put(PolicyActivated const& it) {
+    auto const name = text(it.name);
+    auto const document = payload(it.document);
+    return body(wire::CreatePolicyActivated(out_, unless_zero(it.digest), name, document));
+  }
+  Body put(LossAccepted const& it) {
+    auto const by = text(it.by);
+    auto const reason = text(it.reason);
+    return body(wire::CreateLossAccepted(
+        out_, by, reason, it.generation, it.acknowledged_commit, it.found_commit));
+  }
+  Body put(SessionCompleted const& it) {
+    auto const result = payload(it.result);
+    return body(wire::CreateSessionCompleted(out_, result, it.unread_signals));
+  }
+  Body put(SessionFailed const& it) {
+    auto const type = text(it.type);
+    auto const message = text(it.message);
+    return body(wire::CreateSessionFailed(out_, type, message));
+  }
+
+  flatbuffers::FlatBufferBuilder& out_;
+  std::size_t left_ = max_event_bytes;
+  bool too_large_ = false;
+  bool invalid_ = false;
+};
+
+}  // namespace
+
+WrittenEvent write_event(flatbuffers::FlatBufferBuilder& out, Event const& event) {
+  EventWriter writer(out);
+  auto const bytes = writer.write(event);
+  return {bytes, writer.problem()};
+}
+
+}  // namespace dalsegno::storage

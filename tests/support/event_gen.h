@@ -1,0 +1,214 @@
+#pragma once
+
+// Random events and steps for rapidcheck: every body, every field, all values that may be written.
+
+#include "storage/event/event.h"
+
+#include <rapidcheck.h>
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+namespace dalsegno::storage::test {
+
+/// Any bytes, zero and newline among them; often none.
+inline rc::Gen<std::string> any_bytes() {
+  return rc::gen::weightedOneOf<std::string>(
+      {{1, rc::gen::just(std::string())},
+       {3, rc::gen::resize(40, rc::gen::arbitrary<std::string>())}});
+}
+
+/// Small and large, and the ends of the range.
+inline rc::Gen<std::uint64_t> any_number() {
+  return rc::gen::oneOf(rc::gen::arbitrary<std::uint64_t>(),
+                        rc::gen::inRange<std::uint64_t>(0, 300),
+                        rc::gen::element<std::uint64_t>(0, 1, 0xFFFF'FFFF, 0xFFFF'FFFF'FFFF'FFFF));
+}
+
+inline rc::Gen<Time> any_time() {
+  constexpr std::int64_t last = 253'402'300'799'999'999;  // 9999-12-31T23:59:59.999999Z
+  return rc::gen::map(
+      rc::gen::oneOf(rc::gen::inRange<std::int64_t>(0, last + 1),
+                     rc::gen::element<std::int64_t>(0, last)),
+      [](std::int64_t microseconds) { return Time(std::chrono::microseconds(microseconds)); });
+}
+
+/// Each overload of `one` draws one value; a body draws its fields.
+struct Draw {
+  static void one(std::string& value) { value = *any_bytes(); }
+  static void one(std::uint64_t& value) { value = *any_number(); }
+  static void one(std::uint32_t& value) { value = static_cast<std::uint32_t>(*any_number()); }
+  static void one(bool& value) { value = *rc::gen::arbitrary<bool>(); }
+  static void one(double& value) { value = *rc::gen::element(0.0, 1.0, 1.5, 2.0, 1e300); }
+  static void one(Time& value) { value = *any_time(); }
+  static void one(OperationId& value) { value = OperationId{*any_number()}; }
+  static void one(OperationKind& value) {
+    value = static_cast<OperationKind>(*rc::gen::inRange(0, 5));
+  }
+  static void one(DecisionEffect& value) {
+    value = static_cast<DecisionEffect>(*rc::gen::inRange(0, 2));
+  }
+
+  template <std::size_t size>
+  static void one(std::array<std::uint8_t, size>& value) {
+    if (*rc::gen::inRange(0, 4) == 0) return;  // zero
+    for (auto& byte : value) byte = *rc::gen::arbitrary<std::uint8_t>();
+  }
+
+  static void one(Digest& value) { one(value.bytes); }
+  static void one(RunId& value) { one(value.bytes); }
+
+  template <class T>
+  static void one(std::optional<T>& value) {
+    if (*rc::gen::arbitrary<bool>()) one(value.emplace());
+  }
+
+  template <class T>
+  static void one(std::vector<T>& value) {
+    value.resize(*rc::gen::inRange<std::size_t>(0, 4));
+    for (auto& element : value) one(element);
+  }
+
+  template <class... Fields>
+  static void each(Fields&... fields) {
+    (one(fields), ...);
+  }
+
+  static void one(ArtifactRef& it) { each(it.digest, it.size_bytes); }
+  static void one(Payload& it) {
+    each(it.key_id, it.salt, it.content_type, it.artifact);
+    if (!it.artifact) one(it.bytes);
+  }
+  static void one(RecordedRetry& it) {
+    each(it.max_attempts, it.initial_ms, it.max_interval_ms, it.factor);
+  }
+
+  static void one(SessionStarted& it) {
+    each(it.workflow,
+         it.rules_version,
+         it.principal,
+         it.input,
+         it.input_digest,
+         it.random_seed,
+         it.follows);
+    one(it.follows_hash);
+  }
+  static void one(InputReceived& it) {
+    each(it.signal, it.producer_key, it.principal, it.payload, it.payload_digest);
+  }
+  static void one(OperationCompleted& it) { each(it.attempt, it.result); }
+  static void one(ModelCompleted& it) {
+    each(it.attempt,
+         it.result,
+         it.model,
+         it.finish,
+         it.input_tokens,
+         it.output_tokens,
+         it.cached_tokens);
+  }
+  static void one(ToolCompleted& it) { each(it.attempt, it.result, it.is_error); }
+  static void one(AttemptFailed& it) {
+    each(it.attempt, it.type, it.message, it.retryable, it.retry_at);
+  }
+  static void one(AttemptOrphaned& it) { each(it.attempt, it.reason, it.retry_at); }
+  static void one(TimerFired& it) { one(it.due); }
+  static void one(Held& it) { each(it.kind, it.report); }
+  static void one(Released& it) { each(it.by, it.reason); }
+  static void one(OperatorActed& it) { each(it.by, it.action, it.reason); }
+  static void one(PolicyActivated& it) { each(it.digest, it.name, it.document); }
+  static void one(LossAccepted& it) {
+    each(it.by, it.reason, it.generation, it.acknowledged_commit, it.found_commit);
+  }
+  static void one(OperationRequested& it) {
+    each(it.kind, it.name, it.label, it.input, it.input_digest, it.retry, it.start_to_close_ms);
+  }
+  static void one(PolicyDecided& it) {
+    each(it.attempt,
+         it.effect,
+         it.policy,
+         it.principal,
+         it.action,
+         it.resource,
+         it.input_digest,
+         it.rules);
+    one(it.reason);
+  }
+  static void one(AttemptStarted& it) { each(it.attempt, it.input_digest); }
+  static void one(OperationFailed& it) { each(it.type, it.message, it.attempts); }
+  static void one(OperationCancelled& it) { one(it.reason); }
+  static void one(TimerStarted& it) { one(it.due); }
+  static void one(ValueRecorded& it) { each(it.name, it.value); }
+  static void one(AnswerGiven& it) { each(it.turn, it.source, it.answer); }
+  static void one(AttributeSet& it) { each(it.name, it.value); }
+  static void one(CheckpointTaken& it) { each(it.state_digest, it.size_bytes); }
+  static void one(SessionCompleted& it) { each(it.result, it.unread_signals); }
+  static void one(SessionFailed& it) { each(it.type, it.message); }
+};
+
+template <class Body>
+rc::Gen<EventBody> body_of() {
+  return rc::gen::exec([] {
+    Body body;
+    Draw::one(body);
+    return EventBody(std::move(body));
+  });
+}
+
+namespace detail {
+
+/// UnknownBody, at 0, cannot be written.
+template <std::size_t... indices>
+rc::Gen<EventBody> one_of(std::index_sequence<indices...>) {
+  return rc::gen::oneOf(body_of<std::variant_alternative_t<indices + 1, EventBody>>()...);
+}
+
+}  // namespace detail
+
+/// Any body that can be written.
+inline rc::Gen<EventBody> any_body() {
+  return detail::one_of(std::make_index_sequence<std::variant_size_v<EventBody> - 1>());
+}
+
+inline rc::Gen<SessionId> any_session() {
+  return rc::gen::element(SessionId{"default", "a"},
+                          SessionId{"default", "order-4711"},
+                          SessionId{"acme", "a/b c"},
+                          SessionId{"ähm", "名前"},
+                          SessionId{std::string(64, 't'), std::string(200, 'n')});
+}
+
+/// A header as its step would have, whatever came before.
+inline rc::Gen<StepHeader> any_header() {
+  return rc::gen::exec([] {
+    StepHeader header;
+    header.session = *any_session();
+    Draw::each(
+        header.log_id, header.run, header.epoch, header.previous, header.recorded_at, header.cause);
+    header.first_sequence = 1 + *any_number() / 2;
+    return header;
+  });
+}
+
+/// A step of 1 to 6 events with these bodies.
+inline rc::Gen<Step> step_with(rc::Gen<EventBody> body) {
+  return rc::gen::exec([body = std::move(body)] {
+    Step step{*any_header(), {}};
+    auto sequence = step.header.first_sequence;
+    auto const count = *rc::gen::inRange(1, 7);
+    for (int i = 0; i < count; ++i) {
+      Event event{sequence++, OperationId::none, *body};
+      Draw::one(event.operation);
+      step.events.push_back(std::move(event));
+    }
+    return step;
+  });
+}
+
+inline rc::Gen<Step> any_step() { return step_with(any_body()); }
+
+}  // namespace dalsegno::storage::test
