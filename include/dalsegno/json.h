@@ -1,5 +1,7 @@
 #pragma once
 
+#include "dalsegno/result.h"
+
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -9,21 +11,21 @@
 #include <variant>
 #include <vector>
 
-#include "dalsegno/result.h"
-
 namespace dalsegno {
 
 /// A JSON value. Objects keep the order of their members; numbers are exact.
 ///
-/// A number without fraction and exponent is an integer: `std::int64_t` when it lies within ±(2^53 - 1), else a
-/// `BigInteger` that keeps its digits. Every other number is the nearest double (round to even); one that overflows a
-/// double is refused by the parser. "-0" is the double -0.0.
-/// Two values are equal when they are of the same kind and hold the same, members in the same order; 1 and 1.0 differ.
+/// A number without fraction and exponent is an integer: `std::int64_t` when it lies within
+/// ±(2^53 - 1), else a `BigInteger` that keeps its digits. Every other number is the nearest double
+/// (round to even); one that overflows a double is refused by the parser. "-0" is the double -0.0.
+/// Two values are equal when they are of the same kind and hold the same, members in the same
+/// order; 1 and 1.0 differ.
 /// Thread: a value; const access from several threads is fine.
 class Json {
  public:
   struct Member;
-  /// An integer beyond 2^53 as it was written: such a number has no exact double and is never rounded silently.
+  /// An integer beyond 2^53 as it was written: such a number has no exact double and is never
+  /// rounded silently.
   struct BigInteger {
     std::string digits;
     friend bool operator==(BigInteger const&, BigInteger const&) = default;
@@ -57,16 +59,22 @@ class Json {
 
   [[nodiscard]] bool is_null() const { return value_.index() == 0; }
   [[nodiscard]] bool is_number() const;
-  [[nodiscard]] std::string_view kind() const;  ///< "null", "boolean", "number", "string", "array", "object"
+  /// "null", "boolean", "number", "string", "array" or "object".
+  [[nodiscard]] std::string_view kind() const;
 
   // Absent (nullptr, nullopt) when the value is of another kind.
   [[nodiscard]] bool const* as_bool() const { return std::get_if<bool>(&value_); }
-  [[nodiscard]] std::int64_t const* as_integer() const { return std::get_if<std::int64_t>(&value_); }
-  [[nodiscard]] BigInteger const* as_big_integer() const { return std::get_if<BigInteger>(&value_); }
+  [[nodiscard]] std::int64_t const* as_integer() const {
+    return std::get_if<std::int64_t>(&value_);
+  }
+  [[nodiscard]] BigInteger const* as_big_integer() const {
+    return std::get_if<BigInteger>(&value_);
+  }
   [[nodiscard]] std::optional<double> as_double() const;  ///< any number but a BigInteger
   [[nodiscard]] std::string const* as_string() const { return std::get_if<std::string>(&value_); }
   [[nodiscard]] Array const* as_array() const { return std::get_if<Array>(&value_); }
   [[nodiscard]] Object const* as_object() const { return std::get_if<Object>(&value_); }
+  [[nodiscard]] std::string* as_string() { return std::get_if<std::string>(&value_); }
   [[nodiscard]] Array* as_array() { return std::get_if<Array>(&value_); }
   [[nodiscard]] Object* as_object() { return std::get_if<Object>(&value_); }
 
@@ -80,7 +88,8 @@ class Json {
   friend bool operator==(Json const& a, Json const& b);
 
  private:
-  std::variant<std::nullptr_t, bool, std::int64_t, double, BigInteger, std::string, Array, Object> value_;
+  std::variant<std::nullptr_t, bool, std::int64_t, double, BigInteger, std::string, Array, Object>
+      value_;
 };
 
 struct Json::Member {
@@ -120,34 +129,40 @@ struct JsonPlace {
 /// The line and column of byte `offset` of `text`.
 [[nodiscard]] JsonPlace place_of(std::string_view text, std::size_t offset);
 
-/// Reads one JSON text (RFC 8259), strictly: UTF-8 only, no BOM, no lone surrogates, duplicate keys refused, nothing
-/// after the value.
+/// Reads one JSON text (RFC 8259), strictly: UTF-8 only, no BOM, no lone surrogates, duplicate keys
+/// refused, nothing after the value.
 /// Errors: Errc::invalid, whose detail begins "line L, column C: " and says what was wrong.
 [[nodiscard]] Result<Json> parse_json(std::string_view text);
 
-/// A value together with where each of its parts stands in the text: for error messages about configuration.
+/// A value together with where each of its parts stands in the text: for error messages about
+/// configuration.
 struct LocatedJson {
   Json value;
-  /// JSON pointer (RFC 6901) of every value and, with "#key" appended, of every member name → place.
-  std::vector<std::pair<std::string, JsonPlace>> places;  ///< sorted by pointer
-  [[nodiscard]] JsonPlace place(std::string_view pointer) const;  ///< line 1, column 1 when unknown
+  /// The JSON pointer (RFC 6901) of every value and, with "#key" appended, of every member name;
+  /// and the place. Sorted by pointer.
+  std::vector<std::pair<std::string, JsonPlace>> places;
+  /// Line 1, column 1 when unknown.
+  [[nodiscard]] JsonPlace place(std::string_view pointer) const;
 };
+/// Errors: as `parse_json`; also when the pointers would have more than 16 MiB together.
 [[nodiscard]] Result<LocatedJson> parse_located_json(std::string_view text);
 
-/// The canonical form of RFC 8785 (JCS): no blanks, members sorted by UTF-16 code units, numbers as ECMAScript prints
-/// them, minimal escapes. A BigInteger keeps its digits (a documented extension: RFC 8785 would round it).
+/// The canonical form of RFC 8785 (JCS): no blanks, members sorted by UTF-16 code units, numbers as
+/// ECMAScript prints them, minimal escapes. A BigInteger keeps its digits (a documented extension:
+/// RFC 8785 would round it).
 /// Shape: UTF-8. The same value always gives the same bytes.
-/// Errors: throws std::invalid_argument for a string that is not UTF-8 and for a double that is not finite, as do all
-/// functions below that write text; what `parse_json` returns has neither.
+/// Errors: throws std::invalid_argument for a string that is not UTF-8 and for a double that is not
+/// finite, as do all functions below that write text; what `parse_json` returns has neither.
 [[nodiscard]] std::string canonical(Json const& value);
 
 /// `canonical(parse_json(text))`.
 [[nodiscard]] Result<std::string> canonicalize(std::string_view text);
 
-/// Whether a member `a` stands before a member `b` in the canonical form: by UTF-16 code units. Both must be UTF-8.
+/// Whether a member `a` stands before a member `b` in the canonical form: by UTF-16 code units.
+/// Both must be UTF-8.
 ///
-/// In UTF-16 the characters beyond U+FFFF (in UTF-8: led by 0xF0 to 0xF4) come before U+E000 to U+FFFF (led by 0xEE and
-/// 0xEF); everything else is in the order of its UTF-8 bytes.
+/// In UTF-16 the characters beyond U+FFFF (in UTF-8: led by 0xF0 to 0xF4) come before U+E000 to
+/// U+FFFF (led by 0xEE and 0xEF); everything else is in the order of its UTF-8 bytes.
 [[nodiscard]] constexpr bool canonical_less(std::string_view a, std::string_view b) {
   auto const rank = [](char c) {
     auto const byte = static_cast<unsigned char>(c);
@@ -159,12 +174,14 @@ struct LocatedJson {
   return a.size() < b.size();
 }
 
-/// One line, members in their own order: for people and for JSON output. Parsing it gives an equal value.
+/// One line, members in their own order: for people and for JSON output. Parsing it gives an equal
+/// value.
 [[nodiscard]] std::string to_string(Json const& value);
 /// Two-space indented.
 [[nodiscard]] std::string to_pretty_string(Json const& value);
 
-/// The ECMAScript form of a finite double ("1e+21", "1e-7", "0" for -0): what RFC 8785 section 3.2.2.3 asks for.
+/// The ECMAScript form of a finite double ("1e+21", "1e-7", "0" for -0): what RFC 8785
+/// section 3.2.2.3 asks for.
 [[nodiscard]] std::string canonical_number(double value);
 /// Appends `text` as a quoted JSON string with RFC 8785's escapes. `text` must be UTF-8.
 void append_quoted(std::string& out, std::string_view text);

@@ -14,8 +14,8 @@ namespace dalsegno {
 
 namespace {
 
-/// The exponent of ten of the first significant digit of `number` (JSON's grammar, not zero),
-/// within an int's range.
+/// The exponent of ten of the first significant digit of `number` (JSON's grammar, not zero).
+/// An exponent that no std::int64_t holds is taken for a very large one.
 std::int64_t decimal_magnitude(std::string_view number) {
   auto const e = std::min(number.find_first_of("eE"), number.size());
   std::int64_t exponent = 0;
@@ -36,8 +36,8 @@ std::int64_t decimal_magnitude(std::string_view number) {
 }
 
 /// `digits` times a power of ten, laid out as Number::toString does it; the first digit stands for
-/// 10^(point - 1). Source: ECMA-262, section "Number::toString", whose names are k = digits.size()
-/// and n = point.
+/// 10^(point - 1).
+/// Source: ECMA-262, section "Number::toString", whose names are k = digits.size() and n = point.
 std::string lay_out(std::string_view digits, int point) {
   int const count = static_cast<int>(digits.size());
   std::string out;

@@ -13,8 +13,8 @@ namespace dalsegno {
 namespace {
 
 /// Eight bytes at a time; the classic tests for "some byte is zero" and "some byte is less than n",
-/// which are exact up to the first byte that they find. Source: Anderson, "Bit Twiddling Hacks",
-/// "Determine if a word has a zero byte".
+/// which are exact up to the first byte that they find.
+/// Source: Anderson, "Bit Twiddling Hacks", "Determine if a word has a zero byte".
 std::uint64_t special_bytes(std::uint64_t word) {
   constexpr std::uint64_t ones = 0x0101010101010101;
   constexpr std::uint64_t tops = 0x8080808080808080;
