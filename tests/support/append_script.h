@@ -79,6 +79,8 @@ class AppendScript {
     return append;
   }
 
+  /// Goes on from what is in the log.
+  void adopt(Head const& head) { head_ = head; }
   void set_epoch(std::uint64_t epoch) { epoch_ = epoch; }
   [[nodiscard]] Head const& head() const { return head_; }
   [[nodiscard]] SessionId const& session() const { return session_; }
