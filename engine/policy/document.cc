@@ -337,7 +337,8 @@ Result<PolicyDocument> read_policy_document(std::string_view text, std::string_v
   }
   auto const document = parse_located_json(text);
   if (!document) {
-    problems.note(document.error());
+    auto [place, what] = placed(document.error());
+    problems.note(place, std::move(what));
     return problems.error(file);
   }
   Reader reader(*document);

@@ -12,26 +12,6 @@ void Problems::note(JsonPlace place, std::string what) {
   noted_.emplace(std::pair(place.line, place.column), std::move(what));
 }
 
-void Problems::note(Error const& of_parser) {
-  std::string_view rest = of_parser.detail;
-  auto const number_after = [&](std::string_view prefix) -> std::optional<std::size_t> {
-    if (!rest.starts_with(prefix)) return std::nullopt;
-    rest.remove_prefix(prefix.size());
-    std::size_t number = 0;
-    auto const [end, code] = std::from_chars(rest.data(), rest.data() + rest.size(), number);
-    if (code != std::errc{}) return std::nullopt;
-    rest.remove_prefix(static_cast<std::size_t>(end - rest.data()));
-    return number;
-  };
-  auto const line = number_after("line ");
-  auto const column = line ? number_after(", column ") : std::nullopt;
-  if (column && rest.starts_with(": ")) {
-    note(JsonPlace{.line = *line, .column = *column}, std::string(rest.substr(2)));
-  } else {
-    note(JsonPlace{}, of_parser.detail);
-  }
-}
-
 Error Problems::error(std::string_view file) const {
   std::size_t constexpr most = 20;
   std::string detail;
@@ -46,6 +26,23 @@ Error Problems::error(std::string_view file) const {
     detail.append(":").append(std::to_string(place.second)).append(": ").append(what);
   }
   return {.code = Errc::invalid, .detail = std::move(detail)};
+}
+
+std::pair<JsonPlace, std::string> placed(Error const& of_parser) {
+  std::string_view rest = of_parser.detail;
+  auto const number_after = [&](std::string_view prefix) -> std::optional<std::size_t> {
+    if (!rest.starts_with(prefix)) return std::nullopt;
+    rest.remove_prefix(prefix.size());
+    std::size_t number = 0;
+    auto const [end, code] = std::from_chars(rest.data(), rest.data() + rest.size(), number);
+    if (code != std::errc{}) return std::nullopt;
+    rest.remove_prefix(static_cast<std::size_t>(end - rest.data()));
+    return number;
+  };
+  auto const line = number_after("line ");
+  auto const column = line ? number_after(", column ") : std::nullopt;
+  if (!column || !rest.starts_with(": ")) return {JsonPlace{}, of_parser.detail};
+  return {JsonPlace{.line = *line, .column = *column}, std::string(rest.substr(2))};
 }
 
 std::string quoted(std::string_view text) {

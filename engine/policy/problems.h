@@ -16,8 +16,6 @@ namespace dalsegno::engine {
 class Problems {
  public:
   void note(JsonPlace place, std::string what);
-  /// Notes an error of `parse_json`, whose detail begins with the place.
-  void note(Error const& of_parser);
 
   [[nodiscard]] bool empty() const { return noted_.empty(); }
   /// Errc::invalid with one line per problem, "FILE:LINE:COLUMN: what", in the order of the text;
@@ -27,6 +25,9 @@ class Problems {
  private:
   std::multimap<std::pair<std::size_t, std::size_t>, std::string> noted_;  // line and column → what
 };
+
+/// The place and the rest of an error of `parse_json`, whose detail begins "line L, column C: ".
+[[nodiscard]] std::pair<JsonPlace, std::string> placed(Error const& of_parser);
 
 /// `text` in quotes, safe to print on one line; the end of a long one is left out. `text` must be
 /// UTF-8.

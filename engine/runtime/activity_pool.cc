@@ -1,0 +1,108 @@
+#include "engine/runtime/activity_pool.h"
+
+#include <cassert>
+#include <cstdlib>
+#include <exception>
+#include <string>
+#include <utility>
+
+#include "dalsegno/errors.h"
+
+namespace dalsegno::engine {
+
+ActivityPool::ActivityPool(Registry const& registry, unsigned threads, Deliver deliver)
+    : registry_(registry), deliver_(std::move(deliver)) {
+  threads_.reserve(threads);
+  for (unsigned i = 0; i < threads; ++i) threads_.emplace_back([this] { work(); });
+}
+
+ActivityPool::~ActivityPool() { stop(); }
+
+void ActivityPool::submit(std::vector<StartAttempt> attempts) {
+  for (auto const& attempt : attempts) {
+    bool const covered =
+        attempt.permit.covers(attempt.run, attempt.operation, attempt.attempt, attempt.input_digest);
+    assert(covered && "an effect without a permit that covers it");
+    if (!covered) std::abort();
+  }
+  bool const single = attempts.size() == 1;
+  {
+    std::lock_guard const lock(mutex_);
+    if (stopping_) return;
+    for (auto& attempt : attempts) queue_.push_back(std::move(attempt));
+  }
+  if (single) {
+    ready_.notify_one();
+  } else {
+    ready_.notify_all();
+  }
+}
+
+void ActivityPool::stop() {
+  {
+    std::lock_guard const lock(mutex_);
+    stopping_ = true;
+    queue_.clear();
+  }
+  ready_.notify_all();
+  threads_.clear();  // joins
+}
+
+void ActivityPool::work() {
+  for (;;) {
+    std::unique_lock lock(mutex_);
+    ready_.wait(lock, [this] { return stopping_ || !queue_.empty(); });
+    if (queue_.empty()) return;
+    auto const attempt = std::move(queue_.front());
+    queue_.pop_front();
+    lock.unlock();
+    auto input = perform(attempt);
+    deliver_(attempt.session, attempt.run, std::move(input));
+  }
+}
+
+Input ActivityPool::perform(StartAttempt const& attempt) const {
+  auto const failure = [&attempt](std::string type, std::string message, bool retryable) {
+    return FailureInput{attempt.operation, attempt.attempt, std::move(type), std::move(message), retryable};
+  };
+  ActivityHandler const* handler = nullptr;
+  switch (attempt.kind) {
+    case storage::OperationKind::model: handler = registry_.find_model(attempt.name); break;
+    case storage::OperationKind::tool: handler = registry_.find_tool(attempt.name); break;
+    default: handler = registry_.find_activity(attempt.name); break;
+  }
+  if (handler == nullptr) {
+    return failure("unknown_activity", "this program has nothing registered under \"" + attempt.name + "\"", false);
+  }
+  ActivityContext context;
+  context.session = attempt.session;
+  context.run = attempt.run;
+  context.operation = attempt.operation;
+  context.attempt = attempt.attempt;
+  context.epoch = attempt.epoch;
+  context.name = attempt.name;
+  context.idempotency_key = to_string(attempt.session) + '/' + to_string(attempt.run) + '/' +
+                            std::to_string(static_cast<std::uint64_t>(attempt.operation));
+  try {
+    auto reply = (*handler)(context, *attempt.input);
+    ResultInput result;
+    result.operation = attempt.operation;
+    result.attempt = attempt.attempt;
+    result.payload = std::move(reply.payload);
+    result.is_error = reply.is_error;
+    result.model = std::move(reply.model);
+    result.finish = std::move(reply.finish);
+    result.input_tokens = reply.input_tokens;
+    result.output_tokens = reply.output_tokens;
+    result.cached_tokens = reply.cached_tokens;
+    return result;
+  } catch (ActivityError const& error) {
+    return failure(error.type(), error.what(), error.retry() == ActivityError::Retry::allowed);
+  } catch (std::exception const& error) {
+    return failure("exception", error.what(), true);
+  } catch (...) {
+    return failure("exception", "something that is no std::exception", true);
+  }
+}
+
+}  // namespace dalsegno::engine

@@ -1,0 +1,100 @@
+#include "engine/runtime/committer.h"
+
+#include <algorithm>
+#include <iterator>
+#include <utility>
+
+namespace dalsegno::engine {
+
+namespace {
+
+/// One write carries at most so many steps and about so many bytes: the next ones wait for the next write.
+constexpr std::size_t most_steps = 2'048;
+constexpr std::size_t most_bytes = 8U << 20U;
+
+std::size_t size_of(PendingStep const& pending) {
+  if (!pending.step) return 0;
+  auto size = pending.step->append.step.bytes.size();
+  for (auto const& artifact : pending.step->append.artifacts) size += artifact.bytes.size();
+  for (auto const& checkpoint : pending.step->append.checkpoints) size += checkpoint.bytes.size();
+  return size;
+}
+
+}  // namespace
+
+Committer::Committer(storage::EventLog& log, Release release)
+    : log_(log), release_(std::move(release)), thread_([this] { work(); }) {}
+
+Committer::~Committer() { stop(); }
+
+void Committer::submit(std::vector<PendingStep> steps) {
+  bool wake = false;
+  {
+    std::lock_guard const lock(mutex_);
+    wake = queue_.empty();
+    std::ranges::move(steps, std::back_inserter(queue_));
+  }
+  if (wake) ready_.notify_one();
+}
+
+void Committer::stop() {
+  {
+    std::lock_guard const lock(mutex_);
+    stopping_ = true;
+  }
+  ready_.notify_one();
+  if (thread_.joinable()) thread_.join();
+}
+
+void Committer::work() {
+  for (;;) {
+    std::vector<PendingStep> steps;
+    {
+      std::unique_lock lock(mutex_);
+      ready_.wait(lock, [this] { return stopping_ || !queue_.empty(); });
+      if (queue_.empty()) return;
+      steps.swap(queue_);
+    }
+    // A long queue is written in several batches.
+    for (auto first = steps.begin(); first != steps.end();) {
+      std::size_t bytes = 0;
+      auto last = first;
+      while (last != steps.end() && last - first < static_cast<std::ptrdiff_t>(most_steps) && bytes < most_bytes) {
+        bytes += size_of(*last++);
+      }
+      std::vector<PendingStep> batch{std::move_iterator(first), std::move_iterator(last)};
+      write(batch);
+      first = last;
+    }
+  }
+}
+
+void Committer::write(std::vector<PendingStep>& steps) {
+  std::vector<Result<>> results(steps.size());
+  if (!fatal_) {
+    std::vector<storage::Append> appends;
+    appends.reserve(steps.size());
+    for (auto& pending : steps) {
+      if (pending.step) appends.push_back(std::move(pending.step->append));
+    }
+    if (!appends.empty()) {
+      auto receipt = log_.append(appends);
+      if (!receipt) {
+        fatal_ = receipt.error();
+      } else {
+        std::size_t next = 0;
+        for (std::size_t i = 0; i < steps.size(); ++i) {
+          if (steps[i].step) results[i] = std::move(receipt->each[next++]);
+        }
+      }
+      std::size_t next = 0;
+      for (auto& pending : steps) {
+        if (pending.step) pending.step->append = std::move(appends[next++]);
+      }
+    }
+  }
+  if (fatal_) std::ranges::fill(results, Result<>(*fatal_));
+  release_(steps, results, fatal_.has_value());
+}
+
+}  // namespace dalsegno::engine

@@ -1,0 +1,373 @@
+#include "engine/runtime/engine.h"
+
+#include <algorithm>
+#include <future>
+#include <map>
+#include <utility>
+
+#include "dalsegno/json.h"
+#include "dalsegno/try.h"
+#include "engine/runtime/activity_pool.h"
+#include "engine/runtime/system_clock.h"
+#include "engine/runtime/timer_service.h"
+#include "engine/session/control_step.h"
+#include "engine/session/overloaded.h"
+#include "storage/log/journal.h"
+#include "storage/log/step_key.h"
+
+namespace dalsegno::engine {
+
+namespace {
+
+/// A run that was found guilty of killing its process so often, without a durable step in between, is held.
+constexpr std::uint64_t guilty_at_most = 3;
+
+}  // namespace
+
+Engine::Engine(storage::EventLog& log, Registry const& registry, PolicySet policy, EngineOptions options)
+    : log_(log), registry_(registry), policy_(std::move(policy)), options_(std::move(options)) {
+  if (!options_.now) options_.now = system_now;
+  if (!options_.say) options_.say = [](SessionId const&, std::string_view) {};
+  options_.shards = std::max(options_.shards, 1U);
+  options_.activity_threads = std::max(options_.activity_threads, 1U);
+}
+
+Result<std::unique_ptr<Engine>> Engine::start(storage::EventLog& log, Registry const& registry, PolicySet policy,
+                                              EngineOptions options) {
+  std::unique_ptr<Engine> engine(new Engine(log, registry, std::move(policy), std::move(options)));
+  TRY_VOID(engine->activate_policy());
+  if (!engine->options_.marker_file.empty()) {
+    TRY(engine->markers_, MarkerFile::open(engine->options_.marker_file));
+    TRY_VOID(engine->hold_poisoned());
+  }
+  auto& self = *engine;
+  self.committer_ = std::make_unique<Committer>(
+      log, [&self](std::span<PendingStep> steps, std::span<Result<> const> results, bool fatal) {
+        self.release_effects(steps, results, fatal);
+      });
+  for (unsigned i = 0; i < self.options_.shards; ++i) {
+    ShardServices services{log,
+                           registry,
+                           self.policy_,
+                           *self.committer_,
+                           self.options_.now,
+                           self.options_.say,
+                           self.options_.max_idle_sessions / self.options_.shards};
+    self.shards_.push_back(
+        std::make_unique<Shard>(std::move(services), self.markers_ ? self.markers_->marker(i) : Marker()));
+  }
+  self.pool_ = std::make_unique<ActivityPool>(
+      registry, self.options_.activity_threads, [&self](SessionId const& session, RunId const& run, Input input) {
+        self.shard_of(session).post(InputMessage{session, run, std::move(input)});
+      });
+  self.timers_ = std::make_unique<TimerService>(
+      log, self.options_.now,
+      [&self](std::vector<storage::Timer> due) {
+        for (auto& timer : due) {
+          self.shard_of(timer.session).post(InputMessage{timer.session, timer.run, TimerInput{timer.operation, timer.due}});
+        }
+      },
+      [&self](Error const& error) { self.fail(error); });
+  TRY_VOID(self.recover());
+  self.timers_->start();
+  return engine;
+}
+
+Engine::~Engine() { stop(); }
+
+void Engine::stop() {
+  if (std::exchange(stopped_, true)) return;
+  stopping_ = true;
+  if (timers_) timers_->stop();
+  if (pool_) pool_->stop();
+  for (auto& shard : shards_) shard->stop();
+  if (committer_) committer_->stop();
+  waiters_.fail_all({Errc::unavailable, "the runtime has stopped"});
+}
+
+// ---- beginning --------------------------------------------------------------------------------------------------
+
+/// The document that decides is in the log before its first decision.
+Result<> Engine::activate_policy() {
+  auto const digest = storage::to_hex(policy_.digest());
+  constexpr std::string_view key = "active_policy";
+  TRY(auto active, log_.get_meta(key));
+  if (active == digest) return {};
+  storage::PolicyActivated activated;
+  activated.digest = policy_.digest();
+  activated.name = policy_.name();
+  activated.document.bytes = policy_.document();
+  TRY_VOID(storage::append_to_journal(log_, {std::move(activated)}, options_.now()));
+  return log_.put_meta(key, digest);
+}
+
+Result<> Engine::hold_poisoned() {
+  for (auto const& guilty : markers_->guilty()) {
+    TRY(auto head, log_.head(guilty.session));
+    if (!head || head->run != guilty.run || head->status != storage::SessionStatus::open) continue;
+    auto const key = "guilty/" + to_string(guilty.run);
+    TRY(auto stored, log_.get_meta(key));
+    // {"count", "sequence"}: a durable step since then begins the count anew.
+    std::int64_t count = 0;
+    if (stored) {
+      auto const json = parse_json(*stored);
+      auto const* const sequence = json ? json->find("sequence") : nullptr;
+      auto const* const known = json ? json->find("count") : nullptr;
+      bool const same = sequence != nullptr && sequence->as_integer() != nullptr &&
+                        static_cast<Sequence>(*sequence->as_integer()) == head->last_sequence;
+      if (same && known != nullptr && known->as_integer() != nullptr) count = *known->as_integer();
+    }
+    ++count;
+    if (count < static_cast<std::int64_t>(guilty_at_most)) {
+      Json json;
+      json.set("count", Json(count)).set("sequence", Json(head->last_sequence));
+      TRY_VOID(log_.put_meta(key, to_string(json)));
+      continue;
+    }
+    Json json;
+    json.set("reason", "its code ended the process by a fault " + std::to_string(count) +
+                           " times without a durable step in between");
+    TRY(auto step, make_control_step(guilty.session, log_.info().log_id, *head,
+                                     storage::Held{"poisoned", to_string(json)}, options_.now(), log_.info().epoch));
+    std::vector<storage::Append> batch;
+    batch.push_back(std::move(step.append));
+    TRY(auto receipt, log_.append(batch));
+    if (!receipt.each.front()) return receipt.each.front().error();
+    TRY_VOID(log_.put_meta(key, R"({"count":0,"sequence":0})"));
+    options_.say(guilty.session, "held (poisoned): " + to_string(json));
+  }
+  return {};
+}
+
+/// Sessions with attempts that a former process left open are brought into memory; all others wait for their input.
+Result<> Engine::recover() {
+  return log_.scan_heads([this](SessionId const& session, storage::Head const& head) {
+    if (head.status == storage::SessionStatus::open && head.open_attempts > 0) shard_of(session).post(LoadMessage{session});
+    return true;
+  });
+}
+
+// ---- after each write -------------------------------------------------------------------------------------------
+
+void Engine::release_effects(std::span<PendingStep> steps, std::span<Result<> const> results, bool fatal) {
+  std::vector<StartAttempt> attempts;
+  std::vector<std::vector<Message>> committed(shards_.size());
+  std::optional<Time> first_due;
+  for (std::size_t i = 0; i < steps.size(); ++i) {
+    auto& pending = steps[i];
+    if (!pending.step) continue;
+    auto const& append = pending.step->append;
+    committed[shard_index(pending.session)].emplace_back(
+        CommittedMessage{pending.session, append.head.last_sequence, results[i]});
+    if (!results[i]) continue;
+    if (options_.on_durable) options_.on_durable(pending.session, pending.step->events);
+    for (auto const& timer : append.timers_set) first_due = first_due ? std::min(*first_due, timer.due) : timer.due;
+    for (auto& effect : pending.step->effects) {
+      if (auto* const attempt = std::get_if<StartAttempt>(&effect)) attempts.push_back(std::move(*attempt));
+    }
+  }
+  if (!attempts.empty()) pool_->submit(std::move(attempts));
+  for (std::size_t i = 0; i < steps.size(); ++i) {
+    if (steps[i].acknowledge) steps[i].acknowledge(results[i]);
+    if (steps[i].step && results[i]) announce(steps[i]);
+  }
+  if (first_due) timers_->armed(*first_due);
+  for (std::size_t i = 0; i < shards_.size(); ++i) {
+    if (!committed[i].empty()) shards_[i]->post(std::move(committed[i]));
+  }
+  if (fatal) {
+    for (auto const& result : results) {
+      if (!result) return fail(result.error());
+    }
+  }
+}
+
+/// Answers and ends, to those who wait for them.
+void Engine::announce(PendingStep const& pending) {
+  for (auto const& effect : pending.step->effects) {
+    std::visit(overloaded{[](StartAttempt const&) {},
+                          [&](GiveAnswer const& given) { waiters_.answer(pending.session, given.turn, given.answer); },
+                          [&](AnnounceEnd const& end) { waiters_.end(pending.session, end); }},
+               effect);
+  }
+  if (pending.step->append.head.status == storage::SessionStatus::held) {
+    waiters_.fail(pending.session, {Errc::held, "session " + to_string(pending.session) + " is held"});
+  }
+}
+
+void Engine::fail(Error const& error) {
+  {
+    std::lock_guard const lock(failure_mutex_);
+    if (failure_) return;
+    failure_ = error;
+  }
+  options_.say({}, "the log refused a write; nothing is acknowledged any more: " + error.detail);
+  waiters_.fail_all(error);
+}
+
+std::optional<Error> Engine::failure() const {
+  std::lock_guard const lock(failure_mutex_);
+  return failure_;
+}
+
+std::optional<Error> Engine::refusal() const {
+  if (stopping_) return Error{Errc::unavailable, "the runtime is stopping"};
+  return failure();
+}
+
+// ---- what others ask --------------------------------------------------------------------------------------------
+
+std::size_t Engine::shard_index(SessionId const& session) const {
+  return shards_.size() == 1 ? 0 : storage::partition_of(session, log_.info().partitions) % shards_.size();
+}
+
+Shard& Engine::shard_of(SessionId const& session) const { return *shards_[shard_index(session)]; }
+
+void Engine::start_session(StartRequest request, OnReceipt done) {
+  if (auto error = refusal()) return done(std::move(*error));
+  if (!valid(request.session)) {
+    return done(Error{Errc::invalid, "\"" + to_string(request.session) +
+                                         "\" is no valid session: tenant 1 to 64 bytes, name 1 to 200 bytes, UTF-8 without "
+                                         "control characters"});
+  }
+  auto& shard = shard_of(request.session);
+  shard.post(StartMessage{std::move(request), std::move(done)});
+}
+
+void Engine::signal(SessionId session, SignalInput input, OnReceipt done) {
+  if (auto error = refusal()) return done(std::move(*error));
+  auto& shard = shard_of(session);
+  shard.post(SignalMessage{std::move(session), std::move(input), std::move(done)});
+}
+
+void Engine::ask(SessionId session, SignalInput input, OnReceipt recorded, Waiters::OnAnswer done) {
+  signal(session, std::move(input),
+         [this, session, recorded = std::move(recorded), done = std::move(done)](Result<Receipt> receipt) {
+           if (receipt) {
+             waiters_.wait_for_answer(session, receipt->sequence, done);
+             if (receipt->repeated) find_answer(session, receipt->run, receipt->sequence);
+           }
+           if (recorded) recorded(receipt);
+           if (!receipt) done(receipt.error());
+         });
+}
+
+/// A turn that came before may have its answer in the log already.
+void Engine::find_answer(SessionId const& session, RunId const& run, Sequence turn) {
+  std::optional<std::string> answer;
+  bool ended = false;
+  auto const read = log_.read_steps(session, run, turn, [&](std::string_view bytes) {
+    auto const step = storage::decode(bytes, storage::Reading::show);
+    if (!step) return false;
+    for (auto const& event : step->step.events) {
+      ended = ended || std::holds_alternative<storage::SessionCompleted>(event.body) ||
+              std::holds_alternative<storage::SessionFailed>(event.body);
+      auto const* const given = std::get_if<storage::AnswerGiven>(&event.body);
+      if (given == nullptr || given->turn != turn) continue;
+      if (!given->answer.artifact) {
+        answer = given->answer.bytes;
+      } else if (auto bytes_of = log_.artifact(session, given->answer.artifact->digest)) {
+        answer = std::move(*bytes_of);
+      }
+    }
+    return !answer;
+  });
+  if (!read) {
+    waiters_.fail(session, read.error());
+  } else if (answer) {
+    waiters_.answer(session, turn, *answer);
+  } else if (ended) {
+    waiters_.fail(session, {Errc::ended, "session " + to_string(session) + " ended without an answer to this turn"});
+  }
+}
+
+void Engine::wait_for_end(SessionId const& session, Waiters::OnEnd done) {
+  auto once = std::make_shared<std::atomic<bool>>(false);  // shared: it may have ended just before we asked
+  auto const call = [once, done = std::move(done)](Result<AnnounceEnd> end) {
+    if (!once->exchange(true)) done(std::move(end));
+  };
+  if (auto error = refusal()) return call(std::move(*error));
+  waiters_.wait_for_end(session, call);
+  auto const head = log_.head(session);
+  if (!head) return call(head.error());
+  if (!*head) return;  // its start may be on its way
+  if ((*head)->status == storage::SessionStatus::held) {
+    return call(Error{Errc::held, "session " + to_string(session) + " is held"});
+  }
+  if ((*head)->status != storage::SessionStatus::open) call(read_end(session, **head));
+}
+
+Result<AnnounceEnd> Engine::read_end(SessionId const& session, storage::Head const& head) const {
+  std::optional<Result<AnnounceEnd>> end;
+  TRY_VOID(log_.read_steps(session, head.run, head.last_sequence, [&](std::string_view bytes) {
+    auto const step = storage::decode(bytes, storage::Reading::show);
+    if (!step) {
+      end = step.error();
+      return false;
+    }
+    for (auto const& event : step->step.events) {
+      if (auto const* const completed = std::get_if<storage::SessionCompleted>(&event.body)) {
+        AnnounceEnd announcement;
+        announcement.result = completed->result.bytes;
+        if (completed->result.artifact) {
+          auto loaded = log_.artifact(session, completed->result.artifact->digest);
+          if (!loaded) {
+            end = loaded.error();
+            return false;
+          }
+          announcement.result = std::move(*loaded);
+        }
+        end = announcement;
+      } else if (auto const* const failed = std::get_if<storage::SessionFailed>(&event.body)) {
+        end = AnnounceEnd{storage::SessionStatus::failed, {}, failed->type, failed->message};
+      }
+    }
+    return true;
+  }));
+  if (!end) return Error{Errc::corrupt, "session " + to_string(session) + " has ended, but its last step does not say how"};
+  return *end;
+}
+
+void Engine::release(SessionId session, std::string by, std::string reason, OnReceipt done) {
+  if (auto error = refusal()) return done(std::move(*error));
+  auto& shard = shard_of(session);
+  shard.post(ReleaseMessage{std::move(session), std::move(by), std::move(reason), std::move(done)});
+}
+
+namespace {
+
+/// Calls `begin` with a callback and waits until it has been called.
+template <class T, class Begin>
+Result<T> wait_for(Begin begin) {
+  auto promise = std::make_shared<std::promise<Result<T>>>();  // shared: the callback may outlive an early return
+  auto future = promise->get_future();
+  begin([promise](Result<T> result) { promise->set_value(std::move(result)); });
+  return future.get();
+}
+
+}  // namespace
+
+Result<Receipt> Engine::start_session(StartRequest request) {
+  return wait_for<Receipt>([&](OnReceipt done) { start_session(std::move(request), std::move(done)); });
+}
+
+Result<Receipt> Engine::signal(SessionId session, SignalInput input) {
+  return wait_for<Receipt>([&](OnReceipt done) { signal(std::move(session), std::move(input), std::move(done)); });
+}
+
+Result<std::string> Engine::ask(SessionId session, SignalInput input) {
+  return wait_for<std::string>(
+      [&](Waiters::OnAnswer done) { ask(std::move(session), std::move(input), {}, std::move(done)); });
+}
+
+Result<AnnounceEnd> Engine::wait_for_end(SessionId const& session) {
+  return wait_for<AnnounceEnd>([&](Waiters::OnEnd done) { wait_for_end(session, std::move(done)); });
+}
+
+Result<Receipt> Engine::release(SessionId session, std::string by, std::string reason) {
+  return wait_for<Receipt>([&](OnReceipt done) {
+    release(std::move(session), std::move(by), std::move(reason), std::move(done));
+  });
+}
+
+}  // namespace dalsegno::engine

@@ -1,0 +1,109 @@
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "dalsegno/registry.h"
+#include "dalsegno/result.h"
+#include "engine/policy/policy.h"
+#include "engine/runtime/shard.h"
+#include "engine/runtime/waiters.h"
+#include "engine/session/step_result.h"
+#include "storage/log/event_log.h"
+
+namespace dalsegno::engine {
+
+class ActivityPool;
+class TimerService;
+
+struct EngineOptions {
+  unsigned shards = 1;
+  unsigned activity_threads = 8;
+  std::size_t max_idle_sessions = 1'000;  ///< kept in memory though they only wait, over all shards
+  /// Where runs whose code kills the process are marked; empty: nowhere.
+  std::filesystem::path marker_file;
+  std::function<Time()> now;  ///< null: the machine's clock
+  /// What people should know: ctx.log() and what went wrong with a session. Called on several threads.
+  std::function<void(SessionId const&, std::string_view)> say;
+  /// Called on the committer's thread with each durable step, in commit order, before its effects are released.
+  std::function<void(SessionId const&, std::span<storage::Event const>)> on_durable;
+};
+
+/// Runs the sessions of one store: shards, committer, activity pool, timers. One engine to a store.
+/// Thread: any, but for `stop` and the destructor.
+class Engine {
+ public:
+  /// Records the policy as active if it is not yet, takes up open sessions, fires what is past due, then begins.
+  /// Errors: those of the log.
+  [[nodiscard]] static Result<std::unique_ptr<Engine>> start(storage::EventLog& log, Registry const& registry,
+                                                             PolicySet policy, EngineOptions options);
+  Engine(Engine const&) = delete;
+  Engine& operator=(Engine const&) = delete;
+  ~Engine();
+
+  /// Starts a session; a repeated request gets the same run, another one under the same name Errc::conflict.
+  /// `done` is called once, on a thread of the engine, when it is durable or refused.
+  void start_session(StartRequest request, OnReceipt done);
+  /// Errors: Errc::not_found, Errc::ended, Errc::held, Errc::overloaded, Errc::too_large, Errc::unavailable.
+  void signal(SessionId session, SignalInput input, OnReceipt done);
+  /// A signal and the answer that the workflow gives to it; the answer to a repeated one is the recorded one.
+  void ask(SessionId session, SignalInput input, OnReceipt recorded, Waiters::OnAnswer done);
+  void wait_for_end(SessionId const& session, Waiters::OnEnd done);
+  void release(SessionId session, std::string by, std::string reason, OnReceipt done);
+
+  // The same, waiting.
+  [[nodiscard]] Result<Receipt> start_session(StartRequest request);
+  [[nodiscard]] Result<Receipt> signal(SessionId session, SignalInput input);
+  [[nodiscard]] Result<std::string> ask(SessionId session, SignalInput input);
+  [[nodiscard]] Result<AnnounceEnd> wait_for_end(SessionId const& session);
+  [[nodiscard]] Result<Receipt> release(SessionId session, std::string by, std::string reason);
+
+  /// Waits for attempts under way, makes everything durable, then ends. Who still waits gets Errc::unavailable.
+  void stop();
+  /// Why nothing is acknowledged any more: the log refused a write.
+  [[nodiscard]] std::optional<Error> failure() const;
+
+ private:
+  Engine(storage::EventLog& log, Registry const& registry, PolicySet policy, EngineOptions options);
+
+  [[nodiscard]] Result<> activate_policy();
+  [[nodiscard]] Result<> hold_poisoned();
+  [[nodiscard]] Result<> recover();
+  void release_effects(std::span<PendingStep> steps, std::span<Result<> const> results, bool fatal);
+  void announce(PendingStep const& pending);
+  void fail(Error const& error);
+  [[nodiscard]] std::optional<Error> refusal() const;
+  [[nodiscard]] Shard& shard_of(SessionId const& session) const;
+  [[nodiscard]] std::size_t shard_index(SessionId const& session) const;
+  [[nodiscard]] Result<AnnounceEnd> read_end(SessionId const& session, storage::Head const& head) const;
+  void find_answer(SessionId const& session, RunId const& run, Sequence turn);
+
+  // Set in the constructor.
+  storage::EventLog& log_;
+  Registry const& registry_;
+  PolicySet policy_;
+  EngineOptions options_;
+  std::unique_ptr<MarkerFile> markers_;
+  Waiters waiters_;
+  std::atomic<bool> stopping_ = false;
+  // Guarded by failure_mutex_.
+  mutable std::mutex failure_mutex_;
+  std::optional<Error> failure_;
+
+  // Threads; made in this order, ended in the other.
+  std::unique_ptr<Committer> committer_;
+  std::vector<std::unique_ptr<Shard>> shards_;
+  std::unique_ptr<ActivityPool> pool_;
+  std::unique_ptr<TimerService> timers_;
+  bool stopped_ = false;
+};
+
+}  // namespace dalsegno::engine

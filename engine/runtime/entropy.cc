@@ -1,0 +1,53 @@
+#include "engine/runtime/entropy.h"
+
+#include <sys/random.h>
+
+#include <array>
+#include <cstdlib>
+#include <cstring>
+#include <span>
+
+namespace dalsegno::engine {
+
+namespace {
+
+/// Drawn in blocks, for one system call a block; a thread never gives out the same bytes twice.
+void fill(std::span<std::uint8_t> out) {
+  thread_local std::array<std::uint8_t, 4096> block;
+  thread_local std::size_t left = 0;
+  if (left < out.size()) {
+    for (std::size_t have = 0; have < block.size();) {
+      auto const got = getrandom(block.data() + have, block.size() - have, 0);
+      if (got < 0) std::abort();  // cannot happen once the system has booted
+      have += static_cast<std::size_t>(got);
+    }
+    left = block.size();
+  }
+  left -= out.size();
+  std::memcpy(out.data(), block.data() + left, out.size());
+  std::memset(block.data() + left, 0, out.size());
+}
+
+}  // namespace
+
+RunId fresh_run_id() {
+  RunId id;
+  fill(id.bytes);
+  return id;
+}
+
+storage::SessionSecret fresh_secret() {
+  storage::SessionSecret secret;
+  fill(secret.bytes);
+  return secret;
+}
+
+std::uint64_t fresh_seed() {
+  std::array<std::uint8_t, 8> bytes{};
+  fill(bytes);
+  std::uint64_t seed = 0;
+  std::memcpy(&seed, bytes.data(), sizeof seed);
+  return seed;
+}
+
+}  // namespace dalsegno::engine

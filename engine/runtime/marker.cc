@@ -1,0 +1,137 @@
+#include "engine/runtime/marker.h"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <cerrno>
+#include <csignal>
+#include <cstring>
+#include <string>
+#include <utility>
+
+namespace dalsegno::engine {
+
+namespace {
+
+// A file of slots, one for each shard. Written by plain stores to the mapped page: they outlive the process.
+enum class SlotState : std::uint8_t { idle = 0, running = 1, guilty = 2 };
+
+constexpr std::size_t longest_tenant = 64;
+constexpr std::size_t longest_name = 200;
+
+struct Slot {
+  SlotState state;
+  std::uint8_t tenant_length;
+  std::uint8_t name_length;
+  std::array<std::uint8_t, 16> run;
+  std::uint64_t sequence;
+  std::array<char, longest_tenant> tenant;
+  std::array<char, longest_name> name;
+};
+constexpr std::size_t slot_bytes = 512;
+static_assert(sizeof(Slot) <= slot_bytes && alignof(Slot) <= slot_bytes);
+
+Slot* slot_at(std::byte* place) { return reinterpret_cast<Slot*>(place); }  // NOLINT: mapped memory
+
+// What this thread runs just now; read by the signal handler on the same thread.
+thread_local std::byte* volatile running_slot = nullptr;
+
+constexpr std::array fault_signals = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT};
+
+extern "C" void mark_guilty(int signal) {
+  if (auto* const place = running_slot) slot_at(place)->state = SlotState::guilty;
+  std::signal(signal, SIG_DFL);  // the default action, once this handler returns
+  std::raise(signal);
+}
+
+void install_handlers() {
+  for (int const signal : fault_signals) {
+    struct sigaction current {};
+    // A sanitizer or an embedder that handles the signal keeps it.
+    if (sigaction(signal, nullptr, &current) != 0 || current.sa_handler != SIG_DFL) continue;
+    struct sigaction action {};
+    action.sa_handler = mark_guilty;
+    sigemptyset(&action.sa_mask);
+    action.sa_flags = static_cast<int>(SA_NODEFER | SA_RESETHAND);
+    sigaction(signal, &action, nullptr);
+  }
+}
+
+std::vector<Guilty> read_guilty(std::byte* page, std::size_t slots) {
+  std::vector<Guilty> guilty;
+  for (std::size_t i = 0; i < slots; ++i) {
+    auto const& slot = *slot_at(page + i * slot_bytes);
+    if (slot.state != SlotState::guilty || slot.tenant_length > longest_tenant || slot.name_length > longest_name) {
+      continue;
+    }
+    Guilty found;
+    found.run.bytes = slot.run;
+    found.session = {std::string(slot.tenant.data(), slot.tenant_length),
+                     std::string(slot.name.data(), slot.name_length)};
+    found.sequence = slot.sequence;
+    guilty.push_back(std::move(found));
+  }
+  return guilty;
+}
+
+}  // namespace
+
+Marker::Scope::Scope(Marker const& marker, RunId const& run, SessionId const& session, Sequence sequence)
+    : slot_(marker.slot_) {
+  if (slot_ == nullptr) return;
+  auto& slot = *slot_at(slot_);
+  slot.run = run.bytes;
+  slot.sequence = sequence;
+  slot.tenant_length = static_cast<std::uint8_t>(std::min(session.tenant.size(), longest_tenant));
+  slot.name_length = static_cast<std::uint8_t>(std::min(session.name.size(), longest_name));
+  std::memcpy(slot.tenant.data(), session.tenant.data(), slot.tenant_length);
+  std::memcpy(slot.name.data(), session.name.data(), slot.name_length);
+  slot.state = SlotState::running;
+  std::atomic_signal_fence(std::memory_order_release);
+  running_slot = slot_;
+}
+
+Marker::Scope::~Scope() {
+  if (slot_ == nullptr) return;
+  running_slot = nullptr;
+  std::atomic_signal_fence(std::memory_order_release);
+  slot_at(slot_)->state = SlotState::idle;
+}
+
+Result<std::unique_ptr<MarkerFile>> MarkerFile::open(std::filesystem::path const& path) {
+  auto const failed = [&path](char const* what) {
+    return Error{Errc::io, path.string() + ": " + what + ": " + std::strerror(errno)};
+  };
+  constexpr std::size_t most_slots = 256;
+  constexpr std::size_t size = most_slots * slot_bytes;
+  int const file = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+  if (file < 0) return failed("cannot open");
+  if (ftruncate(file, static_cast<off_t>(size)) != 0) {
+    auto error = failed("cannot size");
+    close(file);
+    return error;
+  }
+  auto* const mapped = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
+  close(file);
+  if (mapped == MAP_FAILED) return failed("cannot map");
+  auto* const page = static_cast<std::byte*>(mapped);
+  auto guilty = read_guilty(page, most_slots);
+  std::memset(page, 0, size);
+  install_handlers();
+  return std::unique_ptr<MarkerFile>(new MarkerFile(page, size, std::move(guilty)));
+}
+
+MarkerFile::MarkerFile(std::byte* page, std::size_t size, std::vector<Guilty> guilty)
+    : page_(page), size_(size), guilty_(std::move(guilty)) {}
+
+MarkerFile::~MarkerFile() { munmap(page_, size_); }
+
+Marker MarkerFile::marker(std::size_t shard) const {
+  return (shard + 1) * slot_bytes <= size_ ? Marker(page_ + shard * slot_bytes) : Marker();
+}
+
+}  // namespace dalsegno::engine

@@ -1,0 +1,70 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "dalsegno/ids.h"
+#include "dalsegno/result.h"
+
+namespace dalsegno::engine {
+
+/// A page in a mapped file that names the run whose code a shard is running. When the process dies by a fault or an abort,
+/// the signal's handler marks the run as guilty; the page outlives the process. A plain kill marks nobody.
+///
+/// Source of the idea: a poisoned session must not crash-loop the process (design, section 5).
+class MarkerFile;
+
+/// One shard's slot. Cheap: naming a run is a few plain stores.
+class Marker {
+ public:
+  Marker() = default;  ///< marks nothing
+  explicit Marker(std::byte* slot) : slot_(slot) {}
+
+  /// While it lives, this thread runs code of that run.
+  class Scope {
+   public:
+    Scope(Marker const& marker, RunId const& run, SessionId const& session, Sequence sequence);
+    Scope(Scope const&) = delete;
+    Scope& operator=(Scope const&) = delete;
+    ~Scope();
+
+   private:
+    std::byte* slot_;
+  };
+
+ private:
+  std::byte* slot_ = nullptr;
+};
+
+/// What a former process left: this run's code was running when it died of a fault.
+struct Guilty {
+  RunId run;
+  SessionId session;
+  Sequence sequence = 0;  ///< of the run when it was entered
+};
+
+class MarkerFile {
+ public:
+  /// Opens or creates the file, reads and clears what a former process left, and installs handlers for SIGSEGV,
+  /// SIGBUS, SIGILL, SIGFPE and SIGABRT, which mark and then let the default action happen.
+  [[nodiscard]] static Result<std::unique_ptr<MarkerFile>> open(std::filesystem::path const& path);
+  MarkerFile(MarkerFile const&) = delete;
+  MarkerFile& operator=(MarkerFile const&) = delete;
+  ~MarkerFile();
+
+  [[nodiscard]] Marker marker(std::size_t shard) const;
+  [[nodiscard]] std::vector<Guilty> const& guilty() const { return guilty_; }
+
+ private:
+  MarkerFile(std::byte* page, std::size_t size, std::vector<Guilty> guilty);
+
+  std::byte* page_;
+  std::size_t size_;
+  std::vector<Guilty> guilty_;
+};
+
+}  // namespace dalsegno::engine

@@ -1,0 +1,369 @@
+#include "engine/runtime/shard.h"
+
+#include <algorithm>
+#include <iterator>
+#include <utility>
+
+#include "dalsegno/json.h"
+#include "dalsegno/try.h"
+#include "engine/replay/replayer.h"
+#include "engine/runtime/entropy.h"
+#include "engine/session/control_step.h"
+#include "engine/session/overloaded.h"
+#include "storage/event/codec.h"
+
+namespace dalsegno::engine {
+
+namespace {
+
+std::string report(std::string_view what) {
+  Json json;
+  json.set("reason", what);
+  return to_string(json);
+}
+
+}  // namespace
+
+Shard::Shard(ShardServices services, Marker marker)
+    : services_(std::move(services)), info_(services_.log.info()), marker_(marker), thread_([this] { work(); }) {}
+
+Shard::~Shard() { stop(); }
+
+// ---- the mailbox ------------------------------------------------------------------------------------------------
+
+void Shard::post(Message message) {
+  bool wake = false;
+  {
+    std::lock_guard const lock(mutex_);
+    wake = mailbox_.empty();
+    mailbox_.push_back(std::move(message));
+  }
+  if (wake) ready_.notify_one();
+}
+
+void Shard::post(std::vector<Message> messages) {
+  bool wake = false;
+  {
+    std::lock_guard const lock(mutex_);
+    wake = mailbox_.empty();
+    std::ranges::move(messages, std::back_inserter(mailbox_));
+  }
+  if (wake) ready_.notify_one();
+}
+
+void Shard::stop() {
+  {
+    std::lock_guard const lock(mutex_);
+    stopping_ = true;
+  }
+  ready_.notify_one();
+  if (thread_.joinable()) thread_.join();
+}
+
+void Shard::work() {
+  std::vector<Message> messages;
+  for (;;) {
+    messages.clear();
+    {
+      std::unique_lock lock(mutex_);
+      ready_.wait(lock, [this] { return stopping_ || !mailbox_.empty(); });
+      if (mailbox_.empty()) return;
+      messages.swap(mailbox_);
+    }
+    for (auto& message : messages) {
+      std::visit([this](auto& one) { take(std::move(one)); }, message);
+      // The committer begins its next write with what is there: it should not wait for the whole mailbox.
+      constexpr std::size_t enough = 64;
+      if (outgoing_.size() >= enough) services_.committer.submit(std::exchange(outgoing_, {}));
+    }
+    if (!outgoing_.empty()) services_.committer.submit(std::exchange(outgoing_, {}));
+    evict();
+  }
+}
+
+Ambient Shard::ambient() const { return {services_.now(), info_.epoch, services_.policy}; }
+
+// ---- messages ---------------------------------------------------------------------------------------------------
+
+void Shard::take(StartMessage message) {
+  auto const& request = message.request;
+  auto const* const workflow = services_.registry.find_workflow(request.workflow);
+  if (workflow == nullptr) {
+    message.done(Error{Errc::unknown_workflow, "this program has no workflow \"" + request.workflow + "\""});
+    return;
+  }
+  if (auto const known = sessions_.find(request.session); known != sessions_.end()) {
+    // Its first step may still be on its way to the disk: compare once everything before this is durable.
+    auto const head = known->second.head;
+    acknowledge_in_order(request.session, [this, head, request = message.request, done = message.done](Result<> ready) {
+      done(ready ? same_start(request, head) : Result<Receipt>(ready.error()));
+    });
+    return;
+  }
+  auto head = services_.log.head(request.session);
+  if (!head) {
+    message.done(head.error());
+    return;
+  }
+  if (*head) {
+    message.done(same_start(request, **head));
+    return;
+  }
+  if (auto room = services_.log.room_for_new_sessions(); !room) {
+    message.done(room.error());
+    return;
+  }
+  SessionStart start;
+  start.session = request.session;
+  start.run = fresh_run_id();
+  start.log_id = info_.log_id;
+  start.input = request.input;
+  start.principal = request.principal;
+  start.random_seed = fresh_seed();
+  start.secret = fresh_secret();
+  SessionEnvironment environment;
+  environment.load_artifact = [&log = services_.log, session = request.session](storage::Digest const& digest) {
+    return log.artifact(session, digest);
+  };
+  environment.log = services_.say;
+  auto session = std::make_unique<Session>(*workflow, start, std::move(environment));
+  Marker::Scope const running(marker_, start.run, start.session, 0);
+  auto step = session->start(ambient());
+  if (!step) {
+    message.done(step.error());
+    return;
+  }
+  auto& entry = sessions_[request.session];
+  entry.session = std::move(session);
+  Receipt const receipt{start.run, 1, false};
+  submit(request.session, entry, std::move(*step), [receipt, done = std::move(message.done)](Result<> durable) {
+    done(durable ? Result<Receipt>(receipt) : Result<Receipt>(durable.error()));
+  });
+  settle(request.session, entry);
+}
+
+/// A start of a session that exists: the same request gets the same answer, any other is a conflict.
+Result<Receipt> Shard::same_start(StartRequest const& request, storage::Head const& head) const {
+  std::optional<storage::SessionStarted> started;
+  TRY_VOID(services_.log.read_steps(request.session, head.run, 1, [&](std::string_view bytes) {
+    auto step = storage::decode(bytes, storage::Reading::show);
+    if (step) {
+      if (auto* const body = std::get_if<storage::SessionStarted>(&step->step.events.front().body)) {
+        started = std::move(*body);
+      }
+    }
+    return false;
+  }));
+  auto secret = services_.log.secret(request.session);
+  bool const same = started && secret && started->workflow == request.workflow &&
+                    started->input_digest == storage::KeyedDigester(*secret).digest(request.input);
+  if (!same) {
+    return Error{Errc::conflict, "session " + to_string(request.session) +
+                                     " exists with another workflow or input: choose another name"};
+  }
+  return Receipt{head.run, 1, true};
+}
+
+void Shard::take(SignalMessage message) {
+  auto const& key = message.input.producer_key;
+  auto found = live(message.session);
+  if (!found) {
+    message.done(found.error());
+    return;
+  }
+  auto& entry = **found;
+  if (!key.empty()) {
+    auto const pending = entry.keys.find(key);
+    auto first = pending != entry.keys.end() ? Result<std::optional<Sequence>>(pending->second)
+                                             : services_.log.find_producer_key(message.session, key);
+    if (!first) {
+      message.done(first.error());
+      return;
+    }
+    if (*first) {
+      Receipt const receipt{entry.head.run, **first, true};
+      acknowledge_in_order(message.session, [receipt, done = std::move(message.done)](Result<> durable) {
+        done(durable ? Result<Receipt>(receipt) : Result<Receipt>(durable.error()));
+      });
+      return;
+    }
+  }
+  if (entry.session == nullptr) {
+    message.done(Error{Errc::held, "session " + to_string(message.session) + " is held"});
+    return;
+  }
+  Marker::Scope const running(marker_, entry.head.run, message.session, entry.head.last_sequence);
+  Receipt const receipt{entry.head.run, entry.head.last_sequence + 1, false};
+  auto step = entry.session->handle(message.input, ambient());
+  if (!step) {
+    message.done(step.error());
+    if (step.error().code == Errc::held || step.error().code == Errc::too_large) {
+      if (entry.session->state().last_sequence != entry.head.last_sequence) {
+        hold(message.session, entry, "workflow_bug", report(step.error().detail));
+      }
+    }
+    return;
+  }
+  if (!key.empty()) entry.keys.emplace(key, receipt.sequence);
+  submit(message.session, entry, std::move(**step), [receipt, done = std::move(message.done)](Result<> durable) {
+    done(durable ? Result<Receipt>(receipt) : Result<Receipt>(durable.error()));
+  });
+  settle(message.session, entry);
+}
+
+void Shard::take(InputMessage message) {
+  auto found = live(message.session);
+  if (!found || (*found)->session == nullptr || (*found)->head.run != message.run) return;
+  auto& entry = **found;
+  Marker::Scope const running(marker_, entry.head.run, message.session, entry.head.last_sequence);
+  auto step = entry.session->handle(message.input, ambient());
+  if (!step) {
+    if (step.error().code == Errc::held || step.error().code == Errc::too_large) {
+      hold(message.session, entry, "workflow_bug", report(step.error().detail));
+    } else {
+      services_.say(message.session, step.error().detail);
+    }
+    return;
+  }
+  if (*step) submit(message.session, entry, std::move(**step), {});
+  settle(message.session, entry);
+}
+
+void Shard::take(LoadMessage message) {
+  auto found = live(message.session);
+  if (!found) services_.say(message.session, found.error().detail);
+}
+
+void Shard::take(ReleaseMessage message) {
+  auto head = services_.log.head(message.session);
+  Error const not_held{Errc::conflict, "session " + to_string(message.session) + " is not held"};
+  if (!head) {
+    message.done(head.error());
+  } else if (!*head) {
+    message.done(Error{Errc::not_found, "there is no session " + to_string(message.session)});
+  } else if (sessions_.contains(message.session) || (*head)->status != storage::SessionStatus::held) {
+    message.done(not_held);
+  } else {
+    auto step = make_control_step(message.session, info_.log_id, **head,
+                                  storage::Released{message.by, message.reason}, services_.now(), info_.epoch);
+    if (!step) {
+      message.done(step.error());
+      return;
+    }
+    auto& entry = sessions_[message.session];
+    Receipt const receipt{(*head)->run, step->append.first_sequence, false};
+    submit(message.session, entry, std::move(*step),
+           [this, receipt, session = message.session, done = std::move(message.done)](Result<> durable) {
+             if (durable) post(LoadMessage{session});
+             done(durable ? Result<Receipt>(receipt) : Result<Receipt>(durable.error()));
+           });
+  }
+}
+
+void Shard::take(CommittedMessage message) {
+  auto const found = sessions_.find(message.session);
+  if (found == sessions_.end()) return;
+  auto& entry = found->second;
+  --entry.in_flight;
+  if (!message.result) {
+    // What is true is read back from the log when the session is next needed.
+    services_.say(message.session, message.result.error().detail);
+    entry.session.reset();
+  } else if (!entry.keys.empty()) {
+    std::erase_if(entry.keys, [&](auto const& key) { return key.second <= message.last_sequence; });
+  }
+  settle(message.session, entry);
+}
+
+// ---- sessions in memory -----------------------------------------------------------------------------------------
+
+Result<Shard::Live*> Shard::live(SessionId const& session) {
+  if (auto const found = sessions_.find(session); found != sessions_.end()) return &found->second;
+  TRY(auto head, services_.log.head(session));
+  if (!head) return Error{Errc::not_found, "there is no session " + to_string(session)};
+  if (head->status == storage::SessionStatus::held) {
+    return Error{Errc::held, "session " + to_string(session) + " is held: it takes no input until it is released"};
+  }
+  if (head->status != storage::SessionStatus::open) {
+    return Error{Errc::ended, "session " + to_string(session) + " has ended and takes no input"};
+  }
+  return revive(session, *head);
+}
+
+/// Rebuilds a session from its log. An attempt that the log knows as open is not under way in this process: it is orphaned.
+Result<Shard::Live*> Shard::revive(SessionId const& session, storage::Head const& head) {
+  Marker::Scope const running(marker_, head.run, session, head.last_sequence);
+  auto const find = [this](std::string_view name) { return services_.registry.find_workflow(name); };
+  TRY(auto replayed, replay_session(services_.log, find, session, {}, services_.say));
+  auto& entry = sessions_[session];
+  entry.head = head;
+  if (replayed.divergence) {
+    hold(session, entry, "divergence", report_of(*replayed.divergence));
+    return &entry;
+  }
+  entry.session = std::move(replayed.session);
+  for (auto const& orphan : entry.session->open_attempts("the process that made it ended")) {
+    auto step = entry.session->handle(orphan, ambient());
+    if (!step) {
+      hold(session, entry, "workflow_bug", report(step.error().detail));
+      return &entry;
+    }
+    if (*step) submit(session, entry, std::move(**step), {});
+  }
+  settle(session, entry);
+  return &entry;
+}
+
+void Shard::hold(SessionId const& session, Live& entry, std::string kind, std::string text) {
+  entry.session.reset();
+  services_.say(session, "held (" + kind + "): " + text);
+  constexpr std::size_t longest_report = 64 * 1024;
+  if (text.size() > longest_report) text = report("the report is longer than " + std::to_string(longest_report) + " bytes");
+  auto step = make_control_step(session, info_.log_id, entry.head, storage::Held{std::move(kind), std::move(text)},
+                                services_.now(), info_.epoch);
+  if (step) submit(session, entry, std::move(*step), {});
+}
+
+void Shard::submit(SessionId const& session, Live& entry, StepResult step,
+                   std::function<void(Result<>)> acknowledge) {
+  entry.head = step.append.head;
+  ++entry.in_flight;
+  outgoing_.push_back({session, std::move(step), std::move(acknowledge)});
+}
+
+void Shard::acknowledge_in_order(SessionId const& session, std::function<void(Result<>)> acknowledge) {
+  outgoing_.push_back({session, std::nullopt, std::move(acknowledge)});
+}
+
+/// Decides whether the session may leave memory: at once when it has ended or is held, later when it only waits.
+void Shard::settle(SessionId const& session, Live& entry) {
+  bool const quiet = entry.in_flight == 0;
+  bool const over = entry.session == nullptr || entry.session->state().status != storage::SessionStatus::open;
+  if (quiet && over) {
+    if (entry.is_idle) idle_.erase(entry.idle);
+    sessions_.erase(session);
+    return;
+  }
+  bool const idle = quiet && !entry.session->has_open_attempt();
+  if (idle) {
+    if (entry.is_idle) {
+      idle_.splice(idle_.end(), idle_, entry.idle);
+    } else {
+      entry.idle = idle_.insert(idle_.end(), session);
+      entry.is_idle = true;
+    }
+  } else if (entry.is_idle) {
+    idle_.erase(entry.idle);
+    entry.is_idle = false;
+  }
+}
+
+/// Passivation: what only waits leaves memory, oldest first; its timer and its log remain.
+void Shard::evict() {
+  while (idle_.size() > services_.max_idle_sessions) {
+    sessions_.erase(idle_.front());
+    idle_.pop_front();
+  }
+}
+
+}  // namespace dalsegno::engine

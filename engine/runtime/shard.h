@@ -1,0 +1,147 @@
+#pragma once
+
+#include <condition_variable>
+#include <cstdint>
+#include <functional>
+#include <list>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <thread>
+#include <unordered_map>
+#include <variant>
+#include <vector>
+
+#include "dalsegno/registry.h"
+#include "engine/policy/policy.h"
+#include "engine/runtime/committer.h"
+#include "engine/runtime/marker.h"
+#include "engine/session/session.h"
+#include "storage/log/event_log.h"
+
+namespace dalsegno::engine {
+
+/// What a session is started with.
+struct StartRequest {
+  SessionId session;
+  std::string workflow;
+  std::string input;  ///< JSON
+  std::string principal;
+};
+
+/// What a start or a signal was acknowledged with: durable.
+struct Receipt {
+  RunId run;
+  Sequence sequence = 0;
+  bool repeated = false;  ///< it had been recorded before; this is its first sequence
+};
+using OnReceipt = std::function<void(Result<Receipt>)>;
+
+// What comes to a shard.
+struct StartMessage {
+  StartRequest request;
+  OnReceipt done;
+};
+struct SignalMessage {
+  SessionId session;
+  SignalInput input;
+  OnReceipt done;
+};
+struct InputMessage {
+  SessionId session;
+  RunId run;
+  Input input;
+};
+/// Bring the session into memory and take up what was under way when its process ended.
+struct LoadMessage {
+  SessionId session;
+};
+/// A person releases a held session.
+struct ReleaseMessage {
+  SessionId session;
+  std::string by;
+  std::string reason;
+  OnReceipt done;
+};
+struct CommittedMessage {
+  SessionId session;
+  Sequence last_sequence = 0;
+  Result<> result;
+};
+using Message =
+    std::variant<StartMessage, SignalMessage, InputMessage, LoadMessage, ReleaseMessage, CommittedMessage>;
+
+/// What a shard needs from the runtime.
+struct ShardServices {
+  storage::EventLog& log;
+  Registry const& registry;
+  PolicySet const& policy;
+  Committer& committer;
+  std::function<Time()> now;
+  std::function<void(SessionId const&, std::string_view)> say;  ///< ctx.log() and what people should know
+  std::size_t max_idle_sessions = 0;  ///< kept in memory though nothing is under way
+};
+
+/// A thread that serves the sessions of some partitions: takes one input at a time, lets the session decide, hands the
+/// step to the committer and goes on without waiting for the disk.
+class Shard {
+ public:
+  Shard(ShardServices services, Marker marker);
+  Shard(Shard const&) = delete;
+  Shard& operator=(Shard const&) = delete;
+  ~Shard();
+
+  /// Thread: any.
+  void post(Message message);
+  void post(std::vector<Message> messages);
+  /// Takes what has been posted, then ends.
+  void stop();
+
+ private:
+  struct Live {
+    std::unique_ptr<Session> session;  // null while held
+    storage::Head head;                // after the newest submitted step
+    std::size_t in_flight = 0;         // steps not yet durable
+    std::map<std::string, Sequence, std::less<>> keys;  // of signals that are not yet durable
+    std::list<SessionId>::iterator idle;
+    bool is_idle = false;
+  };
+
+  void work();
+  void take(StartMessage message);
+  void take(SignalMessage message);
+  void take(InputMessage message);
+  void take(LoadMessage message);
+  void take(ReleaseMessage message);
+  void take(CommittedMessage message);
+
+  [[nodiscard]] Result<Live*> live(SessionId const& session);
+  [[nodiscard]] Result<Live*> revive(SessionId const& session, storage::Head const& head);
+  [[nodiscard]] Result<Receipt> same_start(StartRequest const& request, storage::Head const& head) const;
+  void hold(SessionId const& session, Live& live, std::string kind, std::string report);
+  void submit(SessionId const& session, Live& live, StepResult step, std::function<void(Result<>)> acknowledge);
+  void acknowledge_in_order(SessionId const& session, std::function<void(Result<>)> acknowledge);
+  void settle(SessionId const& session, Live& live);
+  void evict();
+  [[nodiscard]] Ambient ambient() const;
+
+  // Set in the constructor.
+  ShardServices services_;
+  storage::StoreInfo info_;
+  Marker marker_;
+  // Only on the thread.
+  std::unordered_map<SessionId, Live> sessions_;
+  std::list<SessionId> idle_;  // least recently used first
+  std::vector<PendingStep> outgoing_;
+  // Guarded by mutex_.
+  std::mutex mutex_;
+  std::condition_variable ready_;
+  std::vector<Message> mailbox_;
+  bool stopping_ = false;
+
+  std::jthread thread_;
+};
+
+}  // namespace dalsegno::engine

@@ -1,0 +1,162 @@
+#include "engine/session/checkpoint.h"
+
+#include <chrono>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "dalsegno/payload.h"
+#include "dalsegno/try.h"
+
+namespace dalsegno::engine {
+
+namespace {
+
+// Named so that they can be described: Boost.Describe needs linkage for its members.
+namespace checkpoint_json {
+
+struct Payload {
+  std::string content_type;
+  std::string bytes;
+  std::string artifact;
+  std::uint64_t size_bytes = 0;
+};
+BOOST_DESCRIBE_STRUCT(Payload, (), (content_type, bytes, artifact, size_bytes))
+
+struct Signal {
+  std::uint64_t sequence = 0;
+  std::string signal;
+  Payload payload;
+};
+BOOST_DESCRIBE_STRUCT(Signal, (), (sequence, signal, payload))
+
+struct Attribute {
+  std::string name;
+  Payload value;
+};
+BOOST_DESCRIBE_STRUCT(Attribute, (), (name, value))
+
+struct Document {
+  std::uint32_t format = 1;
+  std::string tenant;
+  std::string session;
+  std::string run;
+  std::string log_id;
+  std::string workflow;
+  std::string principal;
+  std::uint32_t rules_version = 0;
+  std::uint64_t sequence = 0;
+  std::uint64_t steps = 0;
+  std::int64_t started_at_us = 0;
+  std::int64_t recorded_at_us = 0;
+  std::string random_seed;  // 64 bits: more than JSON numbers hold
+  std::uint64_t random_position = 0;
+  std::uint64_t last_operation = 0;
+  std::vector<Signal> inbox;
+  std::vector<Attribute> attributes;
+  std::string workflow_state;
+};
+BOOST_DESCRIBE_STRUCT(Document, (),
+                      (format, tenant, session, run, log_id, workflow, principal, rules_version, sequence, steps,
+                       started_at_us, recorded_at_us, random_seed, random_position, last_operation, inbox, attributes,
+                       workflow_state))
+
+}  // namespace checkpoint_json
+
+checkpoint_json::Payload to_document(storage::Payload const& payload) {
+  checkpoint_json::Payload document{payload.content_type, payload.bytes, {}, 0};
+  if (payload.artifact) {
+    document.artifact = storage::to_hex(payload.artifact->digest);
+    document.size_bytes = payload.artifact->size_bytes;
+  }
+  return document;
+}
+
+Result<storage::Payload> from_document(checkpoint_json::Payload document) {
+  storage::Payload payload;
+  payload.content_type = std::move(document.content_type);
+  payload.bytes = std::move(document.bytes);
+  if (!document.artifact.empty()) {
+    auto const digest = storage::parse_digest(document.artifact);
+    if (!digest) return Error{Errc::corrupt, "checkpoint: an artifact's digest is not 64 hexadecimal digits"};
+    payload.artifact = storage::ArtifactRef{*digest, document.size_bytes};
+  }
+  return payload;
+}
+
+Time time_of(std::int64_t microseconds) { return Time(std::chrono::microseconds(microseconds)); }
+
+Error corrupt(std::string what) { return {Errc::corrupt, "checkpoint: " + std::move(what)}; }
+
+}  // namespace
+
+std::string encode(Checkpoint const& checkpoint) {
+  auto const& state = checkpoint.state;
+  checkpoint_json::Document document;
+  document.tenant = state.session.tenant;
+  document.session = state.session.name;
+  document.run = to_string(state.run);
+  document.log_id = to_string(state.log_id);
+  document.workflow = state.workflow;
+  document.principal = state.principal;
+  document.rules_version = state.rules_version;
+  document.sequence = state.last_sequence;
+  document.steps = state.steps;
+  document.started_at_us = state.started_at.time_since_epoch().count();
+  document.recorded_at_us = state.last_time.time_since_epoch().count();
+  document.random_seed = std::to_string(state.random_seed);
+  document.random_position = checkpoint.random_position;
+  document.last_operation = state.last_operation;
+  for (auto const& entry : state.inbox) {
+    document.inbox.push_back({entry.sequence, entry.signal, to_document(entry.payload)});
+  }
+  for (auto const& [name, value] : state.attributes) document.attributes.push_back({name, to_document(value)});
+  document.workflow_state = checkpoint.workflow_state;
+  return to_json(document);
+}
+
+Result<Checkpoint> decode_checkpoint(std::string_view bytes) {
+  auto parsed = from_json<checkpoint_json::Document>(bytes);
+  if (!parsed) return corrupt(parsed.error().detail);
+  auto& document = *parsed;
+  if (document.format > 1) {
+    return Error{Errc::newer_format, "checkpoint: format " + std::to_string(document.format) +
+                                         " was written by a newer version; this one knows format 1"};
+  }
+  auto const run = parse_run_id(document.run);
+  auto const log_id = parse_run_id(document.log_id);
+  if (!run || !log_id) return corrupt("run or log id is not 32 hexadecimal digits");
+  std::uint64_t seed = 0;
+  for (char const digit : document.random_seed) {
+    if (digit < '0' || digit > '9') return corrupt("random_seed is not a number");
+    seed = seed * 10 + static_cast<std::uint64_t>(digit - '0');
+  }
+  Checkpoint checkpoint;
+  auto& state = checkpoint.state;
+  state.session = {std::move(document.tenant), std::move(document.session)};
+  state.run = *run;
+  state.log_id = *log_id;
+  state.workflow = std::move(document.workflow);
+  state.principal = std::move(document.principal);
+  state.rules_version = document.rules_version;
+  state.last_sequence = document.sequence;
+  state.checkpoint = document.sequence;
+  state.steps = document.steps;
+  state.started_at = time_of(document.started_at_us);
+  state.last_time = time_of(document.recorded_at_us);
+  state.random_seed = seed;
+  state.last_operation = document.last_operation;
+  for (auto& entry : document.inbox) {
+    TRY(auto payload, from_document(std::move(entry.payload)));
+    state.inbox.push_back({entry.sequence, std::move(entry.signal), std::move(payload)});
+  }
+  for (auto& entry : document.attributes) {
+    TRY(auto value, from_document(std::move(entry.value)));
+    state.attributes.emplace(std::move(entry.name), std::move(value));
+  }
+  checkpoint.random_position = document.random_position;
+  checkpoint.workflow_state = std::move(document.workflow_state);
+  return checkpoint;
+}
+
+}  // namespace dalsegno::engine

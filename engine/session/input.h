@@ -1,0 +1,58 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <variant>
+
+#include "dalsegno/ids.h"
+
+namespace dalsegno::engine {
+
+// What can happen to a session. One input makes one step.
+
+struct SignalInput {
+  std::string signal;
+  std::string payload;  ///< JSON
+  std::string producer_key;
+  std::string principal;
+};
+
+/// An attempt ended well. For a model the facts of its reply come along.
+struct ResultInput {
+  OperationId operation = OperationId::none;
+  std::uint32_t attempt = 0;
+  std::string payload;  ///< JSON
+  bool is_error = false;            ///< a tool that answered with an error
+  std::string model;
+  std::string finish;
+  std::uint64_t input_tokens = 0;
+  std::uint64_t output_tokens = 0;
+  std::uint64_t cached_tokens = 0;
+};
+
+struct FailureInput {
+  OperationId operation = OperationId::none;
+  std::uint32_t attempt = 0;
+  std::string type;
+  std::string message;
+  bool retryable = true;
+};
+
+/// A timer came due.
+struct TimerInput {
+  OperationId operation = OperationId::none;
+  Time due;
+};
+
+/// The process that made this attempt is gone: found at recovery.
+struct OrphanInput {
+  OperationId operation = OperationId::none;
+  std::uint32_t attempt = 0;
+  std::string reason;
+};
+
+using Input = std::variant<SignalInput, ResultInput, FailureInput, TimerInput, OrphanInput>;
+
+}  // namespace dalsegno::engine

@@ -1,0 +1,251 @@
+#pragma once
+
+#include <coroutine>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "dalsegno/result.h"
+#include "dalsegno/workflow.h"
+#include "engine/policy/policy.h"
+#include "engine/session/divergence.h"
+#include "engine/session/input.h"
+#include "engine/session/state.h"
+#include "engine/session/step_result.h"
+#include "storage/event/codec.h"
+
+namespace dalsegno::engine {
+
+/// Engine behaviours that may change later are switched by this number, which a session records when it starts.
+inline constexpr std::uint32_t current_rules_version = 1;
+
+/// How often an attempt may be orphaned by ending processes before its operation fails.
+inline constexpr std::uint32_t max_orphaned_attempts = 100;
+
+/// Signals waiting in one session; one more is refused.
+inline constexpr std::size_t max_inbox = 10'000;
+
+/// Everything that is not in the session and its input: handed in, so that a session is a function of what it is given.
+struct Ambient {
+  Time now;
+  std::uint64_t epoch = 0;
+  PolicySet const& policy;
+};
+
+/// How a session begins.
+struct SessionStart {
+  SessionId session;
+  RunId run;
+  RunId log_id;
+  std::string input;  ///< JSON
+  std::string principal;
+  std::uint64_t random_seed = 0;
+  storage::SessionSecret secret;
+};
+
+/// What a session needs for its whole life.
+struct SessionEnvironment {
+  /// Bytes of an artifact that a recorded payload names. Only used for payloads too large for an event.
+  std::function<Result<std::string>(storage::Digest const&)> load_artifact;
+  /// Receives ctx.log() in life.
+  std::function<void(SessionId const&, std::string_view)> log;
+};
+
+/// One session as a pure state machine: an input in, a step out; no I/O, no clock, no threads.
+///
+/// The same code runs in life and in replay: every command goes through `command`, which in life makes an event and in
+/// replay compares with the recorded one. After `Errc` from any member the session is of no use: drop it and
+/// read back what is true.
+/// Thread: one at a time.
+class Session final : private detail::Host {
+ public:
+  /// A session that does not exist yet; `start` makes its first step.
+  Session(WorkflowDefinition const& workflow, SessionStart const& start, SessionEnvironment environment);
+
+  /// A session to be rebuilt from its log by `replay`, from its first step.
+  Session(WorkflowDefinition const& workflow, SessionId session, RunId run, RunId log_id, storage::SessionSecret secret,
+          SessionEnvironment environment);
+
+  /// A session to be rebuilt from a checkpoint: `replay` begins with the step that holds its CheckpointTaken.
+  /// Errors: Errc::corrupt when the checkpoint cannot be read.
+  [[nodiscard]] static Result<std::unique_ptr<Session>> from_checkpoint(WorkflowDefinition const& workflow,
+                                                                        std::string_view checkpoint,
+                                                                        storage::SessionSecret secret,
+                                                                        SessionEnvironment environment);
+
+  Session(Session const&) = delete;
+  Session& operator=(Session const&) = delete;
+  ~Session();
+
+  /// The first step. Errors: Errc::held when the workflow code is wrong (an exception that is no Failure).
+  [[nodiscard]] Result<StepResult> start(Ambient const& ambient);
+
+  /// Takes one input. nullopt: the input no longer means anything (its operation has ended) and nothing is to be done.
+  /// Errors: Errc::ended, Errc::held, Errc::overloaded (inbox), Errc::too_large.
+  [[nodiscard]] Result<std::optional<StepResult>> handle(Input const& input, Ambient const& ambient);
+
+  /// Runs the code against one recorded step.
+  /// Errors: Errc::diverged; `divergence()` tells where. Errc::newer_format for events that this version does not know.
+  [[nodiscard]] Result<> replay(storage::DecodedStep const& recorded);
+  [[nodiscard]] std::optional<Divergence> const& divergence() const { return divergence_; }
+
+  [[nodiscard]] SessionState const& state() const { return state_; }
+  /// Of the state that replay must reproduce, workflow position included: equal states give equal texts.
+  [[nodiscard]] std::string fingerprint() const;
+  /// Attempts that were started and not ended, as far as the log knows.
+  [[nodiscard]] std::vector<OrphanInput> open_attempts(std::string const& reason) const;
+  [[nodiscard]] bool has_open_attempt() const;
+
+ private:
+  enum class Mode : std::uint8_t { live, replaying };
+  struct Stop {};  // thrown through workflow code when it must not go on; never seen by users
+
+  struct Ready {
+    std::coroutine_handle<> handle;
+    detail::TaskId task;
+  };
+  struct Task {
+    detail::TaskId parent;
+  };
+  /// What the code side knows of an operation that it issued.
+  struct Issued {
+    detail::TaskId task{};
+    detail::Waiter* waiter = nullptr;
+    std::optional<detail::Outcome> outcome;
+    ActivityOptions options;
+    std::shared_ptr<std::string const> input;  // shared with the effects of its attempts
+    std::optional<Time> deadline;              // of a receiver
+    Sequence ended_at = 0;
+    bool taken = false;
+  };
+
+  [[nodiscard]] bool live() const { return mode_ == Mode::live; }
+
+  // Inputs: which event they make; nullopt when they mean nothing any more.
+  [[nodiscard]] Result<std::optional<StepResult>> handle_signal(SignalInput const& signal, Ambient const& ambient);
+  [[nodiscard]] std::optional<storage::EventBody> body_of(ResultInput const& input, OperationId id,
+                                                          OpenOperation const* operation) const;
+  [[nodiscard]] std::optional<storage::EventBody> body_of(FailureInput const& input, OperationId id,
+                                                          OpenOperation const* operation) const;
+  [[nodiscard]] std::optional<storage::EventBody> body_of(TimerInput const& input, OperationId id,
+                                                          OpenOperation const* operation) const;
+  [[nodiscard]] std::optional<storage::EventBody> body_of(OrphanInput const& input, OperationId id,
+                                                          OpenOperation const* operation) const;
+  [[nodiscard]] static storage::Payload* result_payload(storage::EventBody& body);
+  [[nodiscard]] std::chrono::microseconds retry_delay(OperationId id, std::uint32_t failed) const;
+
+  // The loop: the input's event, then the code until nothing is ready.
+  template <class Piece>
+  void run(Piece piece);
+  void run_input(OperationId id, storage::EventBody body);
+  void take_input(storage::Event const& event);
+  void on_timer(OperationId id, storage::OperationKind kind);
+  void again_or_fail(OperationId id, std::optional<Time> retry_at, std::string const& type, std::string const& message);
+  void complete(OperationId id, Sequence sequence, storage::Payload const& result);
+  void take_delivery();
+  void end_operation(OperationId id, detail::Outcome outcome);
+  void begin_attempt(OperationId id);
+  [[nodiscard]] static std::string_view action_of(storage::OperationKind kind);
+  void enter(std::string input);
+  void drain();
+  void leave();
+  void cancel_dropped();
+  void finish();
+  void blame_code(std::string const& what);
+  void cancel_open_operations(std::string const& reason);
+
+  // Events: in life they are made, in replay compared with the recorded ones.
+  void command(OperationId id, storage::EventBody body);
+  void apply_event(storage::Event const& event);
+  void note_timer(OperationId id, std::optional<Time> before, std::optional<Time> after);
+  void note_timer_gone(OperationId id);
+  [[nodiscard]] storage::Event const* next_recorded() const;
+  void diverge(std::optional<storage::Event> recorded, std::optional<storage::Event> produced,
+               std::vector<std::string> fields);
+  [[nodiscard]] storage::Payload make_payload(std::string bytes);
+  [[nodiscard]] storage::Digest digest_of(std::string_view bytes) const;
+  [[nodiscard]] std::string payload_text(storage::Payload const& payload);
+  void begin_live_step(Ambient const& ambient, Sequence cause);
+  [[nodiscard]] Result<StepResult> end_live_step();
+
+  // detail::Host
+  [[nodiscard]] SessionId const& session_id() const override { return state_.session; }
+  [[nodiscard]] RunId const& run_id() const override { return state_.run; }
+  OperationId issue(detail::Request request) override;
+  void issue_call(OperationId id, detail::CallRequest call);
+  void issue_receive(OperationId id, detail::ReceiveRequest receive);
+  [[nodiscard]] bool done(OperationId id) const override;
+  [[nodiscard]] Sequence done_at(OperationId id) const override;
+  void subscribe(OperationId id, detail::Waiter& waiter) override;
+  detail::Outcome take(OperationId id) override;
+  void cancel(OperationId id) override;
+  void forget(OperationId id) noexcept override;
+  detail::TaskId begin_task(std::coroutine_handle<> entry) override;
+  void end_task(detail::TaskId task, detail::TaskEnd end) override;
+  [[nodiscard]] detail::TaskId current_task() const override { return current_task_; }
+  void make_ready(std::coroutine_handle<> handle, detail::TaskId task) override;
+  [[nodiscard]] Time now() const override { return now_; }
+  [[nodiscard]] Sequence now_sequence() const override { return state_.last_sequence; }
+  std::uint64_t random() override;
+  std::string record(std::string name, std::function<std::string()> const& read) override;
+  void set_attribute(std::string name, std::string json) override;
+  void log(std::string_view message) override;
+  void answer(Sequence turn, OperationId source, std::string json) override;
+  [[nodiscard]] OperationId last_taken() const override { return last_taken_; }
+  detail::CheckpointPlace checkpoint(std::string state) override;
+  void count_command();
+
+  // Set in the constructor.
+  WorkflowDefinition const& workflow_;
+  SessionEnvironment environment_;
+  storage::SessionSecret secret_;
+  storage::KeyedDigester digester_;
+  std::optional<SessionStart> start_;
+  Context context_{*this};
+
+  SessionState state_;
+  std::uint64_t random_position_ = 0;
+  OperationId last_taken_ = OperationId::none;
+
+  // The code. Frames refer to what stands above; `root_` is destroyed before it.
+  std::optional<Delivery> delivery_;  // what the newest event brought together
+  std::map<OperationId, Issued> issued_;
+  std::vector<OperationId> dropped_;  // open, but the code holds no object for them any more
+  std::map<detail::TaskId, Task> tasks_;
+  std::uint32_t last_task_ = 0;
+  std::deque<Ready> ready_;
+  detail::TaskId current_task_ = detail::TaskId::root;
+  std::uint64_t commands_since_entry_ = 0;
+  bool at_entry_ = true;                       // no checkpoint yet since the frame was entered
+  std::optional<std::string> next_entry_;      // a checkpoint ended the frame: enter again with this
+  bool stopped_ = false;                       // no workflow code may run any more
+  std::optional<Error> step_error_;            // why the step under way cannot be used
+  std::optional<Divergence> divergence_;
+
+  // The step under way.
+  Mode mode_ = Mode::live;
+  Time now_;
+  std::uint64_t epoch_ = 0;
+  Sequence cause_ = 0;
+  PolicySet const* policy_ = nullptr;          // live only
+  std::vector<storage::Event> events_;         // live: made so far
+  std::span<storage::Event const> recorded_;   // replaying: the step's events …
+  std::size_t recorded_next_ = 0;              // … and how many were matched
+  std::vector<Effect> effects_;
+  std::vector<storage::StoredArtifact> artifacts_;
+  std::vector<storage::StoredCheckpoint> checkpoints_;
+  std::vector<storage::ProducerKey> producer_keys_;
+  std::map<OperationId, std::pair<std::optional<Time>, std::optional<Time>>> timers_;  // before, after
+
+  Workflow<std::string> root_;
+};
+
+}  // namespace dalsegno::engine

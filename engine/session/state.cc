@@ -1,0 +1,158 @@
+#include "engine/session/state.h"
+
+#include <algorithm>
+#include <cassert>
+#include <chrono>
+#include <utility>
+#include <variant>
+
+#include "engine/session/overloaded.h"
+
+namespace dalsegno::engine {
+
+namespace {
+
+using storage::OperationKind;
+using storage::SessionStatus;
+
+std::optional<Delivery> deliver(SessionState& state, InboxEntry entry) {
+  for (auto& [id, operation] : state.operations) {
+    if (operation.kind == OperationKind::receive && operation.name == entry.signal) {
+      auto const receiver = id;
+      state.operations.erase(receiver);
+      return Delivery{receiver, std::move(entry)};
+    }
+  }
+  state.inbox.push_back(std::move(entry));
+  return std::nullopt;
+}
+
+std::optional<Delivery> open(SessionState& state, OperationId id, storage::OperationRequested const& requested) {
+  state.last_operation = std::max(state.last_operation, static_cast<std::uint64_t>(id));
+  if (requested.kind == OperationKind::receive) {
+    auto const waiting = std::ranges::find(state.inbox, requested.name, &InboxEntry::signal);
+    if (waiting != state.inbox.end()) {
+      Delivery delivery{id, std::move(*waiting)};
+      state.inbox.erase(waiting);
+      return delivery;
+    }
+  }
+  auto& operation = state.operations[id];
+  operation.kind = requested.kind;
+  operation.name = requested.name;
+  operation.input = requested.input;
+  operation.input_digest = requested.input_digest;
+  operation.retry = requested.retry;
+  operation.start_to_close_ms = requested.start_to_close_ms;
+  return std::nullopt;
+}
+
+}  // namespace
+
+std::optional<Delivery> apply(SessionState& state, storage::Event const& event, Time recorded_at) {
+  state.last_sequence = event.sequence;
+  auto const id = event.operation;
+  auto const found = state.operations.find(id);
+  auto* const operation = found == state.operations.end() ? nullptr : &found->second;
+  auto const end = [&] {
+    if (operation != nullptr) state.operations.erase(found);
+  };
+  std::optional<Delivery> delivery;
+  std::visit(
+      overloaded{
+          [&](storage::UnknownBody const&) {},
+          [&](storage::SessionStarted const& body) {
+            state.workflow = body.workflow;
+            state.principal = body.principal;
+            state.rules_version = body.rules_version;
+            state.random_seed = body.random_seed;
+            state.started_at = recorded_at;
+          },
+          [&](storage::InputReceived const& body) {
+            delivery = deliver(state, {event.sequence, body.signal, body.payload});
+          },
+          [&](storage::OperationRequested const& body) { delivery = open(state, id, body); },
+          [&](storage::PolicyDecided const& body) {
+            if (body.effect == storage::DecisionEffect::deny) end();
+          },
+          [&](storage::AttemptStarted const& body) {
+            if (operation == nullptr) return;
+            operation->attempt = body.attempt;
+            operation->attempt_open = true;
+            operation->cause = event.sequence;
+            operation->timer_due.reset();
+            if (operation->start_to_close_ms > 0) {
+              operation->timer_due = recorded_at + std::chrono::milliseconds(operation->start_to_close_ms);
+            }
+          },
+          [&](storage::AttemptFailed const& body) {
+            if (operation == nullptr) return;
+            operation->attempt_open = false;
+            ++operation->failed;
+            operation->timer_due = body.retry_at;
+          },
+          [&](storage::AttemptOrphaned const& body) {
+            if (operation == nullptr || body.attempt != operation->attempt || !operation->attempt_open) return;
+            operation->attempt_open = false;
+            ++operation->orphaned;
+            operation->timer_due = body.retry_at;
+          },
+          [&](storage::OperationCompleted const&) { end(); },
+          [&](storage::ModelCompleted const&) { end(); },
+          [&](storage::ToolCompleted const&) { end(); },
+          [&](storage::OperationFailed const&) { end(); },
+          [&](storage::OperationCancelled const&) { end(); },
+          [&](storage::TimerStarted const& body) {
+            state.last_operation = std::max(state.last_operation, static_cast<std::uint64_t>(id));
+            auto& timer = state.operations[id];  // a sleep has no request of its own
+            if (operation == nullptr) timer.kind = OperationKind::sleep;
+            timer.timer_due = body.due;
+            timer.cause = event.sequence;
+          },
+          [&](storage::TimerFired const&) {
+            if (operation == nullptr) return;
+            operation->timer_due.reset();
+            bool const ends = operation->kind == OperationKind::sleep || operation->kind == OperationKind::receive;
+            if (ends) end();  // a call's timer begins its next attempt
+          },
+          [&](storage::ValueRecorded const&) {},
+          [&](storage::CheckpointTaken const&) { state.checkpoint = event.sequence; },
+          [&](storage::AttributeSet const& body) { state.attributes[body.name] = body.value; },
+          [&](storage::AnswerGiven const&) {},
+          [&](storage::Held const&) { state.status = SessionStatus::held; },
+          [&](storage::Released const&) { state.status = SessionStatus::open; },
+          [&](storage::OperatorActed const&) {},
+          [&](storage::PolicyActivated const&) {},
+          [&](storage::LossAccepted const&) {},
+          [&](storage::SessionCompleted const&) { state.status = SessionStatus::completed; },
+          [&](storage::SessionFailed const&) { state.status = SessionStatus::failed; },
+      },
+      event.body);
+  return delivery;
+}
+
+void apply_step_end(SessionState& state, storage::StepHeader const& header, storage::Digest const& hash) {
+  state.hash = hash;
+  state.epoch = header.epoch;
+  state.last_time = header.recorded_at;
+  ++state.steps;
+}
+
+storage::Head head_of(SessionState const& state) {
+  storage::Head head;
+  head.run = state.run;
+  head.workflow = state.workflow;
+  head.status = state.status;
+  head.last_sequence = state.last_sequence;
+  head.hash = state.hash;
+  head.epoch = state.epoch;
+  head.started_at = state.started_at;
+  head.updated_at = state.last_time;
+  head.steps = state.steps;
+  head.checkpoint = state.checkpoint;
+  head.open_attempts = static_cast<std::uint32_t>(std::ranges::count_if(
+      state.operations, [](auto const& entry) { return entry.second.attempt_open; }));
+  return head;
+}
+
+}  // namespace dalsegno::engine

@@ -1,0 +1,83 @@
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <optional>
+#include <string>
+
+#include "dalsegno/ids.h"
+#include "storage/event/event.h"
+#include "storage/log/event_log.h"
+
+namespace dalsegno::engine {
+
+/// A signal that was recorded and not yet received.
+struct InboxEntry {
+  Sequence sequence = 0;
+  std::string signal;
+  storage::Payload payload;
+
+  friend bool operator==(InboxEntry const&, InboxEntry const&) = default;
+};
+
+/// An operation that has not ended.
+struct OpenOperation {
+  storage::OperationKind kind = storage::OperationKind::activity;
+  std::string name;
+  storage::Payload input;
+  storage::Digest input_digest;
+  storage::RecordedRetry retry;
+  std::uint64_t start_to_close_ms = 0;
+  std::uint32_t attempt = 0;      ///< the newest; 0: none yet
+  bool attempt_open = false;      ///< started, and neither its result nor its failure is recorded
+  std::uint32_t failed = 0;       ///< attempts that failed
+  std::uint32_t orphaned = 0;     ///< attempts whose process ended
+  Sequence cause = 0;             ///< its newest AttemptStarted or TimerStarted: what its next input comes from
+  std::optional<Time> timer_due;  ///< its armed timer: a sleep, a deadline, the next attempt, an attempt's time limit
+
+  friend bool operator==(OpenOperation const&, OpenOperation const&) = default;
+};
+
+/// A session as its events tell it, without running workflow code: the fold of `apply` over them.
+struct SessionState {
+  SessionId session;
+  RunId run;
+  RunId log_id;
+  std::string workflow;
+  std::string principal;
+  std::uint32_t rules_version = 0;
+  storage::SessionStatus status = storage::SessionStatus::open;
+  Sequence last_sequence = 0;
+  storage::Digest hash;  ///< of the newest whole step
+  std::uint64_t epoch = 0;
+  std::uint64_t steps = 0;
+  Time started_at;
+  Time last_time;
+  std::uint64_t random_seed = 0;
+  std::uint64_t last_operation = 0;
+  Sequence checkpoint = 0;
+  std::deque<InboxEntry> inbox;
+  std::map<OperationId, OpenOperation> operations;
+  std::map<std::string, storage::Payload> attributes;
+
+  friend bool operator==(SessionState const&, SessionState const&) = default;
+};
+
+/// A receiver and the signal it was given.
+struct Delivery {
+  OperationId receiver = OperationId::none;
+  InboxEntry entry;
+};
+
+/// Folds one event of a step recorded at `recorded_at` into `state`. A signal goes to the receiver that waits for it with the
+/// lowest number, else into the inbox; a new receiver takes the oldest entry of its signal. Returns that meeting.
+std::optional<Delivery> apply(SessionState& state, storage::Event const& event, Time recorded_at);
+
+/// Ends a step: its hash, epoch and time.
+void apply_step_end(SessionState& state, storage::StepHeader const& header, storage::Digest const& hash);
+
+/// What the store keeps of it beside the steps.
+[[nodiscard]] storage::Head head_of(SessionState const& state);
+
+}  // namespace dalsegno::engine

@@ -1,0 +1,34 @@
+#include <array>
+#include <cassert>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "dalsegno/workflow.h"
+
+namespace dalsegno {
+
+std::uint64_t Context::random_below(std::uint64_t bound) {
+  assert(bound > 0);
+  // Numbers below 2^64 mod bound would come up once too often: draw again.
+  auto const refused = (0 - bound) % bound;
+  for (;;) {
+    auto const bits = random();
+    if (bits >= refused) return bits % bound;
+  }
+}
+
+std::string Context::uuid() {
+  std::array<std::uint64_t, 2> bits{random(), random()};
+  bits[0] = (bits[0] & ~0xF000U) | 0x4000U;                                       // version 4
+  bits[1] = (bits[1] & ~(std::uint64_t{3} << 62U)) | (std::uint64_t{2} << 62U);  // variant 10
+  constexpr std::string_view digits = "0123456789abcdef";
+  std::string text;
+  for (unsigned nibble = 0; nibble < 32; ++nibble) {
+    if (nibble == 8 || nibble == 12 || nibble == 16 || nibble == 20) text += '-';
+    text += digits[(bits[nibble / 16] >> (60U - 4U * (nibble % 16U))) & 0xFU];
+  }
+  return text;
+}
+
+}  // namespace dalsegno

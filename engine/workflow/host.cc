@@ -1,0 +1,27 @@
+#include "dalsegno/workflow_host.h"
+
+#include "dalsegno/errors.h"
+
+namespace dalsegno::detail {
+
+void Waiter::done() {
+  if (host_ != nullptr) host_->make_ready(caller_, task_);
+}
+
+void Waiter::resume_here(Host& host, std::coroutine_handle<> caller) {
+  host_ = &host;
+  caller_ = caller;
+  task_ = host.current_task();
+}
+
+void throw_unless_completed(Outcome const& outcome) {
+  switch (outcome.kind) {
+    case OutcomeKind::completed: return;
+    case OutcomeKind::denied: throw PolicyDenied(outcome.message, outcome.rules);
+    case OutcomeKind::cancelled: throw Cancelled(outcome.message);
+    case OutcomeKind::timed_out: throw ActivityFailed("timeout", "nothing came in time", outcome.attempts);
+    case OutcomeKind::failed: throw ActivityFailed(outcome.type, outcome.message, outcome.attempts);
+  }
+}
+
+}  // namespace dalsegno::detail

@@ -1,0 +1,79 @@
+#pragma once
+
+#include <cstdint>
+#include <stdexcept>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace dalsegno {
+
+/// What workflow code may throw to end its session as failed, and the base of what the engine throws into it.
+/// Any other exception that leaves a workflow is taken for a bug: the session is held and nothing is lost.
+class Failure : public std::runtime_error {
+ public:
+  explicit Failure(std::string type, std::string const& message)
+      : std::runtime_error(message), type_(std::move(type)) {}
+
+  /// For programs: "insufficient_funds". Recorded in SessionFailed.
+  [[nodiscard]] std::string const& type() const { return type_; }
+
+ private:
+  std::string type_;
+};
+
+/// An activity failed for good: its last attempt failed, and its retry policy allows no other.
+class ActivityFailed : public Failure {
+ public:
+  ActivityFailed(std::string type, std::string const& message, std::uint32_t attempts)
+      : Failure(std::move(type), message), attempts_(attempts) {}
+
+  [[nodiscard]] std::uint32_t attempts() const { return attempts_; }
+
+ private:
+  std::uint32_t attempts_;
+};
+
+/// Policy forbade the call: nothing left the process.
+class PolicyDenied : public Failure {
+ public:
+  PolicyDenied(std::string const& message, std::vector<std::string> rules)
+      : Failure("policy_denied", message), rules_(std::move(rules)) {}
+
+  /// Ids of the determining rules; empty when no rule matched.
+  [[nodiscard]] std::vector<std::string> const& rules() const { return rules_; }
+
+ private:
+  std::vector<std::string> rules_;
+};
+
+/// The operation was cancelled, for example as the loser of an `any`.
+class Cancelled : public Failure {
+ public:
+  explicit Cancelled(std::string const& message) : Failure("cancelled", message) {}
+};
+
+/// Workflow code broke a rule of the engine (a checkpoint after a command, an operation awaited twice). It is a bug:
+/// the session is held.
+class WorkflowError : public std::logic_error {
+ public:
+  using std::logic_error::logic_error;
+};
+
+/// What an activity throws to fail with a type of its own, to forbid retries, or to ask for a delay.
+class ActivityError : public std::runtime_error {
+ public:
+  enum class Retry : std::uint8_t { allowed, forbidden };
+
+  ActivityError(std::string type, std::string const& message, Retry retry = Retry::allowed)
+      : std::runtime_error(message), type_(std::move(type)), retry_(retry) {}
+
+  [[nodiscard]] std::string const& type() const { return type_; }
+  [[nodiscard]] Retry retry() const { return retry_; }
+
+ private:
+  std::string type_;
+  Retry retry_;
+};
+
+}  // namespace dalsegno

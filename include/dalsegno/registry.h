@@ -1,0 +1,97 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+
+#include "dalsegno/activity.h"
+#include "dalsegno/payload.h"
+#include "dalsegno/workflow.h"
+
+namespace dalsegno {
+
+/// What an attempt brought back.
+struct ActivityReply {
+  std::string payload = {};  ///< JSON
+  bool is_error = false;  ///< a tool that answered with an error: an answer all the same, given to the model
+  // Of a model's reply.
+  std::string model = {};
+  std::string finish = {};
+  std::uint64_t input_tokens = 0;
+  std::uint64_t output_tokens = 0;
+  std::uint64_t cached_tokens = 0;
+};
+
+/// Makes one attempt. Runs on the activity pool; may block; several run at once. Throws ActivityError (or any other
+/// exception) when the attempt failed.
+using ActivityHandler = std::function<ActivityReply(ActivityContext const&, std::string_view input)>;
+
+/// The workflows, activities, models and tools of a program, by name. A later entry of the same name replaces the
+/// earlier one. Filled before the runtime starts; not changed afterwards.
+class Registry {
+ public:
+  Registry& add(WorkflowDefinition workflow) {
+    auto name = workflow.name;
+    workflows_.insert_or_assign(std::move(name), std::move(workflow));
+    return *this;
+  }
+
+  /// `perform` is callable as Out(ActivityContext const&, In).
+  template <class In, class Out, class Perform>
+  Registry& add(Activity<In, Out> const& activity, Perform perform) {
+    activities_.insert_or_assign(
+        std::string(activity.name), [perform = std::move(perform)](ActivityContext const& context, std::string_view input) {
+          auto decoded = from_json<In>(input);
+          if (!decoded) throw ActivityError("input_mismatch", decoded.error().detail, ActivityError::Retry::forbidden);
+          if constexpr (std::is_void_v<Out>) {
+            perform(context, std::move(*decoded));
+            return ActivityReply{.payload = "null"};
+          } else {
+            return ActivityReply{.payload = to_json<Out>(perform(context, std::move(*decoded)))};
+          }
+        });
+    return *this;
+  }
+
+  /// Models and tools are called by name; "*" serves every name that has no entry of its own.
+  Registry& add_model(std::string name, ActivityHandler handler) {
+    models_.insert_or_assign(std::move(name), std::move(handler));
+    return *this;
+  }
+  Registry& add_tool(std::string name, ActivityHandler handler) {
+    tools_.insert_or_assign(std::move(name), std::move(handler));
+    return *this;
+  }
+
+  // For the engine; nullptr when there is none.
+  [[nodiscard]] WorkflowDefinition const* find_workflow(std::string_view name) const { return find(workflows_, name); }
+  [[nodiscard]] ActivityHandler const* find_activity(std::string_view name) const { return find(activities_, name); }
+  [[nodiscard]] ActivityHandler const* find_model(std::string_view name) const { return find_or_any(models_, name); }
+  [[nodiscard]] ActivityHandler const* find_tool(std::string_view name) const { return find_or_any(tools_, name); }
+
+ private:
+  template <class T>
+  using ByName = std::map<std::string, T, std::less<>>;
+
+  template <class T>
+  static T const* find(ByName<T> const& entries, std::string_view name) {
+    auto const found = entries.find(name);
+    return found == entries.end() ? nullptr : &found->second;
+  }
+  template <class T>
+  static T const* find_or_any(ByName<T> const& entries, std::string_view name) {
+    auto const* const own = find(entries, name);
+    return own != nullptr ? own : find(entries, "*");
+  }
+
+  ByName<WorkflowDefinition> workflows_;
+  ByName<ActivityHandler> activities_;
+  ByName<ActivityHandler> models_;
+  ByName<ActivityHandler> tools_;
+};
+
+}  // namespace dalsegno

@@ -1,0 +1,596 @@
+#pragma once
+
+// Writing workflows: coroutines of type Workflow<T> that take a Context and ask it for everything that is not pure
+// computation. A workflow is deterministic: given the same recorded events it issues the same commands in the same
+// order. So: no clock but ctx.now(), no randomness but ctx.random() and ctx.uuid(), no I/O but in activities, no
+// iteration over unordered containers, no threads, no other kind of coroutine.
+
+#include <chrono>
+#include <concepts>
+#include <coroutine>
+#include <cstdint>
+#include <exception>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <tuple>
+#include <type_traits>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "dalsegno/activity.h"
+#include "dalsegno/errors.h"
+#include "dalsegno/ids.h"
+#include "dalsegno/payload.h"
+#include "dalsegno/workflow_host.h"
+
+namespace dalsegno {
+
+// ---- Workflow<T> ------------------------------------------------------------------------------------------------
+
+namespace detail {
+
+class WorkflowPromiseBase {
+ public:
+  std::suspend_always initial_suspend() noexcept { return {}; }
+
+  struct FinalAwaiter {
+    bool await_ready() noexcept { return false; }
+    template <class Promise>
+    std::coroutine_handle<> await_suspend(std::coroutine_handle<Promise> ended) noexcept {
+      auto& promise = ended.promise();
+      if (promise.awaited_by_) return promise.awaited_by_;
+      if (promise.on_end_ != nullptr) promise.on_end_->done();
+      return std::noop_coroutine();
+    }
+    void await_resume() noexcept {}
+  };
+  FinalAwaiter final_suspend() noexcept { return {}; }
+  void unhandled_exception() noexcept { error_ = std::current_exception(); }
+
+  std::coroutine_handle<> awaited_by_;  ///< the workflow that awaits this one, if any
+  Waiter* on_end_ = nullptr;            ///< else who wants to know that it ended
+  std::exception_ptr error_;
+};
+
+template <class T>
+class WorkflowPromise : public WorkflowPromiseBase {
+ public:
+  std::coroutine_handle<WorkflowPromise> get_return_object() {
+    return std::coroutine_handle<WorkflowPromise>::from_promise(*this);
+  }
+  template <class U>
+  void return_value(U&& value) {
+    value_.emplace(std::forward<U>(value));
+  }
+  T take() {
+    if (error_) std::rethrow_exception(error_);
+    return std::move(*value_);
+  }
+
+ private:
+  std::optional<T> value_;
+};
+
+template <>
+class WorkflowPromise<void> : public WorkflowPromiseBase {
+ public:
+  std::coroutine_handle<WorkflowPromise> get_return_object() {
+    return std::coroutine_handle<WorkflowPromise>::from_promise(*this);
+  }
+  void return_void() noexcept {}
+  void take() {
+    if (error_) std::rethrow_exception(error_);
+  }
+};
+
+}  // namespace detail
+
+/// A durable coroutine. It starts when it is awaited, spawned, or entered by the engine. Move-only; owns its frame.
+/// Parameters are taken by value (the Context by reference): they must outlive the caller's temporaries.
+template <class T = void>
+class [[nodiscard]] Workflow {
+ public:
+  using promise_type = detail::WorkflowPromise<T>;
+  using Handle = std::coroutine_handle<promise_type>;
+  using value_type = T;
+
+  Workflow() = default;
+  Workflow(Handle handle) : handle_(handle) {}  // NOLINT: made by the promise
+  Workflow(Workflow&& other) noexcept : handle_(std::exchange(other.handle_, {})) {}
+  Workflow& operator=(Workflow&& other) noexcept {
+    if (this != &other) {
+      reset();
+      handle_ = std::exchange(other.handle_, {});
+    }
+    return *this;
+  }
+  Workflow(Workflow const&) = delete;
+  Workflow& operator=(Workflow const&) = delete;
+  ~Workflow() { reset(); }
+
+  // Awaiting a workflow from a workflow runs it as a part of the caller.
+  [[nodiscard]] bool await_ready() const noexcept { return false; }
+  std::coroutine_handle<> await_suspend(std::coroutine_handle<> caller) noexcept {
+    handle_.promise().awaited_by_ = caller;
+    return handle_;
+  }
+  T await_resume() { return handle_.promise().take(); }
+
+  // For the engine.
+  [[nodiscard]] Handle handle() const { return handle_; }
+  [[nodiscard]] bool done() const { return handle_ && handle_.done(); }
+  void reset() {
+    if (handle_) std::exchange(handle_, {}).destroy();
+  }
+
+ private:
+  Handle handle_;
+};
+
+// ---- operations -------------------------------------------------------------------------------------------------
+
+/// Something a workflow can wait for: a call, a sleep, a signal. It is issued, and gets its number, when it is awaited
+/// or handed to `all` or `any`, in the order in which it stands there. Await it once.
+template <class T>
+class [[nodiscard]] Operation {
+ public:
+  using value_type = T;
+  using Decode = T (*)(detail::Outcome);
+
+  Operation(detail::Host& host, detail::Request request, Decode decode)
+      : host_(&host), request_(std::move(request)), decode_(decode) {}
+  Operation(Operation&& other) noexcept
+      : host_(other.host_), request_(std::move(other.request_)), decode_(other.decode_),
+        id_(std::exchange(other.id_, OperationId::none)) {}
+  Operation(Operation const&) = delete;
+  Operation& operator=(Operation const&) = delete;
+  Operation& operator=(Operation&&) = delete;
+  ~Operation() {
+    if (id_ != OperationId::none) host_->forget(id_);
+  }
+
+  // Pieces from which `co_await`, `all` and `any` are made.
+  void start() {
+    if (id_ != OperationId::none) throw WorkflowError("an operation was awaited twice");
+    id_ = host_->issue(std::move(request_));
+  }
+  [[nodiscard]] bool done() const { return host_->done(id_); }
+  [[nodiscard]] std::uint64_t done_at() const { return host_->done_at(id_); }
+  void subscribe(detail::Waiter& waiter) { host_->subscribe(id_, waiter); }
+  void cancel() { host_->cancel(id_); }
+  T take() { return decode_(host_->take(id_)); }
+
+  struct Awaiter : detail::Waiter {
+    explicit Awaiter(Operation& awaited) : operation(awaited) {}
+    bool await_ready() {
+      operation.start();
+      return operation.done();
+    }
+    void await_suspend(std::coroutine_handle<> caller) {
+      resume_here(*operation.host_, caller);
+      operation.subscribe(*this);
+    }
+    T await_resume() { return operation.take(); }
+    Operation& operation;
+  };
+  Awaiter operator co_await() & { return Awaiter(*this); }
+  Awaiter operator co_await() && { return Awaiter(*this); }
+
+ private:
+  detail::Host* host_;
+  detail::Request request_;
+  Decode decode_;
+  OperationId id_ = OperationId::none;
+};
+
+/// A workflow that runs beside its parent. Await it for its result; when it is dropped its frame is destroyed and what it
+/// still waited for is left alone.
+template <class T>
+class [[nodiscard]] Spawned {
+ public:
+  using value_type = T;
+
+  Spawned(detail::Host& host, Workflow<T> body) : state_(std::make_unique<State>(host, std::move(body))) {}
+
+  void start() {}  // runs since it was spawned
+  [[nodiscard]] bool done() const { return state_->body.done(); }
+  [[nodiscard]] std::uint64_t done_at() const { return state_->ended_at; }
+  void subscribe(detail::Waiter& waiter) { state_->waiter = &waiter; }
+  /// Destroys the frame and cancels, in operation order, what it waits for.
+  void cancel() {
+    state_->host.end_task(state_->task, detail::TaskEnd::cancel_operations);
+    state_->body.reset();
+  }
+  T take() { return state_->body.handle().promise().take(); }
+
+  struct Awaiter : detail::Waiter {
+    explicit Awaiter(Spawned& awaited) : spawned(awaited) {}
+    [[nodiscard]] bool await_ready() const { return spawned.done(); }
+    void await_suspend(std::coroutine_handle<> caller) {
+      resume_here(spawned.state_->host, caller);
+      spawned.subscribe(*this);
+    }
+    T await_resume() { return spawned.take(); }
+    Spawned& spawned;
+  };
+  Awaiter operator co_await() & { return Awaiter(*this); }
+  Awaiter operator co_await() && { return Awaiter(*this); }
+
+ private:
+  struct State : detail::Waiter {
+    State(detail::Host& the_host, Workflow<T> the_body) : host(the_host), body(std::move(the_body)) {
+      body.handle().promise().on_end_ = this;
+      task = host.begin_task(body.handle());
+    }
+    State(State const&) = delete;
+    State& operator=(State const&) = delete;
+    ~State() { host.end_task(task, detail::TaskEnd::leave_operations); }
+    void done() override {
+      ended_at = host.now_sequence();
+      host.end_task(task, detail::TaskEnd::leave_operations);
+      if (waiter != nullptr) waiter->done();
+    }
+
+    detail::Host& host;
+    Workflow<T> body;
+    detail::TaskId task{};
+    std::uint64_t ended_at = 0;
+    detail::Waiter* waiter = nullptr;
+  };
+  std::unique_ptr<State> state_;
+};
+
+namespace detail {
+
+template <class T>
+using NotVoid = std::conditional_t<std::is_void_v<T>, std::monostate, T>;
+
+template <class Part>
+NotVoid<typename Part::value_type> take_value(Part& part) {
+  if constexpr (std::is_void_v<typename Part::value_type>) {
+    part.take();
+    return {};
+  } else {
+    return part.take();
+  }
+}
+
+/// Waits for several parts; `needed` of them must be done.
+class Gate : public Waiter {
+ public:
+  Gate() = default;
+  Gate(Gate const&) = delete;
+  Gate& operator=(Gate const&) = delete;
+  ~Gate() override = default;
+
+  void open_after(std::size_t needed) { missing_ = needed; }
+  [[nodiscard]] bool is_open() const { return missing_ == 0; }
+  void wait(Host& host, std::coroutine_handle<> caller) { resume_here(host, caller); }
+  void done() override {
+    if (missing_ == 0) return;
+    if (--missing_ == 0) Waiter::done();
+  }
+
+ private:
+  std::size_t missing_ = 0;
+};
+
+template <class... Parts>
+class [[nodiscard]] All {
+ public:
+  All(Host& host, Parts... parts) : host_(host), parts_(std::move(parts)...) {}
+
+  bool await_ready() {
+    std::size_t open = 0;
+    std::apply([&](auto&... part) { ((part.start(), open += part.done() ? 0U : 1U), ...); }, parts_);
+    gate_.open_after(open);
+    return gate_.is_open();
+  }
+  void await_suspend(std::coroutine_handle<> caller) {
+    gate_.wait(host_, caller);
+    std::apply([&](auto&... part) { ((part.done() ? void() : part.subscribe(gate_)), ...); }, parts_);
+  }
+  auto await_resume() {
+    return std::apply([](auto&... part) { return std::tuple<NotVoid<typename Parts::value_type>...>{take_value(part)...}; },
+                      parts_);
+  }
+
+ private:
+  Host& host_;
+  std::tuple<Parts...> parts_;
+  Gate gate_;
+};
+
+template <class Part>
+class [[nodiscard]] AllOf {
+ public:
+  AllOf(Host& host, std::vector<Part> parts) : host_(host), parts_(std::move(parts)) {}
+
+  bool await_ready() {
+    std::size_t open = 0;
+    for (auto& part : parts_) {
+      part.start();
+      open += part.done() ? 0U : 1U;
+    }
+    gate_.open_after(open);
+    return gate_.is_open();
+  }
+  void await_suspend(std::coroutine_handle<> caller) {
+    gate_.wait(host_, caller);
+    for (auto& part : parts_) {
+      if (!part.done()) part.subscribe(gate_);
+    }
+  }
+  std::vector<NotVoid<typename Part::value_type>> await_resume() {
+    std::vector<NotVoid<typename Part::value_type>> values;
+    values.reserve(parts_.size());
+    for (auto& part : parts_) values.push_back(take_value(part));
+    return values;
+  }
+
+ private:
+  Host& host_;
+  std::vector<Part> parts_;
+  Gate gate_;
+};
+
+template <class... Parts>
+class [[nodiscard]] Any {
+ public:
+  using Value = std::variant<NotVoid<typename Parts::value_type>...>;
+
+  Any(Host& host, Parts... parts) : host_(host), parts_(std::move(parts)...) {}
+
+  bool await_ready() {
+    std::apply([&](auto&... part) { (part.start(), ...); }, parts_);
+    bool const ready = std::apply([](auto&... part) { return (part.done() || ...); }, parts_);
+    gate_.open_after(ready ? 0 : 1);
+    return ready;
+  }
+  void await_suspend(std::coroutine_handle<> caller) {
+    gate_.wait(host_, caller);
+    std::apply([&](auto&... part) { (part.subscribe(gate_), ...); }, parts_);
+  }
+  Value await_resume() { return settle(std::index_sequence_for<Parts...>{}); }
+
+ private:
+  template <std::size_t... I>
+  Value settle(std::index_sequence<I...>) {
+    // The winner is the part that the lowest event ended; among equals the first in order.
+    std::size_t winner = sizeof...(I);
+    std::uint64_t winner_at = UINT64_MAX;
+    auto const look = [&](auto& part, std::size_t index) {
+      if (part.done() && part.done_at() < winner_at) {
+        winner = index;
+        winner_at = part.done_at();
+      }
+    };
+    (look(std::get<I>(parts_), I), ...);
+    auto const drop = [&](auto& part, std::size_t index) {
+      if (index != winner && !part.done()) part.cancel();
+    };
+    (drop(std::get<I>(parts_), I), ...);
+    std::optional<Value> value;
+    auto const take = [&]<std::size_t N>(std::integral_constant<std::size_t, N>) {
+      if (N == winner) value.emplace(std::in_place_index<N>, take_value(std::get<N>(parts_)));
+    };
+    (take(std::integral_constant<std::size_t, I>{}), ...);
+    return std::move(*value);
+  }
+
+  Host& host_;
+  std::tuple<Parts...> parts_;
+  Gate gate_;
+};
+
+class [[nodiscard]] CheckpointAwaiter {
+ public:
+  CheckpointAwaiter(Host& host, std::string state) : host_(host), state_(std::move(state)) {}
+  bool await_ready() { return host_.checkpoint(std::move(state_)) == CheckpointPlace::at_entry; }
+  void await_suspend(std::coroutine_handle<>) noexcept {}  // the frame ends here: it is never resumed
+  void await_resume() noexcept {}
+
+ private:
+  Host& host_;
+  std::string state_;
+};
+
+}  // namespace detail
+
+// ---- Context ----------------------------------------------------------------------------------------------------
+
+/// What a workflow asks for everything outside of itself. Lives as long as the session is in memory; use it only from
+/// the workflow it was given to.
+class Context {
+ public:
+  explicit Context(detail::Host& host) : host_(host) {}
+  Context(Context const&) = delete;
+  Context& operator=(Context const&) = delete;
+
+  [[nodiscard]] SessionId const& session() const { return host_.session_id(); }
+  [[nodiscard]] RunId const& run() const { return host_.run_id(); }
+
+  /// Calls an activity: durable, decided by policy before each attempt, retried as its options say.
+  /// Throws (from co_await): PolicyDenied, ActivityFailed, Cancelled.
+  template <class In, class Out, std::convertible_to<In> Arg>
+  Operation<Out> call(Activity<In, Out> const& activity, Arg&& input) {
+    return Operation<Out>(host_,
+                          detail::CallRequest{detail::CallKind::activity, std::string(activity.name),
+                                              to_json(static_cast<In>(std::forward<Arg>(input))), activity.options},
+                          &decode_value<Out>);
+  }
+
+  /// Calls a model or a tool by name (known only when the model asks for it). As `call`.
+  template <class Out, class In>
+  Operation<Out> model(std::string name, In const& request, ActivityOptions options = {}) {
+    return Operation<Out>(
+        host_, detail::CallRequest{detail::CallKind::model, std::move(name), to_json(request), options},
+        &decode_value<Out>);
+  }
+  template <class Out, class In>
+  Operation<Out> tool(std::string name, In const& request, ActivityOptions options = {}) {
+    return Operation<Out>(
+        host_, detail::CallRequest{detail::CallKind::tool, std::move(name), to_json(request), options},
+        &decode_value<Out>);
+  }
+
+  /// Ends not before `now() + duration` (log time). Costs no memory and no thread while it waits.
+  Operation<void> sleep(std::chrono::microseconds duration) { return sleep_until(now() + duration); }
+  Operation<void> sleep_until(Time due) {
+    return Operation<void>(host_, detail::SleepRequest{due}, &decode_nothing);
+  }
+
+  /// The next signal of that name, in the order in which they were recorded.
+  template <class T>
+  Operation<T> receive(std::string signal) {
+    return Operation<T>(host_, detail::ReceiveRequest{std::move(signal), std::nullopt}, &decode_value<T>);
+  }
+  /// The same, or nullopt once `timeout` has passed; a signal that comes later stays for the next receiver.
+  template <class T>
+  Operation<std::optional<T>> receive(std::string signal, std::chrono::microseconds timeout) {
+    return Operation<std::optional<T>>(host_, detail::ReceiveRequest{std::move(signal), now() + timeout},
+                                       &decode_unless_timed_out<T>);
+  }
+  /// A signal together with its sequence: what `answer` names.
+  template <class T>
+  Operation<std::pair<Sequence, T>> receive_with_sequence(std::string signal) {
+    return Operation<std::pair<Sequence, T>>(host_, detail::ReceiveRequest{std::move(signal), std::nullopt},
+                                             &decode_with_sequence<T>);
+  }
+
+  /// Waits for all parts; results in their order. If some failed, throws the failure of the first of them, after all
+  /// have ended. Parts are Operations or Spawned.
+  template <class... Parts>
+  detail::All<Parts...> all(Parts... parts) {
+    return detail::All<Parts...>(host_, std::move(parts)...);
+  }
+  template <class Part>
+  detail::AllOf<Part> all(std::vector<Part> parts) {
+    return detail::AllOf<Part>(host_, std::move(parts));
+  }
+  /// Waits for the first part to end (by recorded order) and cancels the others in operation order. The result's
+  /// index() is the winner; a failed winner throws.
+  template <class... Parts>
+  detail::Any<Parts...> any(Parts... parts) {
+    return detail::Any<Parts...>(host_, std::move(parts)...);
+  }
+  /// Runs a workflow beside this one; it first runs when this one waits.
+  template <class T>
+  Spawned<T> spawn(Workflow<T> body) {
+    return Spawned<T>(host_, std::move(body));
+  }
+
+  /// Log time of the step under way: the same for all that happens in it, and never running backward.
+  [[nodiscard]] Time now() const { return host_.now(); }
+  /// 64 random bits from the session's recorded seed (SplitMix64, Steele et al. 2014, indexed by position).
+  [[nodiscard]] std::uint64_t random() { return host_.random(); }
+  /// Uniform in [0, bound), bound > 0 (rejection sampling: no bias).
+  [[nodiscard]] std::uint64_t random_below(std::uint64_t bound);
+  /// Uniform in [0, 1), 53 bits.
+  [[nodiscard]] double random_unit() { return static_cast<double>(random() >> 11U) * 0x1.0p-53; }
+  /// A version 4 UUID (RFC 9562) from `random`.
+  [[nodiscard]] std::string uuid();
+
+  /// A value that is read once: `read` runs in life, its result is recorded, and replay gives it back. `read` does no
+  /// I/O and issues no commands; a value from outside that needs I/O is an activity.
+  template <class Read>
+  auto record(std::string name, Read read) {
+    using Value = std::invoke_result_t<Read&>;
+    auto const json = host_.record(std::move(name), [&read] { return to_json(Value(read())); });
+    return decode_text<Value>(json);
+  }
+
+  /// A searchable fact about the session.
+  template <class T>
+  void set_attribute(std::string name, T const& value) {
+    host_.set_attribute(std::move(name), to_json(value));
+  }
+
+  /// Says something to the program's log; silent on replay.
+  void log(std::string_view message) { host_.log(message); }
+
+  /// The answer to the turn that came in as signal number `turn`; `source` is the model call whose output it is
+  /// (last_operation() right after it). Recorded; the client gets it once that is durable.
+  template <class T>
+  void answer(Sequence turn, OperationId source, T const& content) {
+    host_.answer(turn, source, to_json(content));
+  }
+  /// The operation whose result this workflow was given last.
+  [[nodiscard]] OperationId last_operation() const { return host_.last_taken(); }
+
+  /// Records `state` as a point from which replay may start, ends this frame and enters the workflow again with
+  /// decode(encode(state)): in life as in recovery. The first checkpoint after an entry does nothing, and no command
+  /// may come before it. Not while an operation or a spawned workflow is open.
+  /// Throws WorkflowError when a rule is broken.
+  template <class State>
+  detail::CheckpointAwaiter checkpoint(State const& state) {
+    return detail::CheckpointAwaiter(host_, to_json(state));
+  }
+
+ private:
+  template <class T>
+  static T decode_text(std::string_view json) {
+    if constexpr (std::is_void_v<T>) {
+      return;
+    } else {
+      auto value = from_json<T>(json);
+      if (!value) throw Failure("payload_mismatch", value.error().detail);
+      return std::move(*value);
+    }
+  }
+  template <class T>
+  static T decode_value(detail::Outcome outcome) {
+    detail::throw_unless_completed(outcome);
+    return decode_text<T>(outcome.payload);
+  }
+  template <class T>
+  static std::optional<T> decode_unless_timed_out(detail::Outcome outcome) {
+    if (outcome.kind == detail::OutcomeKind::timed_out) return std::nullopt;
+    return decode_value<T>(std::move(outcome));
+  }
+  template <class T>
+  static std::pair<Sequence, T> decode_with_sequence(detail::Outcome outcome) {
+    auto const sequence = outcome.sequence;
+    return {sequence, decode_value<T>(std::move(outcome))};
+  }
+  static void decode_nothing(detail::Outcome outcome) { detail::throw_unless_completed(outcome); }
+
+  detail::Host& host_;
+};
+
+// ---- registration -----------------------------------------------------------------------------------------------
+
+/// A workflow under its name, its types erased: input and result are JSON.
+struct WorkflowDefinition {
+  std::string name;
+  std::function<Workflow<std::string>(Context&, std::string input)> enter;
+};
+
+namespace detail {
+
+template <class Out, class In>
+Workflow<std::string> enter_erased(Workflow<Out> (*body)(Context&, In), Context& context, std::string input) {
+  auto decoded = from_json<In>(input);
+  if (!decoded) throw Failure("input_mismatch", decoded.error().detail);
+  if constexpr (std::is_void_v<Out>) {
+    co_await body(context, std::move(*decoded));
+    co_return "null";
+  } else {
+    co_return to_json(co_await body(context, std::move(*decoded)));
+  }
+}
+
+}  // namespace detail
+
+template <class Out, class In>
+WorkflowDefinition define_workflow(std::string name, Workflow<Out> (*body)(Context&, In)) {
+  return {std::move(name), [body](Context& context, std::string input) {
+            return detail::enter_erased<Out, In>(body, context, std::move(input));
+          }};
+}
+
+}  // namespace dalsegno

@@ -1,0 +1,116 @@
+#pragma once
+
+// What stands between workflow code and the session that runs it. For the engine and for workflow.h; not for users.
+
+#include <coroutine>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "dalsegno/activity.h"
+#include "dalsegno/ids.h"
+
+namespace dalsegno::detail {
+
+class Host;
+
+/// A line of execution within a session: the root workflow is 0, each spawned workflow has one of its own.
+enum class TaskId : std::uint32_t { root = 0 };
+enum class TaskEnd : std::uint8_t { leave_operations, cancel_operations };
+
+/// Somebody who waits for something. The default is to continue a coroutine, in its own task.
+class Waiter {
+ public:
+  Waiter() = default;
+  virtual ~Waiter() = default;
+  virtual void done();
+
+ protected:
+  Waiter(Waiter const&) = default;
+  Waiter& operator=(Waiter const&) = default;
+  void resume_here(Host& host, std::coroutine_handle<> caller);
+
+ private:
+  Host* host_ = nullptr;
+  std::coroutine_handle<> caller_;
+  TaskId task_{};
+};
+
+enum class CallKind : std::uint8_t { activity, model, tool };
+
+struct CallRequest {
+  CallKind kind = CallKind::activity;
+  std::string name;
+  std::string input;  ///< canonical JSON
+  ActivityOptions options;
+};
+struct SleepRequest {
+  Time due;
+};
+struct ReceiveRequest {
+  std::string signal;
+  std::optional<Time> deadline;
+};
+using Request = std::variant<CallRequest, SleepRequest, ReceiveRequest>;
+
+enum class OutcomeKind : std::uint8_t { completed, failed, denied, cancelled, timed_out };
+
+/// How an operation ended.
+struct Outcome {
+  OutcomeKind kind = OutcomeKind::completed;
+  Sequence sequence = 0;  ///< of the event that ended it; for a signal, of its InputReceived
+  std::string payload;    ///< JSON, when completed
+  std::string type;       ///< when failed
+  std::string message;
+  std::uint32_t attempts = 0;
+  std::vector<std::string> rules;  ///< when denied
+};
+
+/// Throws ActivityFailed, PolicyDenied or Cancelled.
+void throw_unless_completed(Outcome const& outcome);
+
+enum class CheckpointPlace : std::uint8_t { at_entry, frame_ends };
+
+class Host {
+ public:
+  [[nodiscard]] virtual SessionId const& session_id() const = 0;
+  [[nodiscard]] virtual RunId const& run_id() const = 0;
+
+  virtual OperationId issue(Request request) = 0;
+  [[nodiscard]] virtual bool done(OperationId id) const = 0;
+  /// Orders ends: the sequence of the event that ended it.
+  [[nodiscard]] virtual Sequence done_at(OperationId id) const = 0;
+  virtual void subscribe(OperationId id, Waiter& waiter) = 0;
+  virtual Outcome take(OperationId id) = 0;
+  virtual void cancel(OperationId id) = 0;
+  /// The object that stood for the operation is gone. Issues no command: frames may be destroyed at any time.
+  virtual void forget(OperationId id) noexcept = 0;
+
+  virtual TaskId begin_task(std::coroutine_handle<> entry) = 0;
+  virtual void end_task(TaskId task, TaskEnd end) = 0;
+  [[nodiscard]] virtual TaskId current_task() const = 0;
+  virtual void make_ready(std::coroutine_handle<> handle, TaskId task) = 0;
+
+  [[nodiscard]] virtual Time now() const = 0;
+  [[nodiscard]] virtual Sequence now_sequence() const = 0;  ///< of the newest event
+  virtual std::uint64_t random() = 0;
+  virtual std::string record(std::string name, std::function<std::string()> const& read) = 0;
+  virtual void set_attribute(std::string name, std::string json) = 0;
+  virtual void log(std::string_view message) = 0;
+  virtual void answer(Sequence turn, OperationId source, std::string json) = 0;
+  [[nodiscard]] virtual OperationId last_taken() const = 0;
+  virtual CheckpointPlace checkpoint(std::string state) = 0;
+
+ protected:
+  Host() = default;
+  ~Host() = default;
+  Host(Host const&) = default;
+  Host& operator=(Host const&) = default;
+};
+
+}  // namespace dalsegno::detail
