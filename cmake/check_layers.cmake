@@ -40,6 +40,7 @@ may_include(storage/artifact    ${log} ${formats} ${posix})
 
 may_include(engine/policy       ${log} ${pure} re2/)
 may_include(engine/workflow     ${log} ${pure})
+may_include(engine/agent        ${log} ${pure} engine/workflow/)
 may_include(engine/session      ${log} ${pure} engine/workflow/ engine/policy/)
 may_include(engine/replay       ${log} ${pure} engine/workflow/ engine/policy/ engine/session/)
 may_include(engine/runtime      ${log} ${posix} boost/ spdlog/ engine/)

@@ -15,9 +15,11 @@ namespace {
 using storage::OperationKind;
 using storage::SessionStatus;
 
+bool takes(std::string const& receiver, std::string const& signal) { return receiver == signal || receiver == "*"; }
+
 std::optional<Delivery> deliver(SessionState& state, InboxEntry entry) {
   for (auto& [id, operation] : state.operations) {
-    if (operation.kind == OperationKind::receive && operation.name == entry.signal) {
+    if (operation.kind == OperationKind::receive && takes(operation.name, entry.signal)) {
       auto const receiver = id;
       state.operations.erase(receiver);
       return Delivery{receiver, std::move(entry)};
@@ -30,7 +32,8 @@ std::optional<Delivery> deliver(SessionState& state, InboxEntry entry) {
 std::optional<Delivery> open(SessionState& state, OperationId id, storage::OperationRequested const& requested) {
   state.last_operation = std::max(state.last_operation, static_cast<std::uint64_t>(id));
   if (requested.kind == OperationKind::receive) {
-    auto const waiting = std::ranges::find(state.inbox, requested.name, &InboxEntry::signal);
+    auto const waiting = std::ranges::find_if(
+        state.inbox, [&](InboxEntry const& entry) { return takes(requested.name, entry.signal); });
     if (waiting != state.inbox.end()) {
       Delivery delivery{id, std::move(*waiting)};
       state.inbox.erase(waiting);

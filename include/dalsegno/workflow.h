@@ -444,7 +444,7 @@ class Context {
     return Operation<void>(host_, detail::SleepRequest{due}, &decode_nothing);
   }
 
-  /// The next signal of that name, in the order in which they were recorded.
+  /// The next signal of that name ("*": of any name), in the order in which they were recorded.
   template <class T>
   Operation<T> receive(std::string signal) {
     return Operation<T>(host_, detail::ReceiveRequest{std::move(signal), std::nullopt}, &decode_value<T>);
