@@ -1,24 +1,29 @@
 #pragma once
 
-#include <cstdint>
-#include <optional>
-
 #include "dalsegno/ids.h"
 #include "storage/event/event.h"
 
+#include <cstdint>
+#include <optional>
+
 namespace dalsegno::engine {
 
-/// The right to make one attempt of one call: bound to its run, operation, attempt and the digest of its input.
+/// The right to make one attempt of one call: bound to its run, operation, attempt and the digest
+/// of its input.
 ///
-/// There is one way to get a permit: from a PolicyDecided event that permits. An effect cannot be built without one, and
-/// whoever performs an effect checks that the permit `covers` it. So "nothing leaves without a permit" is a type.
+/// There is one way to get a permit: from a PolicyDecided event that permits. An effect cannot be
+/// built without one, and whoever performs an effect checks that the permit `covers` it. So
+/// "nothing leaves without a permit" is a type.
 class Permit {
  public:
   /// nullopt when the decision denies.
-  [[nodiscard]] static std::optional<Permit> from(RunId const& run, OperationId operation,
+  [[nodiscard]] static std::optional<Permit> from(RunId const& run,
+                                                  OperationId operation,
                                                   storage::PolicyDecided const& decision);
 
-  [[nodiscard]] bool covers(RunId const& run, OperationId operation, std::uint32_t attempt,
+  [[nodiscard]] bool covers(RunId const& run,
+                            OperationId operation,
+                            std::uint32_t attempt,
                             storage::Digest const& input) const;
 
   [[nodiscard]] RunId const& run() const { return run_; }
@@ -27,7 +32,10 @@ class Permit {
   [[nodiscard]] storage::Digest const& input() const { return input_; }
 
  private:
-  Permit(RunId const& run, OperationId operation, std::uint32_t attempt, storage::Digest const& input)
+  Permit(RunId const& run,
+         OperationId operation,
+         std::uint32_t attempt,
+         storage::Digest const& input)
       : run_(run), operation_(operation), attempt_(attempt), input_(input) {}
 
   RunId run_;

@@ -176,7 +176,8 @@ PolicySet::PolicySet()
 PolicySet::PolicySet(PolicySet const&) = default;
 PolicySet& PolicySet::operator=(PolicySet const&) = default;
 // A set that was moved from keeps its rules: there is no state in which it could not decide.
-PolicySet::PolicySet(PolicySet&& other) noexcept : rules_(other.rules_) {}
+PolicySet::PolicySet(PolicySet&& other) noexcept
+    : rules_(other.rules_) {}  // NOLINT(performance-move-constructor-init)
 PolicySet& PolicySet::operator=(PolicySet&& other) noexcept {
   rules_ = other.rules_;
   return *this;

@@ -1,14 +1,14 @@
 #pragma once
 
+#include "dalsegno/ids.h"
+#include "dalsegno/result.h"
+#include "storage/event/digest.h"
+
 #include <memory>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
-
-#include "dalsegno/ids.h"
-#include "dalsegno/result.h"
-#include "storage/event/digest.h"
 
 namespace dalsegno::engine {
 
@@ -25,8 +25,10 @@ struct PolicyRequest {
 /// What policy answered.
 struct Decision {
   bool permitted = false;
-  std::vector<std::string> rules;  ///< ids of the determining rules, in document order; empty: no rule matched
-  std::string reason;              ///< of the first determining rule; for a default deny a sentence that says so
+  std::vector<std::string>
+      rules;  ///< ids of the determining rules, in document order; empty: no rule matched
+  std::string
+      reason;  ///< of the first determining rule; for a default deny a sentence that says so
 };
 
 /// A validated set of rules: default deny, forbid wins over permit (the semantics of Cedar).
@@ -42,9 +44,10 @@ class PolicySet {
   ~PolicySet();
 
   /// Reads a policy document. `file` names it in errors.
-  /// Errors: Errc::invalid; the detail begins "FILE:LINE:COLUMN: ", says what is wrong and, for an unknown field, action
-  /// or effect, names the nearest known one.
-  [[nodiscard]] static Result<PolicySet> parse(std::string_view json, std::string_view file = "policy");
+  /// Errors: Errc::invalid; the detail begins "FILE:LINE:COLUMN: ", says what is wrong and, for an
+  /// unknown field, action or effect, names the nearest known one.
+  [[nodiscard]] static Result<PolicySet> parse(std::string_view json,
+                                               std::string_view file = "policy");
 
   [[nodiscard]] Decision decide(PolicyRequest const& request) const;
 
