@@ -1,0 +1,48 @@
+#pragma once
+
+#include <chrono>
+#include <filesystem>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace dalsegno::bench {
+
+/// One line of output. `limit` is what the machine itself can do, measured in the same run on the same file system.
+struct Figure {
+  std::string name;
+  double value = 0;
+  std::string unit;
+  std::optional<double> limit;
+};
+
+/// value / limit.
+[[nodiscard]] std::optional<double> ratio(Figure const& figure);
+
+using Clock = std::chrono::steady_clock;
+
+[[nodiscard]] inline double microseconds_since(Clock::time_point start) {
+  return std::chrono::duration<double, std::micro>(Clock::now() - start).count();
+}
+
+/// The q-quantile (0 to 1) of `samples`, by the nearest rank. Sorts them.
+[[nodiscard]] double quantile(std::vector<double>& samples, double q);
+
+/// One benchmark: a name, and what gives its figures. `folder` is empty and its own.
+struct Benchmark {
+  std::string name;
+  std::function<std::vector<Figure>(std::filesystem::path const& folder)> run;
+};
+
+// One file each.
+[[nodiscard]] Benchmark step_latency();
+[[nodiscard]] Benchmark step_throughput();
+[[nodiscard]] Benchmark workflow_3();
+[[nodiscard]] Benchmark replay();
+[[nodiscard]] Benchmark recovery_10k();
+[[nodiscard]] Benchmark bytes_per_step();
+[[nodiscard]] Benchmark sleepers_100k();
+[[nodiscard]] Benchmark signal_round_trip();
+
+}  // namespace dalsegno::bench

@@ -1,0 +1,15 @@
+#pragma once
+
+// All of Dalsegno for a program that embeds it.
+
+#include "dalsegno/activity.h"
+#include "dalsegno/agent.h"
+#include "dalsegno/errors.h"
+#include "dalsegno/ids.h"
+#include "dalsegno/json.h"
+#include "dalsegno/payload.h"
+#include "dalsegno/registry.h"
+#include "dalsegno/result.h"
+#include "dalsegno/runtime.h"
+#include "dalsegno/store.h"
+#include "dalsegno/workflow.h"

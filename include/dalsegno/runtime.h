@@ -1,0 +1,105 @@
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+
+#include "dalsegno/ids.h"
+#include "dalsegno/payload.h"
+#include "dalsegno/registry.h"
+#include "dalsegno/result.h"
+#include "dalsegno/store.h"
+
+namespace dalsegno {
+
+struct RuntimeOptions {
+  /// The policy document (JSON, docs/policy.md). Empty: no rules, so every call is denied.
+  std::string policy = {};
+  std::string policy_name = "policy";     ///< how errors name the document, for example its file
+  unsigned shards = 1;                    ///< threads that run sessions
+  unsigned activity_threads = 8;          ///< threads that perform calls
+  std::size_t max_idle_sessions = 1'000;  ///< kept in memory though they only wait
+  /// Receives ctx.log() and what people should know. Called on several threads.
+  std::function<void(SessionId const&, std::string_view)> log = {};
+};
+
+/// What a start or a signal was acknowledged with. When you have it, it is durable.
+struct Acknowledgement {
+  RunId run;
+  Sequence sequence = 0;
+  bool repeated = false;  ///< it had been recorded before: this is its first sequence
+};
+
+/// Runs the sessions of one store: in this process, in its own threads.
+///
+///     auto store = dalsegno::Store::open("./data");
+///     dalsegno::Registry registry;
+///     registry.add(dalsegno::define_workflow("refund", refund)).add(pay_back, [](auto const&, Refund r) { … });
+///     auto runtime = dalsegno::Runtime::start(std::move(*store), std::move(registry), {.policy = …});
+///     (*runtime)->start_session({.name = "order-17"}, "refund", Refund{"17", 20});
+///     auto receipt = (*runtime)->result<Receipt>({.name = "order-17"});
+///
+/// Sessions that were under way when the last process ended go on by themselves. Thread: any, but for `stop`.
+class Runtime {
+ public:
+  /// Errors: those of the store; Errc::invalid for a wrong policy document.
+  [[nodiscard]] static Result<std::unique_ptr<Runtime>> start(Store store, Registry registry, RuntimeOptions options);
+  Runtime(Runtime const&) = delete;
+  Runtime& operator=(Runtime const&) = delete;
+  ~Runtime();
+
+  /// Starts a session; waits until that is durable. The same name with the same workflow and input is the same session;
+  /// with another one Errc::conflict. Other errors: Errc::unknown_workflow, Errc::invalid, Errc::too_large,
+  /// Errc::no_space, Errc::unavailable, those of the log.
+  template <class In>
+  Result<Acknowledgement> start_session(SessionId const& session, std::string workflow, In const& input,
+                                        std::string principal = {}) {
+    return start_with_json(session, std::move(workflow), to_json(input), std::move(principal));
+  }
+  Result<Acknowledgement> start_with_json(SessionId const& session, std::string workflow, std::string input,
+                                          std::string principal = {});
+
+  /// Sends a signal; waits until it is durable. A `key` makes it safe to repeat: the session gets it once.
+  /// Errors: Errc::not_found, Errc::ended, Errc::held, Errc::overloaded, Errc::too_large, Errc::unavailable.
+  template <class T>
+  Result<Acknowledgement> signal(SessionId const& session, std::string name, T const& payload, std::string key = {},
+                                 std::string principal = {}) {
+    return signal_with_json(session, std::move(name), to_json(payload), std::move(key), std::move(principal));
+  }
+  Result<Acknowledgement> signal_with_json(SessionId const& session, std::string name, std::string payload,
+                                           std::string key = {}, std::string principal = {});
+
+  /// Sends a signal and waits for the answer that the workflow gives to it (ctx.answer), as JSON.
+  Result<std::string> ask_with_json(SessionId const& session, std::string name, std::string payload,
+                                    std::string key = {}, std::string principal = {});
+  template <class Answer, class T>
+  Result<Answer> ask(SessionId const& session, std::string name, T const& payload, std::string key = {},
+                     std::string principal = {}) {
+    auto answer = ask_with_json(session, std::move(name), to_json(payload), std::move(key), std::move(principal));
+    if (!answer) return answer.error();
+    return from_json<Answer>(*answer);
+  }
+
+  /// Waits for the end of a session. A failed one gives Errc::ended with its type and message, a held one Errc::held.
+  Result<std::string> result_as_json(SessionId const& session);
+  template <class Out>
+  Result<Out> result(SessionId const& session) {
+    auto json = result_as_json(session);
+    if (!json) return json.error();
+    return from_json<Out>(*json);
+  }
+
+  /// Waits for calls under way, makes everything durable, ends. Also done by the destructor.
+  void stop();
+
+ private:
+  class Parts;
+  explicit Runtime(std::unique_ptr<Parts> parts);
+  std::unique_ptr<Parts> parts_;
+};
+
+}  // namespace dalsegno
