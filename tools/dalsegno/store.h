@@ -1,0 +1,52 @@
+#pragma once
+
+// Opening a store to look at it, and finding sessions in it.
+
+#include "dalsegno/result.h"
+#include "storage/log/event_log.h"
+#include "tools/dalsegno/globals.h"
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace dalsegno::command {
+
+/// A store that is read and never written.
+struct OpenStore {
+  std::unique_ptr<storage::EventLog> log;
+  std::string loss;  ///< which acknowledged commits are missing; "": none
+};
+
+/// Opens the store in `globals.data` for reading, beside a live writer or not. Says on stderr when
+/// commits are missing. Errors: those of open_rocksdb_for_reading; the detail names the folder.
+[[nodiscard]] Result<OpenStore> open_store(Globals const& globals);
+
+struct FoundSession {
+  SessionId id;
+  storage::Head head;
+};
+
+/// The session that `text` means: a name within the tenant, "tenant/name", or a prefix of a name or
+/// of a run's id that only one session has. Errors: Errc::not_found; Errc::invalid when several
+/// sessions begin with it.
+[[nodiscard]] Result<FoundSession> find_session(storage::EventLog const& log,
+                                                std::string_view tenant,
+                                                std::string_view text);
+
+/// All sessions, or those that `texts` name; in the order of the store. The journal only when it is
+/// named.
+[[nodiscard]] Result<std::vector<FoundSession>> find_sessions(
+    storage::EventLog const& log, std::string_view tenant, std::vector<std::string> const& texts);
+
+/// "open", "completed", "failed", "held".
+[[nodiscard]] std::string_view name_of(storage::SessionStatus status);
+
+/// Says what an answer rests on: "verified: chain of 12 steps to commit 7 (not sealed)".
+void say_verified(storage::EventLog const& log, std::uint64_t steps);
+/// "NOT VERIFIED: …"
+void say_not_verified(std::string_view why);
+
+}  // namespace dalsegno::command

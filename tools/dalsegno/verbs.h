@@ -1,0 +1,22 @@
+#pragma once
+
+// The verbs: each adds itself to the command line; its callback does the work and leaves how it
+// ended in `globals.exit_code`. One source a verb, named after it.
+
+#include "tools/dalsegno/globals.h"
+
+#include <CLI/App.hpp>
+
+namespace dalsegno::command {
+
+void add_ls(CLI::App& app, Globals& globals);
+void add_show(CLI::App& app, Globals& globals);
+void add_log(CLI::App& app, Globals& globals);
+void add_why(CLI::App& app, Globals& globals);
+void add_stats(CLI::App& app, Globals& globals);
+void add_verify(CLI::App& app, Globals& globals);
+void add_replay(CLI::App& app, Globals& globals);
+void add_release(CLI::App& app, Globals& globals);
+void add_accept_loss(CLI::App& app, Globals& globals);
+
+}  // namespace dalsegno::command
