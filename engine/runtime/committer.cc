@@ -30,7 +30,8 @@ Committer::~Committer() { stop(); }
 void Committer::submit(std::vector<PendingStep> steps) {
   bool wake = false;
   {
-    std::lock_guard const lock(mutex_);
+    std::unique_lock lock(mutex_);
+    room_.wait(lock, [this] { return queue_.size() < max_commit_queue; });
     wake = queue_.empty();
     std::ranges::move(steps, std::back_inserter(queue_));
   }
@@ -55,6 +56,7 @@ void Committer::work() {
       if (queue_.empty()) return;
       steps.swap(queue_);
     }
+    room_.notify_all();
     // A long queue is written in several batches.
     for (auto first = steps.begin(); first != steps.end();) {
       std::size_t bytes = 0;

@@ -22,6 +22,9 @@ struct PendingStep {
   std::function<void(Result<>)> acknowledge;  ///< may be empty
 };
 
+/// Steps that may wait for the disk.
+inline constexpr std::size_t max_commit_queue = 4'096;
+
 /// Group commit: gathers the steps of many sessions and makes them durable in one synced write. While one write is under
 /// way the next batch gathers; nobody waits for a timer.
 class Committer {
@@ -35,7 +38,8 @@ class Committer {
   Committer& operator=(Committer const&) = delete;
   ~Committer();
 
-  /// Thread: any. Steps of one session must come in their order.
+  /// Thread: any but the committer's. Steps of one session must come in their order. Waits while `max_commit_queue`
+  /// steps are ahead: whoever makes steps faster than the disk takes them is slowed down, and memory stays bounded.
   void submit(std::vector<PendingStep> steps);
   /// Writes what has been submitted, then ends.
   void stop();
@@ -50,6 +54,7 @@ class Committer {
   // Guarded by mutex_.
   std::mutex mutex_;
   std::condition_variable ready_;
+  std::condition_variable room_;
   std::vector<PendingStep> queue_;
   bool stopping_ = false;
   // Only on the thread.

@@ -22,6 +22,10 @@ namespace {
 /// A run that was found guilty of killing its process so often, without a durable step in between, is held.
 constexpr std::uint64_t guilty_at_most = 3;
 
+Error overloaded_shard() {
+  return {Errc::overloaded, std::to_string(max_mailbox) + " messages wait already; try again"};
+}
+
 }  // namespace
 
 Engine::Engine(storage::EventLog& log, Registry const& registry, PolicySet policy, EngineOptions options)
@@ -231,13 +235,15 @@ void Engine::start_session(StartRequest request, OnReceipt done) {
                                          "control characters"});
   }
   auto& shard = shard_of(request.session);
-  shard.post(StartMessage{std::move(request), std::move(done)});
+  Message message = StartMessage{std::move(request), std::move(done)};
+  if (!shard.offer(message)) std::get<StartMessage>(message).done(overloaded_shard());
 }
 
 void Engine::signal(SessionId session, SignalInput input, OnReceipt done) {
   if (auto error = refusal()) return done(std::move(*error));
   auto& shard = shard_of(session);
-  shard.post(SignalMessage{std::move(session), std::move(input), std::move(done)});
+  Message message = SignalMessage{std::move(session), std::move(input), std::move(done)};
+  if (!shard.offer(message)) std::get<SignalMessage>(message).done(overloaded_shard());
 }
 
 void Engine::ask(SessionId session, SignalInput input, OnReceipt recorded, Waiters::OnAnswer done) {

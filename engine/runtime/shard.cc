@@ -41,6 +41,18 @@ void Shard::post(Message message) {
   if (wake) ready_.notify_one();
 }
 
+bool Shard::offer(Message& message) {
+  bool wake = false;
+  {
+    std::lock_guard const lock(mutex_);
+    if (mailbox_.size() >= max_mailbox) return false;
+    wake = mailbox_.empty();
+    mailbox_.push_back(std::move(message));
+  }
+  if (wake) ready_.notify_one();
+  return true;
+}
+
 void Shard::post(std::vector<Message> messages) {
   bool wake = false;
   {

@@ -84,6 +84,9 @@ struct ShardServices {
   std::size_t max_idle_sessions = 0;  ///< kept in memory though nothing is under way
 };
 
+/// Messages that may wait in one shard before starts and signals are refused as Errc::overloaded.
+inline constexpr std::size_t max_mailbox = 16'384;
+
 /// A thread that serves the sessions of some partitions: takes one input at a time, lets the session decide, hands the
 /// step to the committer and goes on without waiting for the disk.
 class Shard {
@@ -95,6 +98,8 @@ class Shard {
 
   /// Thread: any.
   void post(Message message);
+  /// As `post`, for what comes from outside: false, and nothing is taken, when `max_mailbox` messages wait.
+  [[nodiscard]] bool offer(Message& message);
   void post(std::vector<Message> messages);
   /// Takes what has been posted, then ends.
   void stop();
