@@ -8,6 +8,7 @@
 #include "dalsegno/try.h"
 #include "engine/replay/replayer.h"
 #include "engine/runtime/entropy.h"
+#include "engine/runtime/thread_name.h"
 #include "engine/session/control_step.h"
 #include "engine/session/overloaded.h"
 #include "storage/event/codec.h"
@@ -73,6 +74,7 @@ void Shard::stop() {
 }
 
 void Shard::work() {
+  name_this_thread("ds-shard");
   std::vector<Message> messages;
   for (;;) {
     messages.clear();
@@ -176,11 +178,21 @@ Result<Receipt> Shard::same_start(StartRequest const& request, storage::Head con
   return Receipt{head.run, 1, true};
 }
 
+/// The receipt of a signal that a session took before it ended or was held: that stays true.
+std::optional<Result<Receipt>> Shard::taken_before(SessionId const& session, std::string_view key) const {
+  if (key.empty()) return std::nullopt;
+  auto const head = services_.log.head(session);
+  if (!head || !*head) return std::nullopt;
+  auto const first = services_.log.find_producer_key(session, key);
+  if (!first || !*first) return std::nullopt;
+  return Receipt{(*head)->run, **first, true};
+}
+
 void Shard::take(SignalMessage message) {
   auto const& key = message.input.producer_key;
   auto found = live(message.session);
   if (!found) {
-    message.done(found.error());
+    message.done(taken_before(message.session, key).value_or(found.error()));
     return;
   }
   auto& entry = **found;

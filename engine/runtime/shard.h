@@ -9,6 +9,7 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <unordered_map>
 #include <variant>
@@ -124,6 +125,7 @@ class Shard {
 
   [[nodiscard]] Result<Live*> live(SessionId const& session);
   [[nodiscard]] Result<Live*> revive(SessionId const& session, storage::Head const& head);
+  [[nodiscard]] std::optional<Result<Receipt>> taken_before(SessionId const& session, std::string_view key) const;
   [[nodiscard]] Result<Receipt> same_start(StartRequest const& request, storage::Head const& head) const;
   void hold(SessionId const& session, Live& live, std::string kind, std::string report);
   void submit(SessionId const& session, Live& live, StepResult step, std::function<void(Result<>)> acknowledge);

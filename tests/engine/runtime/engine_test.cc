@@ -168,6 +168,21 @@ TEST_F(EngineTest, answers_turns_across_checkpoints_and_restarts) {
   }
 }
 
+TEST_F(EngineTest, acknowledges_a_repeated_signal_of_a_session_that_has_ended) {
+  SessionId const id{"default", "answering"};
+  ASSERT_TRUE(engine->start_session({id, "answering", "0", ""}));
+  auto const first = engine->signal(id, {"turn", R"("end")", "goodbye", ""});
+  ASSERT_TRUE(first && engine->wait_for_end(id));
+  open();
+  auto const again = engine->signal(id, {"turn", R"("end")", "goodbye", ""});
+  ASSERT_TRUE(again) << again.error().detail;
+  EXPECT_TRUE(again->repeated);
+  EXPECT_EQ(again->sequence, first->sequence);
+  auto const other = engine->signal(id, {"turn", R"("end")", "another", ""});
+  ASSERT_FALSE(other);
+  EXPECT_EQ(other.error().code, Errc::ended);
+}
+
 TEST_F(EngineTest, a_start_repeated_with_another_input_is_a_conflict) {
   SessionId const id{"default", "s"};
   auto const first = engine->start_session({id, "answering", "0", ""});
