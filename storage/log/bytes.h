@@ -1,6 +1,7 @@
 #pragma once
 
-// Small encodings shared by the records that are not FlatBuffers. Source: storage/format.md, "Small records".
+// Small encodings shared by the records that are not FlatBuffers. Source: storage/format.md, "Small
+// records".
 
 #include <array>
 #include <cstddef>
@@ -38,8 +39,8 @@ class ByteWriter {
   std::string bytes_;
 };
 
-/// Reads untrusted bytes. After the first read past the end (or a varint that is not the shortest) everything reads as
-/// zero and `ok()` stays false, so a caller checks once, at the end.
+/// Reads untrusted bytes. After the first read past the end (or a varint that is not the shortest)
+/// everything reads as zero and `ok()` stays false, so a caller checks once, at the end.
 class ByteReader {
  public:
   explicit ByteReader(std::string_view bytes) : rest_(bytes) {}

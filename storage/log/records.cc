@@ -1,11 +1,11 @@
 #include "storage/log/records.h"
 
+#include "dalsegno/try.h"
+#include "storage/log/bytes.h"
+
 #include <cassert>
 #include <limits>
 #include <utility>
-
-#include "dalsegno/try.h"
-#include "storage/log/bytes.h"
 
 namespace dalsegno::storage {
 namespace {
@@ -35,15 +35,18 @@ SessionId take_session(ByteReader& in) {
   return session;
 }
 
-Error corrupt(std::string_view what) { return {Errc::corrupt, std::string(what) + " cannot be read"}; }
+Error corrupt(std::string_view what) {
+  return {Errc::corrupt, std::string(what) + " cannot be read"};
+}
 
 /// Reads the format byte of a record.
 Result<> check_format(ByteReader& in, std::uint8_t newest, std::string_view what) {
   auto const format = in.u8();
   if (!in.ok() || format == 0) return corrupt(what);
   if (format > newest) {
-    return Error{Errc::newer_format, std::string(what) + " has format " + std::to_string(format) +
-                                         ", this program reads up to " + std::to_string(newest)};
+    return Error{Errc::newer_format,
+                 std::string(what) + " has format " + std::to_string(format) +
+                     ", this program reads up to " + std::to_string(newest)};
   }
   return {};
 }
@@ -52,11 +55,16 @@ Time time_from(std::int64_t microseconds) { return Time{std::chrono::microsecond
 
 }  // namespace
 
-std::string checkpoint_key(std::uint32_t partition, SessionId const& session, RunId const& run, Sequence sequence) {
+std::string checkpoint_key(std::uint32_t partition,
+                           SessionId const& session,
+                           RunId const& run,
+                           Sequence sequence) {
   return run_prefix(partition, session, run).append(encode_sequence(sequence));
 }
 
-std::string producer_key_key(std::uint32_t partition, SessionId const& session, std::string_view key) {
+std::string producer_key_key(std::uint32_t partition,
+                             SessionId const& session,
+                             std::string_view key) {
   return session_prefix(partition, session).append(key);
 }
 
@@ -201,7 +209,8 @@ EncodedCommit encode_commit(CommitRecord const& record) {
     assert(place && step.last_sequence >= place->first_sequence);
     std::uint8_t flags = 0;
     if (!first && place->session.tenant == before.session.tenant) flags |= same_tenant;
-    if (!first && place->session == before.session && place->partition == before.partition) flags |= same_session;
+    if (!first && place->session == before.session && place->partition == before.partition)
+      flags |= same_session;
     if ((flags & same_session) != 0 && place->run == before.run) flags |= same_run;
     out.u8(flags);
     if ((flags & same_session) == 0) {
@@ -221,7 +230,8 @@ EncodedCommit encode_commit(CommitRecord const& record) {
 Result<CommitRecord> decode_commit(std::string_view key, std::string_view value) {
   auto const where = parse_commit_key(key);
   if (!where) return corrupt("the key of a commit record");
-  auto const what = "commit record " + std::to_string(where->generation) + "/" + std::to_string(where->number);
+  auto const what =
+      "commit record " + std::to_string(where->generation) + "/" + std::to_string(where->number);
   ByteReader in(value);
   TRY_VOID(check_format(in, commit_format, what));
   CommitRecord record;
@@ -230,12 +240,14 @@ Result<CommitRecord> decode_commit(std::string_view key, std::string_view value)
   record.previous.bytes = in.array<32>();
   auto const count = in.varint();
   StepKey place;
-  // Every step takes at least three bytes, so a wrong count cannot make us reserve or loop for long.
+  // Every step takes at least three bytes, so a wrong count cannot make us reserve or loop for
+  // long.
   for (std::uint64_t i = 0; i < count && in.ok(); ++i) {
     auto const flags = in.u8();
     bool const first_refers_back = i == 0 && flags != 0;
     bool const run_without_session = (flags & same_run) != 0 && (flags & same_session) == 0;
-    if ((flags & ~known_flags) != 0 || first_refers_back || run_without_session) return corrupt(what);
+    if ((flags & ~known_flags) != 0 || first_refers_back || run_without_session)
+      return corrupt(what);
     if ((flags & same_session) == 0) {
       auto const partition = in.varint();
       if (partition >= first_reserved_partition) return corrupt(what);
@@ -247,17 +259,21 @@ Result<CommitRecord> decode_commit(std::string_view key, std::string_view value)
     place.first_sequence = in.varint();
     auto const more = in.varint();
     if (more > std::numeric_limits<Sequence>::max() - place.first_sequence) return corrupt(what);
-    record.steps.push_back({.key = step_key(place.partition, place.session, place.run, place.first_sequence),
-                            .last_sequence = place.first_sequence + more});
+    record.steps.push_back(
+        {.key = step_key(place.partition, place.session, place.run, place.first_sequence),
+         .last_sequence = place.first_sequence + more});
   }
   if (!in.done()) return corrupt(what);
   return record;
 }
 
-Digest commit_digest(std::string_view key, std::string_view value, std::span<Digest const> step_hashes) {
+Digest commit_digest(std::string_view key,
+                     std::string_view value,
+                     std::span<Digest const> step_hashes) {
   std::string hashes;
   hashes.reserve(step_hashes.size() * 32);
-  for (auto const& hash : step_hashes) hashes.append(reinterpret_cast<char const*>(hash.bytes.data()), 32);
+  for (auto const& hash : step_hashes)
+    hashes.append(reinterpret_cast<char const*>(hash.bytes.data()), 32);
   return sha256({"dalsegno/commit/1", key, value, hashes});
 }
 

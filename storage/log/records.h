@@ -1,7 +1,12 @@
 #pragma once
 
-// Keys and values of everything a store holds besides the steps. Source: storage/format.md, "Store".
-// The steps' own keys, and what all keys of a session and of a run begin with: step_key.h.
+// Keys and values of everything a store holds besides the steps. Source: storage/format.md,
+// "Store". The steps' own keys, and what all keys of a session and of a run begin with: step_key.h.
+
+#include "dalsegno/result.h"
+#include "storage/event/digest.h"
+#include "storage/log/event_log.h"
+#include "storage/log/step_key.h"
 
 #include <cstdint>
 #include <optional>
@@ -9,24 +14,26 @@
 #include <string>
 #include <string_view>
 
-#include "dalsegno/result.h"
-#include "storage/event/digest.h"
-#include "storage/log/event_log.h"
-#include "storage/log/step_key.h"
-
 namespace dalsegno::storage {
 
-// ---- keys: numbers are big-endian, so bytes sort as values do ----------------------------------------------------
+// ---- keys: numbers are big-endian, so bytes sort as values do
+// ----------------------------------------------------
 
 // Heads and session secrets lie under the session's prefix itself.
 
 /// run_prefix ‖ u64 sequence.
-[[nodiscard]] std::string checkpoint_key(std::uint32_t partition, SessionId const& session, RunId const& run,
+[[nodiscard]] std::string checkpoint_key(std::uint32_t partition,
+                                         SessionId const& session,
+                                         RunId const& run,
                                          Sequence sequence);
 /// session_prefix ‖ the producer's key.
-[[nodiscard]] std::string producer_key_key(std::uint32_t partition, SessionId const& session, std::string_view key);
+[[nodiscard]] std::string producer_key_key(std::uint32_t partition,
+                                           SessionId const& session,
+                                           std::string_view key);
 /// session_prefix ‖ digest (32 bytes).
-[[nodiscard]] std::string artifact_key(std::uint32_t partition, SessionId const& session, Digest const& digest);
+[[nodiscard]] std::string artifact_key(std::uint32_t partition,
+                                       SessionId const& session,
+                                       Digest const& digest);
 /// u64 due (microseconds since 1970, plus 2^63) ‖ tenant ‖ 0 ‖ name ‖ 0 ‖ run ‖ u64 operation.
 [[nodiscard]] std::string timer_key(Timer const& timer);
 /// The first eight bytes of the keys of timers due at `due`.
@@ -46,7 +53,8 @@ struct CommitPlace {
 [[nodiscard]] std::optional<Timer> parse_timer_key(std::string_view key);
 [[nodiscard]] std::optional<CommitPlace> parse_commit_key(std::string_view key);
 
-// ---- values: untrusted when read; Errc::corrupt or Errc::newer_format ---------------------------------------------
+// ---- values: untrusted when read; Errc::corrupt or Errc::newer_format
+// ---------------------------------------------
 
 [[nodiscard]] std::string encode_head(Head const& head);
 [[nodiscard]] Result<Head> decode_head(std::string_view bytes);
@@ -67,6 +75,8 @@ struct EncodedCommit {
 [[nodiscard]] Result<CommitRecord> decode_commit(std::string_view key, std::string_view value);
 
 /// SHA-256("dalsegno/commit/1" ‖ key ‖ value ‖ the hash of each step in order).
-[[nodiscard]] Digest commit_digest(std::string_view key, std::string_view value, std::span<Digest const> step_hashes);
+[[nodiscard]] Digest commit_digest(std::string_view key,
+                                   std::string_view value,
+                                   std::span<Digest const> step_hashes);
 
 }  // namespace dalsegno::storage

@@ -22,7 +22,8 @@ constexpr auto table = make_table();
 
 std::uint32_t crc32c(std::string_view bytes) {
   std::uint32_t value = ~std::uint32_t{0};
-  for (char const byte : bytes) value = (value >> 8) ^ table[(value ^ static_cast<std::uint8_t>(byte)) & 0xFF];
+  for (char const byte : bytes)
+    value = (value >> 8) ^ table[(value ^ static_cast<std::uint8_t>(byte)) & 0xFF];
   return ~value;
 }
 

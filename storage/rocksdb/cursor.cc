@@ -1,10 +1,10 @@
 #include "storage/rocksdb/cursor.h"
 
+#include "storage/rocksdb/status.h"
+
 #include <rocksdb/iterator.h>
 
 #include <utility>
-
-#include "storage/rocksdb/status.h"
 
 namespace dalsegno::storage {
 namespace {
@@ -26,7 +26,10 @@ std::string after_prefix(std::string prefix) {
 }
 
 Cursor::Cursor(Database const& database, Table table, std::string lower, std::string upper)
-    : lower_(std::move(lower)), upper_(std::move(upper)), lower_slice_(lower_), upper_slice_(upper_) {
+    : lower_(std::move(lower)),
+      upper_(std::move(upper)),
+      lower_slice_(lower_),
+      upper_slice_(upper_) {
   rocksdb::ReadOptions options;
   if (!lower_.empty()) options.iterate_lower_bound = &lower_slice_;
   if (!upper_.empty()) options.iterate_upper_bound = &upper_slice_;
@@ -44,7 +47,9 @@ void Cursor::back() { iterator_->Prev(); }
 
 bool Cursor::valid() const { return iterator_->Valid(); }
 std::string_view Cursor::key() const { return {iterator_->key().data(), iterator_->key().size()}; }
-std::string_view Cursor::value() const { return {iterator_->value().data(), iterator_->value().size()}; }
+std::string_view Cursor::value() const {
+  return {iterator_->value().data(), iterator_->value().size()};
+}
 
 Result<> Cursor::status(std::string_view doing) const {
   auto const status = iterator_->status();

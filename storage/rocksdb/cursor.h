@@ -2,19 +2,20 @@
 
 // A walk over a range of one table. Included by sources of this folder only.
 
+#include "dalsegno/result.h"
+#include "storage/rocksdb/database.h"
+
 #include <memory>
 #include <string>
 #include <string_view>
-
-#include "dalsegno/result.h"
-#include "storage/rocksdb/database.h"
 
 namespace dalsegno::storage {
 
 /// The smallest key after all that begin with `prefix`; empty when there is none.
 [[nodiscard]] std::string after_prefix(std::string prefix);
 
-/// Keys with lower <= key < upper; an empty `upper` is no bound. Sees the table as it was when it was made.
+/// Keys with lower <= key < upper; an empty `upper` is no bound. Sees the table as it was when it
+/// was made.
 class Cursor {
  public:
   Cursor(Database const& database, Table table, std::string lower, std::string upper);

@@ -6,23 +6,55 @@
 #include <rocksdb/table.h>
 
 #include <atomic>
+#include <cstdarg>
+#include <mutex>
+#include <utility>
 
 namespace dalsegno::storage {
-namespace {
 
-/// Counts what recovery writes from the write-ahead log into table files.
-class RecoveryCounter : public rocksdb::EventListener {
+/// Counts what recovery writes from the write-ahead log into table files, and passes on changes of
+/// the list of files.
+class DatabaseListener : public rocksdb::EventListener {
  public:
   void OnTableFileCreated(rocksdb::TableFileCreationInfo const& info) override {
     bool const steps = info.cf_name == table_names[static_cast<std::size_t>(Table::steps)];
     if (steps && info.reason == rocksdb::TableFileCreationReason::kRecovery) {
-      steps_ += info.table_properties.num_entries;
+      recovered_steps_ += info.table_properties.num_entries;
     }
   }
-  [[nodiscard]] std::uint64_t steps() const { return steps_; }
+  void OnFlushCompleted(rocksdb::DB* /*db*/, rocksdb::FlushJobInfo const& /*info*/) override {
+    files_changed();
+  }
+  void OnCompactionCompleted(rocksdb::DB* /*db*/,
+                             rocksdb::CompactionJobInfo const& /*info*/) override {
+    files_changed();
+  }
+
+  [[nodiscard]] std::uint64_t recovered_steps() const { return recovered_steps_; }
+  void when_files_change(std::function<void()> changed) {
+    std::lock_guard const lock(mutex_);
+    changed_ = std::move(changed);
+  }
 
  private:
-  std::atomic<std::uint64_t> steps_ = 0;
+  void files_changed() {
+    std::lock_guard const lock(mutex_);
+    if (changed_) changed_();
+  }
+
+  std::atomic<std::uint64_t> recovered_steps_ = 0;
+  // Guarded by mutex_, which is held while the function runs.
+  std::mutex mutex_;
+  std::function<void()> changed_;
+};
+
+namespace {
+
+/// For readers: RocksDB's own log would be a file beside the evidence.
+class NoLog : public rocksdb::Logger {
+ public:
+  using rocksdb::Logger::Logv;
+  void Logv(char const* /*format*/, va_list /*arguments*/) override {}
 };
 
 rocksdb::DBOptions tuned(DatabaseOptions const& options) {
@@ -33,12 +65,14 @@ rocksdb::DBOptions tuned(DatabaseOptions const& options) {
   tuned.wal_recovery_mode = options.recovery == Recovery::torn_tail
                                 ? rocksdb::WALRecoveryMode::kTolerateCorruptedTailRecords
                                 : rocksdb::WALRecoveryMode::kPointInTimeRecovery;
-  tuned.track_and_verify_wals_in_manifest = true;
-  // All tables are flushed together, so table files of different column families never disagree about the time.
+  tuned.track_and_verify_wals_in_manifest = options.recovery != Recovery::accepted;
+  // All tables are flushed together, so table files of different column families never disagree
+  // about the time.
   tuned.atomic_flush = true;
   // A failed write is never tried again behind our back.
   tuned.max_bgerror_resume_count = 0;
   tuned.allow_fallocate = false;  // with it a full disk runs into assertions of Debian's build
+  tuned.max_manifest_file_size = 4 << 20;  // it is read as a whole after each change
   // Memory and threads.
   tuned.db_write_buffer_size = options.memtable_bytes;
   tuned.max_total_wal_size = 2 * options.memtable_bytes;
@@ -86,9 +120,11 @@ rocksdb::ColumnFamilyOptions tuned_table(Table table,
 std::vector<rocksdb::ColumnFamilyDescriptor> tuned_tables(std::uint64_t memtable_bytes) {
   auto const cache = rocksdb::NewLRUCache(32 << 20);
   std::vector<rocksdb::ColumnFamilyDescriptor> tables;
-  tables.emplace_back(rocksdb::kDefaultColumnFamilyName, tuned_table(Table::meta, memtable_bytes, cache));
+  tables.emplace_back(rocksdb::kDefaultColumnFamilyName,
+                      tuned_table(Table::meta, memtable_bytes, cache));
   for (std::size_t i = 0; i < table_count; ++i) {
-    tables.emplace_back(std::string(table_names[i]), tuned_table(static_cast<Table>(i), memtable_bytes, cache));
+    tables.emplace_back(std::string(table_names[i]),
+                        tuned_table(static_cast<Table>(i), memtable_bytes, cache));
   }
   return tables;
 }
@@ -101,52 +137,85 @@ void Database::take(rocksdb::DB* db, std::vector<rocksdb::ColumnFamilyHandle*> c
   for (std::size_t i = 0; i < table_count; ++i) tables_[i] = handles[i + 1];
 }
 
+void Database::when_files_change(std::function<void()> changed) {
+  if (listener_) listener_->when_files_change(std::move(changed));
+}
+
 Database::~Database() {
   if (!db_) return;
   for (auto* table : tables_) db_->DestroyColumnFamilyHandle(table).PermitUncheckedError();
   db_->DestroyColumnFamilyHandle(default_).PermitUncheckedError();
 }
 
+rocksdb::Env* Database::use(std::shared_ptr<rocksdb::FileSystem> const& files) {
+  if (!files) return rocksdb::Env::Default();
+  env_ = rocksdb::NewCompositeEnv(files);
+  return env_.get();
+}
+
+void Database::count_memtables() {
+  std::uint64_t active = 0;
+  std::uint64_t full = 0;
+  auto* const steps = (*this)[Table::steps];
+  db_->GetIntProperty(steps, rocksdb::DB::Properties::kNumEntriesActiveMemTable, &active);
+  db_->GetIntProperty(steps, rocksdb::DB::Properties::kNumEntriesImmMemTables, &full);
+  recovered_steps_ = active + full;
+}
+
 rocksdb::Status Database::open(std::string const& path,
                                DatabaseOptions const& options,
                                std::unique_ptr<Database>& result) {
   std::unique_ptr<Database> database(new Database);
-  auto const counter = std::make_shared<RecoveryCounter>();
+  database->listener_ = std::make_shared<DatabaseListener>();
   auto db_options = tuned(options);
-  db_options.listeners.push_back(counter);
-  if (options.file_system) {
-    database->env_ = rocksdb::NewCompositeEnv(options.file_system);
-    db_options.env = database->env_.get();
-  }
+  db_options.listeners.push_back(database->listener_);
+  db_options.env = database->use(options.file_system);
   rocksdb::DB* db = nullptr;
   std::vector<rocksdb::ColumnFamilyHandle*> handles;
-  auto status = rocksdb::DB::Open(db_options, path, tuned_tables(options.memtable_bytes), &handles, &db);
+  auto status =
+      rocksdb::DB::Open(db_options, path, tuned_tables(options.memtable_bytes), &handles, &db);
   if (!status.ok()) return status;
   database->take(db, handles);
-  database->recovered_steps_ = counter->steps();
+  database->recovered_steps_ = database->listener_->recovered_steps();
+  result = std::move(database);
+  return status;
+}
+
+rocksdb::Status Database::open_read_only(std::string const& path,
+                                         DatabaseOptions const& options,
+                                         std::unique_ptr<Database>& result) {
+  std::unique_ptr<Database> database(new Database);
+  auto db_options = tuned(options);
+  db_options.info_log = std::make_shared<NoLog>();
+  db_options.env = database->use(options.file_system);
+  rocksdb::DB* db = nullptr;
+  std::vector<rocksdb::ColumnFamilyHandle*> handles;
+  auto status = rocksdb::DB::OpenForReadOnly(
+      db_options, path, tuned_tables(options.memtable_bytes), &handles, &db);
+  if (!status.ok()) return status;
+  database->take(db, handles);
+  database->count_memtables();
   result = std::move(database);
   return status;
 }
 
 rocksdb::Status Database::open_secondary(std::string const& path,
-                                         std::string const& log_path,
+                                         DatabaseOptions const& options,
                                          std::unique_ptr<Database>& result) {
   std::unique_ptr<Database> database(new Database);
-  DatabaseOptions const options;
   auto db_options = tuned(options);
-  db_options.max_open_files = -1;  // the writer may remove files that we are reading: keep all of them open
-  db_options.max_log_file_size = 0;  // one log file, never another: its folder goes away
+  db_options.info_log = std::make_shared<NoLog>();
+  db_options.max_open_files =
+      -1;  // the writer may remove files that we are reading: keep all of them open
+  db_options.env = database->use(options.file_system);
   rocksdb::DB* db = nullptr;
   std::vector<rocksdb::ColumnFamilyHandle*> handles;
+  // The path is where a secondary would write its log; with a log of our own it is never used.
   auto status = rocksdb::DB::OpenAsSecondary(
-      db_options, path, log_path, tuned_tables(options.memtable_bytes), &handles, &db);
+      db_options, path, "/", tuned_tables(options.memtable_bytes), &handles, &db);
   if (!status.ok()) return status;
   database->take(db, handles);
-  std::uint64_t active = 0;
-  std::uint64_t full = 0;
-  db->GetIntProperty((*database)[Table::steps], rocksdb::DB::Properties::kNumEntriesActiveMemTable, &active);
-  db->GetIntProperty((*database)[Table::steps], rocksdb::DB::Properties::kNumEntriesImmMemTables, &full);
-  database->recovered_steps_ = active + full;
+  database->count_memtables();
   result = std::move(database);
   return status;
 }
@@ -154,12 +223,9 @@ rocksdb::Status Database::open_secondary(std::string const& path,
 rocksdb::Status Database::list(std::string const& path,
                                DatabaseOptions const& options,
                                std::vector<std::string>& names) {
-  std::unique_ptr<rocksdb::Env> env;
+  Database files_only;
   rocksdb::DBOptions db_options;
-  if (options.file_system) {
-    env = rocksdb::NewCompositeEnv(options.file_system);
-    db_options.env = env.get();
-  }
+  db_options.env = files_only.use(options.file_system);
   return rocksdb::DB::ListColumnFamilies(db_options, path, &names);
 }
 

@@ -1,12 +1,12 @@
 #include "storage/rocksdb/files.h"
 
+#include "dalsegno/try.h"
+#include "storage/rocksdb/status.h"
+
 #include <rocksdb/file_system.h>
 
 #include <algorithm>
 #include <filesystem>
-
-#include "dalsegno/try.h"
-#include "storage/rocksdb/status.h"
 
 namespace dalsegno::storage {
 namespace {
@@ -28,22 +28,30 @@ Result<std::optional<std::string>> read_if_there(rocksdb::FileSystem& files,
   auto const there = files.FileExists(path, none, nullptr);
   if (there.IsNotFound()) return std::optional<std::string>();
   std::unique_ptr<rocksdb::FSSequentialFile> file;
-  TRY_VOID(from(files.NewSequentialFile(path, rocksdb::FileOptions(), &file, nullptr), path, "opening"));
+  TRY_VOID(
+      from(files.NewSequentialFile(path, rocksdb::FileOptions(), &file, nullptr), path, "opening"));
   std::string content;
   std::string scratch(at_most, '\0');
   while (content.size() < at_most) {
     rocksdb::Slice part;
-    TRY_VOID(from(file->Read(at_most - content.size(), none, &part, scratch.data(), nullptr), path, "reading"));
+    TRY_VOID(from(file->Read(at_most - content.size(), none, &part, scratch.data(), nullptr),
+                  path,
+                  "reading"));
     if (part.empty()) break;
     content.append(part.data(), part.size());
   }
   return std::optional(std::move(content));
 }
 
-Result<> write_synced(rocksdb::FileSystem& files, std::string const& path, std::string_view content) {
+Result<> write_synced(rocksdb::FileSystem& files,
+                      std::string const& path,
+                      std::string_view content) {
   std::unique_ptr<rocksdb::FSWritableFile> file;
-  TRY_VOID(from(files.NewWritableFile(path, rocksdb::FileOptions(), &file, nullptr), path, "creating"));
-  TRY_VOID(from(file->Append(rocksdb::Slice(content.data(), content.size()), none, nullptr), path, "writing"));
+  TRY_VOID(
+      from(files.NewWritableFile(path, rocksdb::FileOptions(), &file, nullptr), path, "creating"));
+  TRY_VOID(from(file->Append(rocksdb::Slice(content.data(), content.size()), none, nullptr),
+                path,
+                "writing"));
   TRY_VOID(from(file->Sync(none, nullptr), path, "syncing"));
   return from(file->Close(none, nullptr), path, "closing");
 }
@@ -51,17 +59,20 @@ Result<> write_synced(rocksdb::FileSystem& files, std::string const& path, std::
 Result<> sync_folder(rocksdb::FileSystem& files, std::string const& path) {
   std::unique_ptr<rocksdb::FSDirectory> folder;
   TRY_VOID(from(files.NewDirectory(path, none, &folder, nullptr), path, "opening"));
-  return from(folder->FsyncWithDirOptions(none, nullptr, rocksdb::DirFsyncOptions()), path, "syncing");
+  return from(
+      folder->FsyncWithDirOptions(none, nullptr, rocksdb::DirFsyncOptions()), path, "syncing");
 }
 
 bool file_exists(rocksdb::FileSystem& files, std::string const& path) {
   return files.FileExists(path, none, nullptr).ok();
 }
 
-Result<std::optional<std::vector<std::string>>> list_folder(rocksdb::FileSystem& files, std::string const& path) {
+Result<std::optional<std::vector<std::string>>> list_folder(rocksdb::FileSystem& files,
+                                                            std::string const& path) {
   std::vector<std::string> names;
   auto const status = files.GetChildren(path, none, &names, nullptr);
-  if (status.IsNotFound() || status.IsPathNotFound()) return std::optional<std::vector<std::string>>();
+  if (status.IsNotFound() || status.IsPathNotFound())
+    return std::optional<std::vector<std::string>>();
   TRY_VOID(from(status, path, "listing"));
   std::erase_if(names, [](std::string const& name) { return name == "." || name == ".."; });
   return std::optional(std::move(names));

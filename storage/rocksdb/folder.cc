@@ -1,5 +1,8 @@
 #include "storage/rocksdb/folder.h"
 
+#include "dalsegno/try.h"
+#include "storage/rocksdb/files.h"
+
 #include <rocksdb/file_system.h>
 
 #include <algorithm>
@@ -7,13 +10,11 @@
 #include <string_view>
 #include <vector>
 
-#include "dalsegno/try.h"
-#include "storage/rocksdb/files.h"
-
 namespace dalsegno::storage {
 namespace {
 
-constexpr std::array<std::string_view, 5> ours{"db", "WATERMARK", "WATERMARK.new", "BALLAST", "lost+found"};
+constexpr std::array<std::string_view, 5> ours{
+    "db", "WATERMARK", "WATERMARK.new", "BALLAST", "lost+found"};
 
 /// A file that RocksDB makes only once there is a CURRENT.
 bool follows_current(std::string_view name) {
@@ -36,8 +37,10 @@ Result<FolderState> look_at(rocksdb::FileSystem& files, Layout const& layout) {
   }
   bool const remains = inside && std::ranges::any_of(*inside, follows_current);
   if (marked || remains) {
-    return Error{Errc::corrupt, layout.database + "/CURRENT is missing, and with it the list of the store's files. "
-                                                  "Copy the folder before anything else; then restore it from a backup"};
+    return Error{Errc::corrupt,
+                 layout.database +
+                     "/CURRENT is missing, and with it the list of the store's files. "
+                     "Copy the folder before anything else; then restore it from a backup"};
   }
   return FolderState::absent;
 }

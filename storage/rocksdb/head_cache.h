@@ -1,18 +1,19 @@
 #pragma once
 
+#include "storage/log/event_log.h"
+
 #include <cstddef>
 #include <mutex>
 #include <optional>
 #include <unordered_map>
 
-#include "storage/log/event_log.h"
-
 namespace dalsegno::storage {
 
-/// Heads of the sessions used last, so that an append does not read the disk. Holds at most twice `generation_size`.
+/// Heads of the sessions used last, so that an append does not read the disk. Holds at most twice
+/// `generation_size`.
 ///
-/// Two maps: the young one takes what is used; when it is full the old one is forgotten and they change places.
-/// Thread: any.
+/// Two maps: the young one takes what is used; when it is full the old one is forgotten and they
+/// change places. Thread: any.
 class HeadCache {
  public:
   explicit HeadCache(std::size_t generation_size = 32 * 1024) : generation_size_(generation_size) {}

@@ -7,7 +7,8 @@
 
 namespace dalsegno::storage {
 
-inline constexpr std::string_view meta_format = "store/format";          ///< u16; no format ever moves this key
+inline constexpr std::string_view meta_format =
+    "store/format";  ///< u16; no format ever moves this key
 inline constexpr std::string_view meta_log_id = "store/log_id";          ///< 16 bytes
 inline constexpr std::string_view meta_partitions = "store/partitions";  ///< u32
 inline constexpr std::string_view meta_hash = "store/hash";              ///< a name, see below
@@ -17,6 +18,8 @@ inline constexpr std::string_view meta_epoch = "store/epoch";            ///< u6
 inline constexpr std::string_view partition_hash = "sha256/8";
 
 /// Where the runtime's own facts lie (EventLog::put_meta).
-[[nodiscard]] inline std::string runtime_meta_key(std::string_view key) { return "runtime/" + std::string(key); }
+[[nodiscard]] inline std::string runtime_meta_key(std::string_view key) {
+  return "runtime/" + std::string(key);
+}
 
 }  // namespace dalsegno::storage

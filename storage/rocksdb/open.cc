@@ -1,12 +1,3 @@
-#include <openssl/rand.h>
-#include <rocksdb/file_system.h>
-#include <rocksdb/write_batch.h>
-
-#include <algorithm>
-#include <string>
-#include <utility>
-#include <vector>
-
 #include "dalsegno/try.h"
 #include "storage/log/bytes.h"
 #include "storage/log/journal.h"
@@ -22,6 +13,15 @@
 #include "storage/rocksdb/status.h"
 #include "storage/rocksdb/store_writer.h"
 #include "storage/rocksdb/watermark.h"
+
+#include <openssl/rand.h>
+#include <rocksdb/file_system.h>
+#include <rocksdb/write_batch.h>
+
+#include <algorithm>
+#include <string>
+#include <utility>
+#include <vector>
 
 namespace dalsegno::storage {
 namespace {
@@ -59,56 +59,94 @@ class Opening {
     TRY(state_, look_at(*files_, layout_));
     TRY(mark_, Watermark::read(*files_, layout_.watermark));
     TRY_VOID(make_room());
-    TRY_VOID(open_database());
+    DatabaseOptions how{.file_system = options_.file_system,
+                        .memtable_bytes = options_.memtable_bytes};
+    how.create = state_ == FolderState::absent;
+    if (!how.create) {
+      TRY_VOID(lock());
+      TRY(how.create, lacks_tables(how));
+    }
+    LogEndCheck check;
+    if (!how.create) {
+      TRY(check, examine(how));
+    }
+    if (check.loss && !options_.accept_loss) return check.loss->error;
+    TRY_VOID(open_database(how));
     TRY_VOID(describe());
-    TRY(auto const check, check_end(*database_, mark_));
-    auto loss = check.loss;
-    if (!loss && forced_)
-      loss = Loss{.error = {Errc::data_loss, *forced_}, .acknowledged_commit = 0, .first_missing = {}};
-    if (loss && !options_.accept_loss) return loss->error;
-    auto end = check.end;
-    if (loss) {
-      TRY(end, repair(*database_, description_.partitions, check.end, *loss));
+    if (check.loss) {
+      TRY(check.end, repair(*database_, description_.partitions, check.end, *check.loss));
     }
     TRY_VOID(take_epoch());
-    return start(end, loss);
+    return start(check.end, check.loss);
   }
 
  private:
-  /// A full disk must not keep the store from opening: RocksDB needs room to bring its log into order.
+  /// A full disk must not keep the store from opening: RocksDB needs room to bring its log into
+  /// order.
   Result<> make_room() {
     if (state_ == FolderState::absent) {
       TRY_VOID(create_folder(*files_, layout_.folder));
       auto const free = free_bytes(*files_, layout_.folder);
       if (free >= options_.free_space_floor_bytes / 2) return {};
-      return Error{Errc::no_space, std::to_string(free) + " bytes are free under " + layout_.folder + ", " +
-                                       std::to_string(options_.free_space_floor_bytes / 2) + " are needed"};
+      return Error{Errc::no_space,
+                   std::to_string(free) + " bytes are free under " + layout_.folder + ", " +
+                       std::to_string(options_.free_space_floor_bytes / 2) + " are needed"};
     }
-    if (free_bytes(*files_, layout_.folder) < options_.memtable_bytes) drop_ballast(*files_, layout_.ballast);
+    if (free_bytes(*files_, layout_.folder) < options_.memtable_bytes)
+      drop_ballast(*files_, layout_.ballast);
     return {};
   }
 
-  Result<> open_database() {
-    DatabaseOptions options{.file_system = options_.file_system, .memtable_bytes = options_.memtable_bytes};
-    if (state_ == FolderState::absent) {
-      options.create = true;
-    } else {
-      TRY(options.create, lacks_tables(options));
+  /// Whether another process has the store. (RocksDB's own lock, given back at once: opening takes
+  /// it again.)
+  Result<> lock() const {
+    rocksdb::IOOptions const none;
+    rocksdb::FileLock* held = nullptr;
+    auto const status = files_->LockFile(layout_.database + "/LOCK", none, &held, nullptr);
+    if (status.ok()) {
+      files_->UnlockFile(held, none, nullptr).PermitUncheckedError();
+      return {};
     }
-    auto status = Database::open(layout_.database, options, database_);
-    if (is_no_space(status) && drop_ballast(*files_, layout_.ballast)) {
-      status = Database::open(layout_.database, options, database_);
-    }
-    if (status.IsCorruption() && options_.accept_loss) {
-      forced_ = status.ToString();
-      options.recovery = Recovery::point_in_time;
-      status = Database::open(layout_.database, options, database_);
-    }
-    if (status.ok()) return {};
-    if (status.IsIOError() && status.ToString().find("lock") != std::string::npos) {
-      return Error{Errc::locked, layout_.folder + " is open already: " + status.ToString()};
-    }
+    return lock_error(status);
+  }
+
+  Error lock_error(rocksdb::Status const& status) const {
+    bool const taken = status.IsIOError() && status.ToString().find("lock") != std::string::npos;
+    if (taken) return {Errc::locked, layout_.folder + " is open already: " + status.ToString()};
     return error_from(status, "opening " + layout_.database);
+  }
+
+  /// Reads the store without writing a byte, so that what is refused is left as it was found.
+  /// Opening for writing would bring the write-ahead log into order, and with it remove what shows
+  /// a loss.
+  Result<LogEndCheck> examine(DatabaseOptions& how) const {
+    bool whole = true;
+    if (mark_.newest) {
+      TRY(whole, manifest_continues(*files_, layout_.database, mark_.newest->manifest));
+    }
+    std::unique_ptr<Database> view;
+    auto status = Database::open_read_only(layout_.database, how, view);
+    if (!status.ok() && status.IsCorruption()) {
+      // A power cut may leave anything behind the last sync. The watermark tells whether that is
+      // all.
+      how.recovery = options_.accept_loss ? Recovery::accepted : Recovery::point_in_time;
+      auto const first = status;
+      status = Database::open_read_only(layout_.database, how, view);
+      if (!status.ok() && status.IsCorruption()) status = first;
+    }
+    if (!status.ok()) return error_from(status, "opening " + layout_.database);
+    TRY(auto const description, read_description(*view));
+    if (!description) return LogEndCheck{};  // describe() judges that
+    return check_end(*view, mark_, whole ? ManifestFound::whole : ManifestFound::damaged);
+  }
+
+  Result<> open_database(DatabaseOptions const& how) {
+    auto status = Database::open(layout_.database, how, database_);
+    if (is_no_space(status) && drop_ballast(*files_, layout_.ballast)) {
+      status = Database::open(layout_.database, how, database_);
+    }
+    if (!status.ok()) return lock_error(status);
+    return {};
   }
 
   /// Whether column families of ours are missing, as they may after an interrupted creation only.
@@ -116,18 +154,25 @@ class Opening {
     std::vector<std::string> names;
     auto const status = Database::list(layout_.database, options, names);
     if (!status.ok()) return error_from(status, "reading " + layout_.database);
-    auto const has = [&](std::string_view name) { return std::ranges::find(names, name) != names.end(); };
+    auto const has = [&](std::string_view name) {
+      return std::ranges::find(names, name) != names.end();
+    };
     auto const known = static_cast<std::size_t>(std::ranges::count_if(table_names, has));
     bool const only_default = names.size() == 1;
-    if (known == 0 && !only_default) return Error{Errc::foreign, layout_.database + " is another program's database"};
+    if (known == 0 && !only_default)
+      return Error{Errc::foreign, layout_.database + " is another program's database"};
     if (names.size() > known + 1) {
-      return Error{Errc::newer_format, layout_.folder + " has tables that this program does not know; it knows formats up to " +
-                                           std::to_string(current_format)};
+      return Error{Errc::newer_format,
+                   layout_.folder +
+                       " has tables that this program does not know; it knows formats up to " +
+                       std::to_string(current_format)};
     }
     bool const lacks = known < table_count;
     if (lacks && state_ == FolderState::store) {
-      return Error{Errc::corrupt, layout_.database + " lacks tables. Copy the folder before anything else; then restore it "
-                                                     "from a backup"};
+      return Error{Errc::corrupt,
+                   layout_.database +
+                       " lacks tables. Copy the folder before anything else; then restore it "
+                       "from a backup"};
     }
     return lacks;
   }
@@ -143,14 +188,17 @@ class Opening {
       return {};
     }
     if (state_ == FolderState::store) {
-      return Error{Errc::corrupt, layout_.database + " does not say what it is. Copy the folder before anything else; then "
-                                                     "restore it from a backup"};
+      return Error{Errc::corrupt,
+                   layout_.database +
+                       " does not say what it is. Copy the folder before anything else; then "
+                       "restore it from a backup"};
     }
     if (database_->db().GetLatestSequenceNumber() != 0) {
       return Error{Errc::foreign, layout_.database + " is another program's database"};
     }
     description_.partitions = options_.partitions;
-    if (RAND_bytes(description_.log_id.bytes.data(), static_cast<int>(description_.log_id.bytes.size())) != 1) {
+    if (RAND_bytes(description_.log_id.bytes.data(),
+                   static_cast<int>(description_.log_id.bytes.size())) != 1) {
       return Error{Errc::io, "no random bytes"};
     }
     rocksdb::WriteBatch writes;
@@ -180,10 +228,12 @@ class Opening {
   }
 
   Result<> take_epoch() {
-    auto const newest = mark_.newest ? std::max(mark_.newest->epoch, description_.epoch) : description_.epoch;
+    auto const newest =
+        mark_.newest ? std::max(mark_.newest->epoch, description_.epoch) : description_.epoch;
     description_.epoch = newest + 1;
     rocksdb::WriteBatch writes;
-    auto status = writes.Put((*database_)[Table::meta], rocksdb::Slice(meta_epoch.data(), meta_epoch.size()),
+    auto status = writes.Put((*database_)[Table::meta],
+                             rocksdb::Slice(meta_epoch.data(), meta_epoch.size()),
                              number64(description_.epoch));
     if (status.ok()) status = write_synced_batch(writes);
     if (!status.ok()) return error_from(status, "taking an epoch in " + layout_.database);
@@ -199,19 +249,20 @@ class Opening {
     info.generation = end.generation;
     info.last_commit = end.last_commit;
     info.last_commit_digest = end.digest;
-    info.watermark_commit = mark_.newest && mark_.newest->generation == end.generation ? mark_.newest->commit : 0;
+    info.watermark_commit =
+        mark_.newest && mark_.newest->generation == end.generation ? mark_.newest->commit : 0;
     if (loss) {
       info.generation = std::max(end.generation, mark_.newest ? mark_.newest->generation : 0) + 1;
       info.last_commit = 0;
       info.watermark_commit = 0;
     }
-    auto space = std::make_unique<SpaceGuard>(files_, layout_.folder, options_.free_space_floor_bytes);
-    auto writer = std::make_unique<StoreWriter>(std::move(database_), info, std::move(space));
+    auto space =
+        std::make_unique<SpaceGuard>(files_, layout_.folder, options_.free_space_floor_bytes);
+    auto writer =
+        std::make_unique<StoreWriter>(std::move(database_), info, std::move(space), files_);
     // The new generation begins with this commit; until it is written the loss is not accepted.
     if (loss) TRY_VOID(record_acceptance(*writer, end, *loss));
-    TRY(auto watermark,
-        Watermark::start(files_, layout_.watermark, mark_, writer->acknowledged(), options_.watermark_sync));
-    writer->attach(std::move(watermark));
+    TRY_VOID(writer->start_watermark(layout_.watermark, mark_, options_.watermark_sync));
     TRY_VOID(sync_folder(*files_, layout_.folder));
     restore_ballast();
     return std::unique_ptr<EventLog>(std::move(writer));
@@ -230,7 +281,9 @@ class Opening {
   void restore_ballast() const {
     if (options_.ballast_bytes == 0 || file_exists(*files_, layout_.ballast)) return;
     auto const free = free_bytes(*files_, layout_.folder);
-    if (free < options_.ballast_bytes || free - options_.ballast_bytes < options_.free_space_floor_bytes) return;
+    if (free < options_.ballast_bytes ||
+        free - options_.ballast_bytes < options_.free_space_floor_bytes)
+      return;
     create_ballast(*files_, layout_.ballast, options_.ballast_bytes);
   }
 
@@ -239,14 +292,14 @@ class Opening {
   std::shared_ptr<rocksdb::FileSystem> files_;
   FolderState state_ = FolderState::absent;
   StoredMark mark_;
-  std::optional<std::string> forced_;  // why the log had to be read up to its first bad record only
   std::unique_ptr<Database> database_;
   Description description_;
 };
 
 }  // namespace
 
-Result<std::unique_ptr<EventLog>> open_rocksdb(std::filesystem::path const& folder, RocksDbOptions options) {
+Result<std::unique_ptr<EventLog>> open_rocksdb(std::filesystem::path const& folder,
+                                               RocksDbOptions options) {
   return Opening(folder.lexically_normal().string(), std::move(options)).run();
 }
 

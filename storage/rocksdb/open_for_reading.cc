@@ -1,10 +1,3 @@
-#include <rocksdb/file_system.h>
-
-#include <filesystem>
-#include <string>
-#include <system_error>
-#include <utility>
-
 #include "dalsegno/try.h"
 #include "storage/rocksdb/commits.h"
 #include "storage/rocksdb/database.h"
@@ -14,42 +7,24 @@
 #include "storage/rocksdb/store_reader.h"
 #include "storage/rocksdb/watermark.h"
 
-#include <stdlib.h>
+#include <rocksdb/file_system.h>
+
+#include <filesystem>
+#include <string>
+#include <utility>
 
 namespace dalsegno::storage {
 namespace {
 
-/// A folder under the system's temporary one, for RocksDB's own log. Gone with the object: before the reader's life
-/// begins, so that not even a killed reader leaves one. The log file itself stays open until then.
-class ScratchFolder {
- public:
-  static Result<std::unique_ptr<ScratchFolder>> create() {
-    std::error_code error;
-    auto const parent = std::filesystem::temp_directory_path(error);
-    auto path = (parent / "dalsegno-reading-XXXXXX").string();
-    if (error || ::mkdtemp(path.data()) == nullptr) return Error{Errc::io, "no folder can be created under " + path};
-    return std::unique_ptr<ScratchFolder>(new ScratchFolder(std::move(path)));
-  }
-  ScratchFolder(ScratchFolder const&) = delete;
-  ScratchFolder& operator=(ScratchFolder const&) = delete;
-  ~ScratchFolder() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-  }
-
-  [[nodiscard]] std::string const& path() const { return path_; }
-
- private:
-  explicit ScratchFolder(std::string path) : path_(std::move(path)) {}
-  std::string path_;
-};
-
 /// A store that is only looked at.
 class StoreView : public StoreReader {
  public:
-  StoreView(std::unique_ptr<Database> database, StoreInfo const& info) : StoreReader(std::move(database), info) {}
+  StoreView(std::unique_ptr<Database> database, StoreInfo const& info)
+      : StoreReader(std::move(database), info) {}
 
-  [[nodiscard]] Result<CommitReceipt> append(std::span<Append const> /*batch*/) override { return read_only(); }
+  [[nodiscard]] Result<CommitReceipt> append(std::span<Append const> /*batch*/) override {
+    return read_only();
+  }
   [[nodiscard]] Result<> put_meta(std::string_view /*key*/, std::string_view /*value*/) override {
     return read_only();
   }
@@ -61,12 +36,11 @@ class StoreView : public StoreReader {
 };
 
 Result<std::unique_ptr<Database>> open_view(Layout const& layout) {
-  TRY(auto const scratch, ScratchFolder::create());
   // A live writer may remove a file between our reading its list and opening it: then look again.
   rocksdb::Status status;
   for (int attempt = 0; attempt < 5; ++attempt) {
     std::unique_ptr<Database> database;
-    status = Database::open_secondary(layout.database, scratch->path(), database);
+    status = Database::open_secondary(layout.database, DatabaseOptions{}, database);
     if (status.ok()) return database;
   }
   return error_from(status, "reading " + layout.database);
@@ -79,13 +53,19 @@ Result<std::unique_ptr<EventLog>> open_rocksdb_for_reading(std::filesystem::path
   Layout const layout(folder.lexically_normal().string());
   auto const files = rocksdb::FileSystem::Default();
   TRY(auto const state, look_at(*files, layout));
-  if (state == FolderState::absent) return Error{Errc::not_found, "there is no store in " + layout.folder};
-  // First the watermark: a live writer may raise it while we open, and the store is never behind it.
+  if (state == FolderState::absent)
+    return Error{Errc::not_found, "there is no store in " + layout.folder};
+  // First the watermark: a live writer may raise it while we open, and the rest is never behind it.
   TRY(auto const mark, Watermark::read(*files, layout.watermark));
+  bool whole = true;
+  if (mark.newest) {
+    TRY(whole, manifest_continues(*files, layout.database, mark.newest->manifest));
+  }
   TRY(auto database, open_view(layout));
   TRY(auto const description, read_description(*database));
   if (!description) return Error{Errc::not_found, "there is no store in " + layout.folder};
-  TRY(auto const check, check_end(*database, mark));
+  TRY(auto const check,
+      check_end(*database, mark, whole ? ManifestFound::whole : ManifestFound::damaged));
   if (check.loss && data_loss_warning != nullptr) *data_loss_warning = check.loss->error.detail;
   StoreInfo info;
   info.log_id = description->log_id;
@@ -95,7 +75,8 @@ Result<std::unique_ptr<EventLog>> open_rocksdb_for_reading(std::filesystem::path
   info.generation = check.end.generation;
   info.last_commit = check.end.last_commit;
   info.last_commit_digest = check.end.digest;
-  info.watermark_commit = mark.newest && mark.newest->generation == check.end.generation ? mark.newest->commit : 0;
+  info.watermark_commit =
+      mark.newest && mark.newest->generation == check.end.generation ? mark.newest->commit : 0;
   return std::unique_ptr<EventLog>(new StoreView(std::move(database), info));
 }
 

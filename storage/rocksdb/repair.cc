@@ -1,18 +1,18 @@
 #include "storage/rocksdb/repair.h"
 
-#include <rocksdb/write_batch.h>
-
-#include <set>
-#include <string>
-#include <utility>
-#include <vector>
-
 #include "dalsegno/try.h"
 #include "storage/log/records.h"
 #include "storage/log/step_key.h"
 #include "storage/rocksdb/cursor.h"
 #include "storage/rocksdb/session_fold.h"
 #include "storage/rocksdb/status.h"
+
+#include <rocksdb/write_batch.h>
+
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
 
 namespace dalsegno::storage {
 namespace {
@@ -25,7 +25,9 @@ class Changes {
   void put(Table table, std::string_view key, std::string_view value) {
     note(writes_.Put(database_[table], {key.data(), key.size()}, {value.data(), value.size()}));
   }
-  void remove(Table table, std::string_view key) { note(writes_.Delete(database_[table], {key.data(), key.size()})); }
+  void remove(Table table, std::string_view key) {
+    note(writes_.Delete(database_[table], {key.data(), key.size()}));
+  }
 
   Result<> write() {
     rocksdb::WriteOptions synced;
@@ -49,7 +51,10 @@ class Changes {
 using Sessions = std::set<SessionId>;
 
 /// Removes commits of the last generation from `first` on, with their steps.
-Result<> remove_commits(Database const& database, LogEnd const& end, std::uint64_t first, Sessions& touched) {
+Result<> remove_commits(Database const& database,
+                        LogEnd const& end,
+                        std::uint64_t first,
+                        Sessions& touched) {
   Changes changes(database);
   Cursor cursor(database, Table::steps, commit_key(end.generation, first), "");
   for (cursor.first(); cursor.valid(); cursor.next()) {
@@ -65,7 +70,10 @@ Result<> remove_commits(Database const& database, LogEnd const& end, std::uint64
 }
 
 /// Whether the head's last step is there and is the run's last.
-Result<bool> fits(Database const& database, std::uint32_t partition, SessionId const& session, Head const& head) {
+Result<bool> fits(Database const& database,
+                  std::uint32_t partition,
+                  SessionId const& session,
+                  Head const& head) {
   auto const prefix = run_prefix(partition, session, head.run);
   Cursor cursor(database, Table::steps, prefix, after_prefix(prefix));
   cursor.last();
@@ -89,7 +97,8 @@ Result<Sessions> sessions_that_do_not_fit(Database const& database, std::uint32_
   return found;
 }
 
-/// The newest run that has its first step, folded up to its first hole. Steps behind a hole are removed.
+/// The newest run that has its first step, folded up to its first hole. Steps behind a hole are
+/// removed.
 Result<SessionFold> fold_session(Database const& database,
                                  std::uint32_t partition,
                                  SessionId const& session,
@@ -123,10 +132,15 @@ Result<SessionFold> fold_session(Database const& database,
   return newest;
 }
 
-Result<> remove_later(Database const& database, Table table, std::string const& prefix, Sequence last, Changes& changes) {
+Result<> remove_later(Database const& database,
+                      Table table,
+                      std::string const& prefix,
+                      Sequence last,
+                      Changes& changes) {
   Cursor cursor(database, table, prefix, after_prefix(prefix));
   for (cursor.first(); cursor.valid(); cursor.next()) {
-    auto const number = table == Table::keys ? cursor.value() : cursor.key().substr(cursor.key().size() - 8);
+    auto const number =
+        table == Table::keys ? cursor.value() : cursor.key().substr(cursor.key().size() - 8);
     TRY(auto const sequence, decode_sequence(number));
     if (sequence > last) changes.remove(table, cursor.key());
   }
@@ -141,8 +155,11 @@ Result<> rebuild(Database const& database, std::uint32_t partition, SessionId co
   if (head) {
     changes.put(Table::sessions, prefix, encode_head(*head));
     TRY_VOID(remove_later(database, Table::keys, prefix, head->last_sequence, changes));
-    TRY_VOID(remove_later(
-        database, Table::checkpoints, run_prefix(partition, session, head->run), head->last_sequence, changes));
+    TRY_VOID(remove_later(database,
+                          Table::checkpoints,
+                          run_prefix(partition, session, head->run),
+                          head->last_sequence,
+                          changes));
   } else {
     changes.remove(Table::sessions, prefix);
     changes.remove(Table::vault, prefix);
@@ -161,7 +178,10 @@ Result<> rebuild(Database const& database, std::uint32_t partition, SessionId co
 
 }  // namespace
 
-Result<LogEnd> repair(Database const& database, std::uint32_t partitions, LogEnd const& end, Loss const& loss) {
+Result<LogEnd> repair(Database const& database,
+                      std::uint32_t partitions,
+                      LogEnd const& end,
+                      Loss const& loss) {
   Sessions touched;
   auto repaired = end;
   if (loss.first_missing) {
@@ -171,7 +191,8 @@ Result<LogEnd> repair(Database const& database, std::uint32_t partitions, LogEnd
   }
   TRY(auto const others, sessions_that_do_not_fit(database, partitions));
   touched.insert(others.begin(), others.end());
-  for (auto const& session : touched) TRY_VOID(rebuild(database, partition_of(session, partitions), session));
+  for (auto const& session : touched)
+    TRY_VOID(rebuild(database, partition_of(session, partitions), session));
   return repaired;
 }
 

@@ -1,12 +1,12 @@
 #pragma once
 
+#include "storage/log/event_log.h"
+
 #include <chrono>
 #include <cstdint>
 #include <filesystem>
 #include <memory>
 #include <string>
-
-#include "storage/log/event_log.h"
 
 namespace rocksdb {
 class FileSystem;
@@ -22,28 +22,30 @@ struct LossAcceptance {
 };
 
 struct RocksDbOptions {
-  std::uint32_t partitions = 64;                      ///< fixed at creation
-  std::uint64_t memtable_bytes = 32ULL << 20;         ///< all memtables together
+  std::uint32_t partitions = 64;               ///< fixed at creation
+  std::uint64_t memtable_bytes = 32ULL << 20;  ///< all memtables together
   std::uint64_t free_space_floor_bytes = 256ULL << 20;
   std::uint64_t ballast_bytes = 64ULL << 20;
-  std::chrono::milliseconds watermark_sync{100};      ///< how often the watermark file itself is synced
+  std::chrono::milliseconds watermark_sync{100};  ///< how often the watermark file itself is synced
   /// All disk access goes through it (tests wrap it); null: the machine's own.
   std::shared_ptr<rocksdb::FileSystem> file_system;
-  /// Set: open although acknowledged commits are missing; starts a new generation and records a LossAccepted
-  /// in the store's journal.
+  /// Set: open although acknowledged commits are missing; starts a new generation and records a
+  /// LossAccepted in the store's journal.
   std::unique_ptr<LossAcceptance> accept_loss;
 };
 
 /// Opens or creates a store in `folder` for reading and writing; takes the next epoch.
-/// Errors: Errc::locked, Errc::foreign (a folder that holds something else), Errc::newer_format, Errc::corrupt (RocksDB
-/// refuses), Errc::data_loss (the detail says which commits are missing), Errc::io, Errc::no_space.
+/// Errors: Errc::locked, Errc::foreign (a folder that holds something else), Errc::newer_format,
+/// Errc::corrupt (RocksDB refuses), Errc::data_loss (the detail says which commits are missing),
+/// Errc::io, Errc::no_space.
 [[nodiscard]] Result<std::unique_ptr<EventLog>> open_rocksdb(std::filesystem::path const& folder,
                                                              RocksDbOptions options = {});
 
-/// Opens a store for reading only, beside a live writer or not, and never writes into `folder`. Sees what was durable
-/// when it was opened. `data_loss_warning` (may be null) receives what open_rocksdb would refuse with as data_loss.
-/// Errors: as above, and Errc::not_found when there is no store.
-[[nodiscard]] Result<std::unique_ptr<EventLog>> open_rocksdb_for_reading(std::filesystem::path const& folder,
-                                                                        std::string* data_loss_warning = nullptr);
+/// Opens a store for reading only, beside a live writer or not, and never writes into `folder`.
+/// Sees what was durable when it was opened. `data_loss_warning` (may be null) receives what
+/// open_rocksdb would refuse with as data_loss. Errors: as above, and Errc::not_found when there is
+/// no store.
+[[nodiscard]] Result<std::unique_ptr<EventLog>> open_rocksdb_for_reading(
+    std::filesystem::path const& folder, std::string* data_loss_warning = nullptr);
 
 }  // namespace dalsegno::storage

@@ -27,45 +27,49 @@ void SessionFold::apply(Event const& event) {
     timers_.clear();
     open_attempts_.clear();
   };
-  std::visit(Overloaded{
-                 [&](SessionStarted const& started) { head_->workflow = started.workflow; },
-                 [&](AttemptStarted const& started) {
-                   timers_.erase(event.operation);
-                   open_attempts_.insert({event.operation, started.attempt});
-                 },
-                 [&](AttemptFailed const& failed) { attempt_ended(failed.attempt, failed.retry_at); },
-                 [&](AttemptOrphaned const& orphaned) { attempt_ended(orphaned.attempt, orphaned.retry_at); },
-                 [&](OperationCompleted const&) { end_operation(event.operation); },
-                 [&](ModelCompleted const&) { end_operation(event.operation); },
-                 [&](ToolCompleted const&) { end_operation(event.operation); },
-                 [&](OperationFailed const&) { end_operation(event.operation); },
-                 [&](OperationCancelled const&) { end_operation(event.operation); },
-                 [&](TimerStarted const& timer) { timers_[event.operation] = timer.due; },
-                 [&](TimerFired const&) { timers_.erase(event.operation); },
-                 [&](CheckpointTaken const&) { head_->checkpoint = event.sequence; },
-                 [&](Held const&) { head_->status = SessionStatus::held; },
-                 [&](Released const&) { head_->status = SessionStatus::open; },
-                 [&](SessionCompleted const&) { session_ended(SessionStatus::completed); },
-                 [&](SessionFailed const&) { session_ended(SessionStatus::failed); },
-                 // Nothing in a head or among timers follows from these.
-                 [](UnknownBody const&) {},
-                 [](InputReceived const&) {},
-                 [](OperationRequested const&) {},
-                 [](PolicyDecided const&) {},
-                 [](ValueRecorded const&) {},
-                 [](AttributeSet const&) {},
-                 [](AnswerGiven const&) {},
-                 [](OperatorActed const&) {},
-                 [](PolicyActivated const&) {},
-                 [](LossAccepted const&) {},
-             },
-             event.body);
+  std::visit(
+      Overloaded{
+          [&](SessionStarted const& started) { head_->workflow = started.workflow; },
+          [&](AttemptStarted const& started) {
+            timers_.erase(event.operation);
+            open_attempts_.insert({event.operation, started.attempt});
+          },
+          [&](AttemptFailed const& failed) { attempt_ended(failed.attempt, failed.retry_at); },
+          [&](AttemptOrphaned const& orphaned) {
+            attempt_ended(orphaned.attempt, orphaned.retry_at);
+          },
+          [&](OperationCompleted const&) { end_operation(event.operation); },
+          [&](ModelCompleted const&) { end_operation(event.operation); },
+          [&](ToolCompleted const&) { end_operation(event.operation); },
+          [&](OperationFailed const&) { end_operation(event.operation); },
+          [&](OperationCancelled const&) { end_operation(event.operation); },
+          [&](TimerStarted const& timer) { timers_[event.operation] = timer.due; },
+          [&](TimerFired const&) { timers_.erase(event.operation); },
+          [&](CheckpointTaken const&) { head_->checkpoint = event.sequence; },
+          [&](Held const&) { head_->status = SessionStatus::held; },
+          [&](Released const&) { head_->status = SessionStatus::open; },
+          [&](SessionCompleted const&) { session_ended(SessionStatus::completed); },
+          [&](SessionFailed const&) { session_ended(SessionStatus::failed); },
+          // Nothing in a head or among timers follows from these.
+          [](UnknownBody const&) {},
+          [](InputReceived const&) {},
+          [](OperationRequested const&) {},
+          [](PolicyDecided const&) {},
+          [](ValueRecorded const&) {},
+          [](AttributeSet const&) {},
+          [](AnswerGiven const&) {},
+          [](OperatorActed const&) {},
+          [](PolicyActivated const&) {},
+          [](LossAccepted const&) {},
+      },
+      event.body);
 }
 
 bool SessionFold::add(DecodedStep const& step) {
   auto const& header = step.step.header;
-  bool const continues = head_ ? header.first_sequence == head_->last_sequence + 1 && header.previous == head_->hash
-                               : header.first_sequence == 1;
+  bool const continues =
+      head_ ? header.first_sequence == head_->last_sequence + 1 && header.previous == head_->hash
+            : header.first_sequence == 1;
   if (!continues) return false;
   if (!head_) {
     head_.emplace();

@@ -1,12 +1,12 @@
 #pragma once
 
+#include "storage/event/codec.h"
+#include "storage/log/event_log.h"
+
 #include <map>
 #include <optional>
 #include <set>
 #include <utility>
-
-#include "storage/event/codec.h"
-#include "storage/log/event_log.h"
 
 namespace dalsegno::storage {
 

@@ -1,12 +1,12 @@
 #include "storage/rocksdb/space_guard.h"
 
+#include "storage/rocksdb/files.h"
+
 #include <rocksdb/file_system.h>
 
 #include <algorithm>
 #include <limits>
 #include <utility>
-
-#include "storage/rocksdb/files.h"
 
 namespace dalsegno::storage {
 namespace {
@@ -34,7 +34,9 @@ std::uint64_t free_bytes(rocksdb::FileSystem& files, std::string const& folder) 
   return status.ok() ? bytes : std::numeric_limits<std::uint64_t>::max();
 }
 
-SpaceGuard::SpaceGuard(std::shared_ptr<rocksdb::FileSystem> files, std::string folder, std::uint64_t floor_bytes)
+SpaceGuard::SpaceGuard(std::shared_ptr<rocksdb::FileSystem> files,
+                       std::string folder,
+                       std::uint64_t floor_bytes)
     : files_(std::move(files)), folder_(std::move(folder)), floor_bytes_(floor_bytes) {
   ask();
 }
@@ -45,8 +47,9 @@ void SpaceGuard::ask() const {
 }
 
 Error SpaceGuard::too_little(std::uint64_t needed, char const* consequence) const {
-  return {Errc::no_space, std::to_string(free_bytes_) + " bytes are free under " + folder_ + ", " +
-                              std::to_string(needed) + " are needed: " + consequence};
+  return {Errc::no_space,
+          std::to_string(free_bytes_) + " bytes are free under " + folder_ + ", " +
+              std::to_string(needed) + " are needed: " + consequence};
 }
 
 Result<> SpaceGuard::room_for_new_sessions() const {

@@ -1,11 +1,11 @@
 #pragma once
 
+#include "dalsegno/result.h"
+
 #include <atomic>
 #include <cstdint>
 #include <memory>
 #include <string>
-
-#include "dalsegno/result.h"
 
 namespace rocksdb {
 class FileSystem;
@@ -13,14 +13,17 @@ class FileSystem;
 
 namespace dalsegno::storage {
 
-/// Watches the free space under a store, so that it stops on its own terms before RocksDB meets a full disk.
+/// Watches the free space under a store, so that it stops on its own terms before RocksDB meets a
+/// full disk.
 ///
-/// Below the floor there is no room for new sessions; below half of it nothing is appended any more. Asks the file
-/// system at the start, after every few megabytes written, and each time while there is too little.
-/// Thread: any.
+/// Below the floor there is no room for new sessions; below half of it nothing is appended any
+/// more. Asks the file system at the start, after every few megabytes written, and each time while
+/// there is too little. Thread: any.
 class SpaceGuard {
  public:
-  SpaceGuard(std::shared_ptr<rocksdb::FileSystem> files, std::string folder, std::uint64_t floor_bytes);
+  SpaceGuard(std::shared_ptr<rocksdb::FileSystem> files,
+             std::string folder,
+             std::uint64_t floor_bytes);
 
   /// Errors: Errc::no_space.
   [[nodiscard]] Result<> room_for_new_sessions() const;
@@ -40,8 +43,8 @@ class SpaceGuard {
   mutable std::atomic<std::uint64_t> written_since_asking_ = 0;
 };
 
-/// A file of `bytes` allocated bytes that can be deleted to make room, so that a store on a full disk can be opened.
-/// Not creating it is no error: a store works without.
+/// A file of `bytes` allocated bytes that can be deleted to make room, so that a store on a full
+/// disk can be opened. Not creating it is no error: a store works without.
 void create_ballast(rocksdb::FileSystem& files, std::string const& path, std::uint64_t bytes);
 /// True if there was one and it is gone.
 bool drop_ballast(rocksdb::FileSystem& files, std::string const& path);

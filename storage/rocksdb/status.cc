@@ -20,15 +20,18 @@ Errc code_of(rocksdb::Status const& status) {
 }  // namespace
 
 bool is_no_space(rocksdb::Status const& status) {
-  return status.IsNoSpace() || (status.IsIOError() && status.subcode() == rocksdb::Status::kNoSpace);
+  return status.IsNoSpace() ||
+         (status.IsIOError() && status.subcode() == rocksdb::Status::kNoSpace);
 }
 
 Error error_from(rocksdb::Status const& status, std::string_view doing) {
   auto const code = code_of(status);
   auto detail = "while " + std::string(doing) + ": " + status.ToString();
   if (code == Errc::corrupt) {
-    detail += ". Copy the folder before anything else; then restore it from a backup, or open it without what is damaged "
-              "with `dalsegno accept-loss`";
+    detail +=
+        ". Copy the folder before anything else; then restore it from a backup, or open it without "
+        "what is damaged "
+        "with `dalsegno accept-loss`";
   }
   return {code, std::move(detail)};
 }

@@ -2,9 +2,9 @@
 
 // What RocksDB says, in our words.
 
-#include <string_view>
-
 #include "dalsegno/result.h"
+
+#include <string_view>
 
 namespace rocksdb {
 class Status;

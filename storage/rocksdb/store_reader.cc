@@ -1,10 +1,5 @@
 #include "storage/rocksdb/store_reader.h"
 
-#include <rocksdb/iterator.h>
-
-#include <limits>
-#include <utility>
-
 #include "dalsegno/try.h"
 #include "storage/log/bytes.h"
 #include "storage/log/records.h"
@@ -14,10 +9,17 @@
 #include "storage/rocksdb/meta_keys.h"
 #include "storage/rocksdb/status.h"
 
+#include <rocksdb/iterator.h>
+
+#include <limits>
+#include <utility>
+
 namespace dalsegno::storage {
 namespace {
 
-Error misplaced(std::string_view what) { return {Errc::corrupt, "a key among the " + std::string(what) + " cannot be read"}; }
+Error misplaced(std::string_view what) {
+  return {Errc::corrupt, "a key among the " + std::string(what) + " cannot be read"};
+}
 
 /// The last sequence of stored steps.
 Result<Sequence> last_sequence_of(std::string_view bytes, Sequence first) {
@@ -27,13 +29,16 @@ Result<Sequence> last_sequence_of(std::string_view bytes, Sequence first) {
 
 }  // namespace
 
-Result<std::optional<std::string>> get(Database const& database, Table table, std::string_view key) {
+Result<std::optional<std::string>> get(Database const& database,
+                                       Table table,
+                                       std::string_view key) {
   std::string value;
   auto const status = database.db().Get(
       rocksdb::ReadOptions(), database[table], rocksdb::Slice(key.data(), key.size()), &value);
   if (status.IsNotFound()) return std::optional<std::string>();
   if (!status.ok()) {
-    return error_from(status, "reading from " + std::string(table_names[static_cast<std::size_t>(table)]));
+    return error_from(status,
+                      "reading from " + std::string(table_names[static_cast<std::size_t>(table)]));
   }
   return std::optional(std::move(value));
 }
@@ -44,26 +49,32 @@ Result<std::optional<Description>> read_description(Database const& database) {
   ByteReader number(*format);
   Description description;
   description.format = number.u16be();
-  if (!number.done() || description.format == 0) return Error{Errc::corrupt, "the store's format number cannot be read"};
+  if (!number.done() || description.format == 0)
+    return Error{Errc::corrupt, "the store's format number cannot be read"};
   if (description.format > current_format) {
-    return Error{Errc::newer_format, "the store has format " + std::to_string(description.format) +
-                                         "; this program knows formats up to " + std::to_string(current_format)};
+    return Error{Errc::newer_format,
+                 "the store has format " + std::to_string(description.format) +
+                     "; this program knows formats up to " + std::to_string(current_format)};
   }
   TRY(auto const log_id, get(database, Table::meta, meta_log_id));
   TRY(auto const partitions, get(database, Table::meta, meta_partitions));
   TRY(auto const hash, get(database, Table::meta, meta_hash));
   TRY(auto const epoch, get(database, Table::meta, meta_epoch));
-  if (!log_id || !partitions || !hash || !epoch) return Error{Errc::corrupt, "the store's description is incomplete"};
+  if (!log_id || !partitions || !hash || !epoch)
+    return Error{Errc::corrupt, "the store's description is incomplete"};
   auto const numbers = *log_id + *partitions + *epoch;
   ByteReader rest(numbers);
   description.log_id.bytes = rest.array<16>();
   description.partitions = rest.u32be();
   description.epoch = rest.u64be();
-  bool const in_range = description.partitions >= 1 && description.partitions <= first_reserved_partition;
-  if (!rest.done() || !in_range) return Error{Errc::corrupt, "the store's description cannot be read"};
+  bool const in_range =
+      description.partitions >= 1 && description.partitions <= first_reserved_partition;
+  if (!rest.done() || !in_range)
+    return Error{Errc::corrupt, "the store's description cannot be read"};
   if (*hash != partition_hash) {
-    return Error{Errc::corrupt, "the store's sessions are spread by \"" + *hash + "\", this program knows \"" +
-                                    std::string(partition_hash) + "\""};
+    return Error{Errc::corrupt,
+                 "the store's sessions are spread by \"" + *hash + "\", this program knows \"" +
+                     std::string(partition_hash) + "\""};
   }
   return std::optional(description);
 }
@@ -81,10 +92,13 @@ void StoreReader::set_info(StoreInfo const& info) {
   info_ = info;
 }
 
-std::uint32_t StoreReader::partition(SessionId const& session) const { return partition_of(session, partitions_); }
+std::uint32_t StoreReader::partition(SessionId const& session) const {
+  return partition_of(session, partitions_);
+}
 
 Result<std::optional<Head>> StoreReader::head(SessionId const& session) const {
-  TRY(auto const bytes, get(database(), Table::sessions, session_prefix(partition(session), session)));
+  TRY(auto const bytes,
+      get(database(), Table::sessions, session_prefix(partition(session), session)));
   if (!bytes) return std::optional<Head>();
   TRY(auto head, decode_head(*bytes));
   return std::optional(std::move(head));
@@ -112,8 +126,10 @@ Result<> StoreReader::read_steps(SessionId const& session,
   if (!cursor.valid()) {
     TRY_VOID(cursor.status("reading steps"));
     cursor.first();
-  } else if (auto const place = parse_step_key(cursor.key()); place && place->first_sequence < from) {
-    // The step before may end before `from`: possible only behind the run's last step, or at a hole.
+  } else if (auto const place = parse_step_key(cursor.key());
+             place && place->first_sequence < from) {
+    // The step before may end before `from`: possible only behind the run's last step, or at a
+    // hole.
     TRY(auto const last, last_sequence_of(cursor.value(), place->first_sequence));
     if (last < from) cursor.next();
   }
@@ -143,7 +159,10 @@ Result<std::vector<Timer>> StoreReader::timers(Time from, Time until, std::size_
   if (until < from) return timers;
   // Nothing is due after the latest time there is.
   bool const last = until == Time::max();
-  Cursor cursor(database(), Table::timers, timer_key_prefix(from), last ? "" : timer_key_prefix(until + std::chrono::microseconds{1}));
+  Cursor cursor(database(),
+                Table::timers,
+                timer_key_prefix(from),
+                last ? "" : timer_key_prefix(until + std::chrono::microseconds{1}));
   for (cursor.first(); cursor.valid() && timers.size() < limit; cursor.next()) {
     auto timer = parse_timer_key(cursor.key());
     if (!timer) return misplaced("timers");
@@ -153,8 +172,10 @@ Result<std::vector<Timer>> StoreReader::timers(Time from, Time until, std::size_
   return timers;
 }
 
-Result<std::optional<Sequence>> StoreReader::find_producer_key(SessionId const& session, std::string_view key) const {
-  TRY(auto const bytes, get(database(), Table::keys, producer_key_key(partition(session), session, key)));
+Result<std::optional<Sequence>> StoreReader::find_producer_key(SessionId const& session,
+                                                               std::string_view key) const {
+  TRY(auto const bytes,
+      get(database(), Table::keys, producer_key_key(partition(session), session, key)));
   if (!bytes) return std::optional<Sequence>();
   TRY(auto const sequence, decode_sequence(*bytes));
   return std::optional(sequence);
@@ -171,10 +192,12 @@ Result<std::optional<StoredCheckpoint>> StoreReader::newest_checkpoint(SessionId
     return std::optional<StoredCheckpoint>();
   }
   TRY(auto const sequence, decode_sequence(cursor.key().substr(prefix.size())));
-  return std::optional(StoredCheckpoint{.sequence = sequence, .bytes = std::string(cursor.value())});
+  return std::optional(
+      StoredCheckpoint{.sequence = sequence, .bytes = std::string(cursor.value())});
 }
 
-Result<std::vector<Sequence>> StoreReader::checkpoints(SessionId const& session, RunId const& run) const {
+Result<std::vector<Sequence>> StoreReader::checkpoints(SessionId const& session,
+                                                       RunId const& run) const {
   auto const prefix = run_prefix(partition(session), session, run);
   Cursor cursor(database(), Table::checkpoints, prefix, after_prefix(prefix));
   std::vector<Sequence> sequences;
@@ -187,8 +210,10 @@ Result<std::vector<Sequence>> StoreReader::checkpoints(SessionId const& session,
 }
 
 Result<std::string> StoreReader::artifact(SessionId const& session, Digest const& digest) const {
-  TRY(auto bytes, get(database(), Table::artifacts, artifact_key(partition(session), session, digest)));
-  if (!bytes) return Error{Errc::not_found, to_string(session) + " has no artifact " + to_hex(digest)};
+  TRY(auto bytes,
+      get(database(), Table::artifacts, artifact_key(partition(session), session, digest)));
+  if (!bytes)
+    return Error{Errc::not_found, to_string(session) + " has no artifact " + to_hex(digest)};
   return std::move(*bytes);
 }
 
@@ -201,15 +226,20 @@ Result<SessionSecret> StoreReader::secret(SessionId const& session) const {
 Result<> StoreReader::read_commits(std::uint64_t from, CommitVisitor const& visit) const {
   auto const now = info();
   auto const number_after_last = now.last_commit + 1;
-  Cursor cursor(database(), Table::steps, commit_key(now.generation, from), commit_key(now.generation, number_after_last));
+  Cursor cursor(database(),
+                Table::steps,
+                commit_key(now.generation, from),
+                commit_key(now.generation, number_after_last));
   auto expected = from == 0 ? 1 : from;
   for (cursor.first(); cursor.valid(); cursor.next(), ++expected) {
     TRY(auto const commit, read_commit(database(), cursor.key(), cursor.value()));
-    if (commit.record.number != expected) return missing_commits(now.generation, expected, commit.record.number - 1);
+    if (commit.record.number != expected)
+      return missing_commits(now.generation, expected, commit.record.number - 1);
     if (!visit(commit.record, commit.digest)) return {};
   }
   TRY_VOID(cursor.status("reading commit records"));
-  if (expected < number_after_last) return missing_commits(now.generation, expected, now.last_commit);
+  if (expected < number_after_last)
+    return missing_commits(now.generation, expected, now.last_commit);
   return {};
 }
 
@@ -218,8 +248,9 @@ Result<std::string> StoreReader::step_at(std::string_view key) const {
   if (!place) return Error{Errc::not_found, "this is not the key of a step"};
   TRY(auto bytes, get(database(), Table::steps, key));
   if (!bytes) {
-    return Error{Errc::not_found, to_string(place->session) + " run " + to_string(place->run) + " has no step at " +
-                                      std::to_string(place->first_sequence)};
+    return Error{Errc::not_found,
+                 to_string(place->session) + " run " + to_string(place->run) + " has no step at " +
+                     std::to_string(place->first_sequence)};
   }
   return std::move(*bytes);
 }

@@ -1,15 +1,15 @@
 #pragma once
 
-// The reading half of the log, the same for a store that is written to and for one that is only looked at.
-// Included by sources of this folder only.
+// The reading half of the log, the same for a store that is written to and for one that is only
+// looked at. Included by sources of this folder only.
+
+#include "storage/log/event_log.h"
+#include "storage/rocksdb/database.h"
 
 #include <memory>
 #include <mutex>
 #include <string>
 #include <string_view>
-
-#include "storage/log/event_log.h"
-#include "storage/rocksdb/database.h"
 
 namespace dalsegno::storage {
 
@@ -29,18 +29,25 @@ class StoreReader : public EventLog {
   [[nodiscard]] StoreInfo info() const override;
   [[nodiscard]] Result<std::optional<Head>> head(SessionId const& session) const override;
   [[nodiscard]] Result<> scan_heads(HeadVisitor const& visit) const override;
-  [[nodiscard]] Result<> read_steps(SessionId const& session, RunId const& run, Sequence from,
+  [[nodiscard]] Result<> read_steps(SessionId const& session,
+                                    RunId const& run,
+                                    Sequence from,
                                     StepVisitor const& visit) const override;
   [[nodiscard]] Result<std::vector<RunId>> runs(SessionId const& session) const override;
-  [[nodiscard]] Result<std::vector<Timer>> timers(Time from, Time until, std::size_t limit) const override;
-  [[nodiscard]] Result<std::optional<Sequence>> find_producer_key(SessionId const& session,
-                                                                  std::string_view key) const override;
-  [[nodiscard]] Result<std::optional<StoredCheckpoint>> newest_checkpoint(SessionId const& session, RunId const& run,
-                                                                          Sequence at_most) const override;
-  [[nodiscard]] Result<std::vector<Sequence>> checkpoints(SessionId const& session, RunId const& run) const override;
-  [[nodiscard]] Result<std::string> artifact(SessionId const& session, Digest const& digest) const override;
+  [[nodiscard]] Result<std::vector<Timer>> timers(Time from,
+                                                  Time until,
+                                                  std::size_t limit) const override;
+  [[nodiscard]] Result<std::optional<Sequence>> find_producer_key(
+      SessionId const& session, std::string_view key) const override;
+  [[nodiscard]] Result<std::optional<StoredCheckpoint>> newest_checkpoint(
+      SessionId const& session, RunId const& run, Sequence at_most) const override;
+  [[nodiscard]] Result<std::vector<Sequence>> checkpoints(SessionId const& session,
+                                                          RunId const& run) const override;
+  [[nodiscard]] Result<std::string> artifact(SessionId const& session,
+                                             Digest const& digest) const override;
   [[nodiscard]] Result<SessionSecret> secret(SessionId const& session) const override;
-  [[nodiscard]] Result<> read_commits(std::uint64_t from, CommitVisitor const& visit) const override;
+  [[nodiscard]] Result<> read_commits(std::uint64_t from,
+                                      CommitVisitor const& visit) const override;
   [[nodiscard]] Result<std::string> step_at(std::string_view key) const override;
   [[nodiscard]] Result<std::optional<std::string>> get_meta(std::string_view key) const override;
 
@@ -61,6 +68,8 @@ class StoreReader : public EventLog {
 };
 
 // Reading single values; the error says what was being read.
-[[nodiscard]] Result<std::optional<std::string>> get(Database const& database, Table table, std::string_view key);
+[[nodiscard]] Result<std::optional<std::string>> get(Database const& database,
+                                                     Table table,
+                                                     std::string_view key);
 
 }  // namespace dalsegno::storage

@@ -1,12 +1,5 @@
 #include "storage/rocksdb/store_writer.h"
 
-#include <rocksdb/write_batch.h>
-
-#include <string>
-#include <unordered_map>
-#include <utility>
-#include <vector>
-
 #include "dalsegno/try.h"
 #include "storage/log/append_rules.h"
 #include "storage/log/records.h"
@@ -14,12 +7,22 @@
 #include "storage/rocksdb/meta_keys.h"
 #include "storage/rocksdb/status.h"
 
+#include <rocksdb/convenience.h>
+#include <rocksdb/write_batch.h>
+
+#include <algorithm>
+#include <string>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
 namespace dalsegno::storage {
 namespace {
 
 /// RocksDB counts a batch's bytes in 32 bits in places; artifacts are what could get there.
 constexpr std::uint64_t max_batch_bytes = 1ULL << 30;
-/// A store that is closed with more than this in memory is flushed first, so that the next opening is quick.
+/// A store that is closed with more than this in memory is flushed first, so that the next opening
+/// is quick.
 constexpr std::uint64_t flush_at_close_bytes = 1 << 20;
 
 rocksdb::Slice slice(std::string_view bytes) { return {bytes.data(), bytes.size()}; }
@@ -34,7 +37,8 @@ std::uint64_t size_of(Append const& append) {
 /// One atomic write in the making.
 class Transaction {
  public:
-  Transaction(Database const& database, rocksdb::WriteBatch& writes) : database_(database), writes_(writes) {}
+  Transaction(Database const& database, rocksdb::WriteBatch& writes)
+      : database_(database), writes_(writes) {}
 
   void put(Table table, std::string_view key, std::string_view value) {
     auto const status = writes_.Put(database_[table], slice(key), slice(value));
@@ -59,14 +63,18 @@ std::string put_step(Transaction& to, Append const& append, std::uint32_t partit
   auto key = step_key(partition, session, append.run, append.first_sequence);
   to.put(Table::steps, key, append.step.bytes);
   to.put(Table::sessions, prefix, encode_head(append.head));
-  // First cleared, then set: a timer that a step replaces by one with the same key stays armed.
-  for (auto const& timer : append.timers_cleared) to.remove(Table::timers, timer_key(timer));
+  // A timer that the same step arms and clears is not armed.
   for (auto const& timer : append.timers_set) to.put(Table::timers, timer_key(timer), "");
+  for (auto const& timer : append.timers_cleared) to.remove(Table::timers, timer_key(timer));
   for (auto const& producer : append.producer_keys) {
-    to.put(Table::keys, producer_key_key(partition, session, producer.key), encode_sequence(producer.sequence));
+    to.put(Table::keys,
+           producer_key_key(partition, session, producer.key),
+           encode_sequence(producer.sequence));
   }
   for (auto const& checkpoint : append.checkpoints) {
-    to.put(Table::checkpoints, checkpoint_key(partition, session, append.run, checkpoint.sequence), checkpoint.bytes);
+    to.put(Table::checkpoints,
+           checkpoint_key(partition, session, append.run, checkpoint.sequence),
+           checkpoint.bytes);
   }
   for (auto const& artifact : append.artifacts) {
     to.put(Table::artifacts, artifact_key(partition, session, artifact.digest), artifact.bytes);
@@ -77,27 +85,60 @@ std::string put_step(Transaction& to, Append const& append, std::uint32_t partit
 
 }  // namespace
 
-Mark StoreWriter::mark_of(StoreInfo const& info) const {
-  return {.log_id = info.log_id,
-          .generation = info.generation,
-          .commit = info.last_commit,
-          .digest = info.last_commit > 0 ? info.last_commit_digest : Digest{},
-          .epoch = info.epoch,
-          .database = database().db().GetLatestSequenceNumber()};
-}
-
 StoreWriter::StoreWriter(std::unique_ptr<Database> database,
                          StoreInfo const& info,
-                         std::unique_ptr<SpaceGuard> space)
-    : StoreReader(std::move(database), info), space_(std::move(space)) {}
+                         std::unique_ptr<SpaceGuard> space,
+                         std::shared_ptr<rocksdb::FileSystem> files)
+    : StoreReader(std::move(database), info), space_(std::move(space)), files_(std::move(files)) {
+  mark_.log_id = info.log_id;
+  mark_.epoch = info.epoch;
+}
 
 StoreWriter::~StoreWriter() {
   auto& db = database().db();
   std::uint64_t in_memory = 0;
   db.GetAggregatedIntProperty(rocksdb::DB::Properties::kCurSizeAllMemTables, &in_memory);
-  if (stopped_ || in_memory < flush_at_close_bytes) return;
-  // A failure loses nothing: all of it is in the write-ahead log as well.
-  db.Flush(rocksdb::FlushOptions(), database().all()).PermitUncheckedError();
+  if (!stopped_ && in_memory >= flush_at_close_bytes) {
+    // A failure loses nothing: all of it is in the write-ahead log as well.
+    db.Flush(rocksdb::FlushOptions(), database().all()).PermitUncheckedError();
+  }
+  rocksdb::CancelAllBackgroundWork(&db, true);
+  database().when_files_change({});
+}
+
+Result<> StoreWriter::start_watermark(std::string const& path,
+                                      StoredMark const& found,
+                                      std::chrono::milliseconds sync_every) {
+  // The list of files may change at any time from now on: first listen, then look.
+  database().when_files_change([this] { note_manifest(); });
+  auto const now = info();
+  std::lock_guard const lock(mark_mutex_);
+  TRY(mark_.manifest, read_manifest_state(*files_, database().db().GetName()));
+  mark_.generation = now.generation;
+  mark_.commit = now.last_commit;
+  mark_.digest = now.last_commit_digest;
+  mark_.database = database().db().GetLatestSequenceNumber();
+  TRY(watermark_, Watermark::start(files_, path, found, mark_, sync_every));
+  return {};
+}
+
+Result<> StoreWriter::raise_watermark(StoreInfo const& acknowledged) {
+  std::lock_guard const lock(mark_mutex_);
+  if (!watermark_) return {};
+  mark_.generation = acknowledged.generation;
+  mark_.commit = acknowledged.last_commit;
+  mark_.digest = acknowledged.last_commit_digest;
+  mark_.database = database().db().GetLatestSequenceNumber();
+  return watermark_->write(mark_);
+}
+
+void StoreWriter::note_manifest() {
+  std::lock_guard const lock(mark_mutex_);
+  auto const state = read_manifest_state(*files_, database().db().GetName());
+  if (!state || !watermark_) return;  // the mark stays behind, which is no error
+  mark_.manifest = *state;
+  // If this fails the next append does, and stops the writer.
+  static_cast<void>(watermark_->write(mark_));
 }
 
 Error StoreWriter::stop(Error error) {
@@ -111,9 +152,7 @@ Result<> StoreWriter::write(rocksdb::WriteBatch& writes, StoreInfo const& after)
   options.sync = true;
   auto const status = database().db().Write(options, &writes);
   if (!status.ok()) return stop(error_from(status, "appending"));
-  if (watermark_) {
-    if (auto marked = watermark_->write(mark_of(after)); !marked) return stop(marked.error());
-  }
+  if (auto marked = raise_watermark(after); !marked) return stop(marked.error());
   set_info(after);
   return {};
 }
@@ -134,10 +173,13 @@ Result<CommitReceipt> StoreWriter::append(std::span<Append const> batch) {
   std::uint64_t bytes = 0;
   for (auto const& append : batch) {
     auto const in_batch = heads.find(append.session);
-    auto current = in_batch != heads.end() ? Result<std::optional<Head>>(*in_batch->second) : head(append.session);
-    auto allowed = current ? check_append(*current, append, after.epoch) : Result<>(current.error());
+    auto current = in_batch != heads.end() ? Result<std::optional<Head>>(*in_batch->second)
+                                           : head(append.session);
+    auto allowed =
+        current ? check_append(*current, append, after.epoch) : Result<>(current.error());
     if (allowed && bytes + size_of(append) > max_batch_bytes) {
-      allowed = Error{Errc::too_large, to_string(append.session) + ": too much for one write, append it apart"};
+      allowed = Error{Errc::too_large,
+                      to_string(append.session) + ": too much for one write, append it apart"};
     }
     receipt.each.push_back(allowed);
     if (!allowed) continue;

@@ -1,5 +1,11 @@
 #include "storage/rocksdb/watermark.h"
 
+#include "dalsegno/try.h"
+#include "storage/log/bytes.h"
+#include "storage/rocksdb/crc32c.h"
+#include "storage/rocksdb/files.h"
+#include "storage/rocksdb/status.h"
+
 #include <rocksdb/file_system.h>
 
 #include <array>
@@ -7,18 +13,12 @@
 #include <utility>
 #include <vector>
 
-#include "dalsegno/try.h"
-#include "storage/log/bytes.h"
-#include "storage/rocksdb/crc32c.h"
-#include "storage/rocksdb/files.h"
-#include "storage/rocksdb/status.h"
-
 namespace dalsegno::storage {
 namespace {
 
 constexpr std::string_view magic = "DALSEGWM";
 constexpr std::uint16_t version = 1;
-constexpr std::size_t mark_bytes = 92;
+constexpr std::size_t mark_bytes = 112;
 constexpr std::size_t slot_bytes = 4096;
 constexpr std::size_t file_bytes = 2 * slot_bytes;
 
@@ -56,6 +56,9 @@ std::string encode_mark(Mark const& mark) {
   out.raw(mark.digest.bytes);
   out.u64be(mark.epoch);
   out.u64be(mark.database);
+  out.u64be(mark.manifest.number);
+  out.u64be(mark.manifest.size_bytes);
+  out.u32be(mark.manifest.checksum);
   auto bytes = out.take();
   ByteWriter checksum;
   checksum.u32be(crc32c(bytes));
@@ -63,7 +66,7 @@ std::string encode_mark(Mark const& mark) {
 }
 
 std::optional<Mark> decode_mark(std::string_view bytes) {
-  static_assert(mark_bytes == 8 + 2 + 2 + 4 + 16 + 8 + 32 + 8 + 8 + 4);
+  static_assert(mark_bytes == 8 + 2 + 2 + 4 + 16 + 8 + 32 + 8 + 8 + 8 + 8 + 4 + 4);
   if (bytes.size() < mark_bytes) return std::nullopt;
   auto const checked = bytes.substr(0, mark_bytes - 4);
   ByteReader in(bytes.substr(0, mark_bytes));
@@ -75,6 +78,9 @@ std::optional<Mark> decode_mark(std::string_view bytes) {
   mark.digest.bytes = in.array<32>();
   mark.epoch = in.u64be();
   mark.database = in.u64be();
+  mark.manifest.number = in.u64be();
+  mark.manifest.size_bytes = in.u64be();
+  mark.manifest.checksum = in.u32be();
   auto const checksum = in.u32be();
   if (!ours || !in.done() || checksum != crc32c(checked)) return std::nullopt;
   return mark;
@@ -86,7 +92,9 @@ Result<StoredMark> Watermark::read(rocksdb::FileSystem& files, std::string const
   if (!content) return found;
   found.exists = true;
   found.complete = content->size() == file_bytes;
-  auto const age = [](Mark const& mark) { return std::tuple(mark.generation, mark.commit, mark.database, mark.epoch); };
+  auto const age = [](Mark const& mark) {
+    return std::tuple(mark.generation, mark.commit, mark.database, mark.epoch, mark.manifest);
+  };
   for (int slot = 0; slot < 2; ++slot) {
     auto const start = static_cast<std::size_t>(slot) * slot_bytes;
     if (content->size() <= start) break;
@@ -98,7 +106,9 @@ Result<StoredMark> Watermark::read(rocksdb::FileSystem& files, std::string const
   return found;
 }
 
-Watermark::Watermark(std::shared_ptr<rocksdb::FileSystem> files, std::string path, std::chrono::milliseconds sync_every)
+Watermark::Watermark(std::shared_ptr<rocksdb::FileSystem> files,
+                     std::string path,
+                     std::chrono::milliseconds sync_every)
     : files_(std::move(files)), path_(std::move(path)), sync_every_(sync_every) {}
 
 Result<std::unique_ptr<Watermark>> Watermark::start(std::shared_ptr<rocksdb::FileSystem> files,
@@ -111,9 +121,12 @@ Result<std::unique_ptr<Watermark>> Watermark::start(std::shared_ptr<rocksdb::Fil
                       found.newest->generation == mark.generation;
   if (!usable) TRY_VOID(replace(*watermark->files_, path, mark));
   rocksdb::FileOptions const options;
-  TRY_VOID(from(watermark->files_->NewRandomRWFile(path, options, &watermark->file_, nullptr), path, "opening"));
+  TRY_VOID(from(watermark->files_->NewRandomRWFile(path, options, &watermark->file_, nullptr),
+                path,
+                "opening"));
   if (usable) {
-    // What a killed process left may be in memory only: make it durable before the other slot is touched.
+    // What a killed process left may be in memory only: make it durable before the other slot is
+    // touched.
     TRY_VOID(watermark->sync());
     watermark->slot_ = 1 - found.slot;
     TRY_VOID(watermark->put(mark));
@@ -132,7 +145,9 @@ Watermark::~Watermark() {
   if (thread_.joinable()) thread_.join();
   if (!file_) return;
   rocksdb::IOOptions const none;
-  if (dirty_) file_->Sync(none, nullptr).PermitUncheckedError();  // nobody is left to tell; the bytes are in the file
+  if (dirty_)
+    file_->Sync(none, nullptr)
+        .PermitUncheckedError();  // nobody is left to tell; the bytes are in the file
   file_->Close(none, nullptr).PermitUncheckedError();
 }
 
@@ -171,7 +186,8 @@ void Watermark::run() {
     changed_.wait(lock, [this] { return dirty_ || stopping_; });
     if (changed_.wait_for(lock, sync_every_, [this] { return stopping_; })) return;
     dirty_ = false;
-    // Writers wait meanwhile: a slot must not change between its sync and the change to the other slot.
+    // Writers wait meanwhile: a slot must not change between its sync and the change to the other
+    // slot.
     if (auto synced = sync(); !synced) {
       failed_ = synced.error();
       return;
