@@ -1,0 +1,209 @@
+#pragma once
+
+// A session played by hand: no threads, a clock that only the test moves, a log in memory that
+// takes each step at once. Attempts wait until the test performs them.
+
+#include "dalsegno/try.h"
+#include "engine/replay/replayer.h"
+#include "engine/session/session.h"
+#include "storage/log/chain.h"
+#include "storage/memory/memory_log.h"
+
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace dalsegno::engine::test {
+
+inline constexpr Time first_moment{std::chrono::hours(1'000)};
+
+inline PolicySet permit_all() {
+  return PolicySet::parse(R"({"dalsegno_policy": 1, "name": "all", "rules": [
+    {"id": "all", "effect": "permit", "actions": ["*.call"]}]})")
+      .value();
+}
+
+/// "InputReceived", or "AttemptStarted 2" for an event of operation 2.
+inline std::vector<std::string> names_of(std::vector<storage::Event> const& events) {
+  std::vector<std::string> names;
+  for (auto const& event : events) {
+    names.emplace_back(storage::name_of(event.body));
+    auto const operation = static_cast<std::uint64_t>(event.operation);
+    if (operation != 0) names.back() += ' ' + std::to_string(operation);
+  }
+  return names;
+}
+
+/// The first body of that type.
+template <class Body>
+std::optional<Body> find_body(std::vector<storage::Event> const& events) {
+  for (auto const& event : events) {
+    if (auto const* const body = std::get_if<Body>(&event.body)) return *body;
+  }
+  return std::nullopt;
+}
+
+class SessionDriver {
+ public:
+  using Events = std::vector<storage::Event>;
+
+  explicit SessionDriver(WorkflowDefinition definition) : workflow(std::move(definition)) {}
+
+  // One step each: made, appended, its effects kept.
+
+  [[nodiscard]] Result<Events> try_start(std::string input) {
+    SessionStart start;
+    start.session = id;
+    start.run.bytes.fill(7);
+    start.log_id = log->info().log_id;
+    start.input = std::move(input);
+    start.principal = "tester";
+    start.random_seed = seed;
+    start.secret.bytes.fill(9);
+    session = std::make_unique<Session>(workflow, start, environment());
+    TRY(auto step, session->start(ambient()));
+    return commit(std::move(step));
+  }
+  /// No events: the input meant nothing any more.
+  [[nodiscard]] Result<Events> try_take(Input const& input) {
+    TRY(auto step, session->handle(input, ambient()));
+    if (!step) return Events();
+    return commit(std::move(*step));
+  }
+
+  Events start(std::string input) { return expect(try_start(std::move(input))); }
+  Events take(Input const& input) { return expect(try_take(input)); }
+  Events signal(std::string name, std::string payload, std::string key = {}) {
+    return take(SignalInput{std::move(name), std::move(payload), std::move(key), "sender"});
+  }
+  Events complete(std::uint64_t operation, std::string payload, std::uint32_t attempt = 1) {
+    ResultInput result;
+    result.operation = static_cast<OperationId>(operation);
+    result.attempt = attempt;
+    result.payload = std::move(payload);
+    return take(result);
+  }
+  Events fail(std::uint64_t operation,
+              std::uint32_t attempt,
+              std::string type = "busy",
+              bool retryable = true) {
+    return take(FailureInput{static_cast<OperationId>(operation),
+                             attempt,
+                             std::move(type),
+                             "it did not work",
+                             retryable});
+  }
+  /// Moves the clock to the next armed timer and fires it.
+  Events fire_next() {
+    auto const timers = log->timers(Time{}, Time::max(), 1).value();
+    EXPECT_FALSE(timers.empty()) << "no timer is armed";
+    if (timers.empty()) return {};
+    now = std::max(now, timers.front().due);
+    return take(TimerInput{timers.front().operation, timers.front().due});
+  }
+
+  /// The process ends and another one begins: what is in the log is all there is. With another
+  /// workflow: a deploy.
+  void restart(ReplayFrom from = {}) {
+    session.reset();
+    attempts.clear();
+    log = storage::open_memory(store);
+    auto report = replay(from);
+    ASSERT_TRUE(report) << report.error().detail;
+    ASSERT_FALSE(report->divergence) << describe(*report->divergence);
+    session = std::move(report->session);
+  }
+  void orphan_open_attempts() {
+    for (auto const& orphan : session->open_attempts("the process that made it ended"))
+      take(orphan);
+  }
+
+  [[nodiscard]] Result<ReplayReport> replay(ReplayFrom from = {}) const {
+    return replay_session(*log, [this](std::string_view) { return &workflow; }, id, from);
+  }
+  [[nodiscard]] std::vector<Sequence> checkpoints() const {
+    return log->checkpoints(id, session->state().run).value();
+  }
+  /// Replay equals life: from the start and from every checkpoint.
+  void expect_replays() const {
+    auto const life = session->fingerprint();
+    std::vector<ReplayFrom> places{{ReplayFrom::Kind::start, 0}};
+    for (auto const sequence : checkpoints())
+      places.push_back({ReplayFrom::Kind::checkpoint, sequence});
+    for (auto const& place : places) {
+      auto const report = replay(place);
+      ASSERT_TRUE(report) << "from " << place.sequence << ": " << report.error().detail;
+      ASSERT_FALSE(report->divergence)
+          << "from " << place.sequence << ": " << describe(*report->divergence);
+      EXPECT_EQ(report->session->fingerprint(), life) << "from " << place.sequence;
+    }
+  }
+  [[nodiscard]] Events history() const {
+    Events events;
+    auto const head = log->head(id).value();
+    auto const read = storage::read_verified(
+        *log, id, head->run, 1, storage::Reading::run, [&](auto const& step) {
+          events.insert(events.end(), step.step.events.begin(), step.step.events.end());
+          return true;
+        });
+    EXPECT_TRUE(read) << read.error().detail;
+    return events;
+  }
+
+  SessionId id{"default", "played"};
+  WorkflowDefinition workflow;
+  PolicySet policy = permit_all();
+  std::uint64_t seed = 42;
+  Time now = first_moment;
+  std::shared_ptr<storage::MemoryStore> store = storage::make_memory_store(3);
+  std::unique_ptr<storage::EventLog> log = storage::open_memory(store);
+  std::unique_ptr<Session> session;
+
+  std::vector<StartAttempt>
+      attempts;  ///< released, oldest first; the test takes them out as it likes
+  std::vector<GiveAnswer> answers;
+  std::optional<AnnounceEnd> end;
+  std::vector<std::string> said;
+  storage::Append last;  ///< what the newest step asked the log to do
+  Time last_recorded_at;
+  std::size_t steps = 0;
+
+ private:
+  [[nodiscard]] Ambient ambient() const { return {now, log->info().epoch, policy}; }
+  [[nodiscard]] SessionEnvironment environment() {
+    return {[this](storage::Digest const& digest) { return log->artifact(id, digest); },
+            [this](SessionId const&, std::string_view text) { said.emplace_back(text); }};
+  }
+
+  Result<Events> commit(StepResult step) {
+    EXPECT_GE(step.recorded_at, last_recorded_at) << "log time ran backward";
+    std::vector<storage::Append> batch;
+    batch.push_back(step.append);
+    TRY(auto receipt, log->append(batch));
+    TRY_VOID(std::move(receipt.each.front()));
+    ++steps;
+    last = std::move(step.append);
+    last_recorded_at = step.recorded_at;
+    session->durable_up_to(last.head.last_sequence);
+    for (auto& effect : step.effects) {
+      if (auto* const attempt = std::get_if<StartAttempt>(&effect))
+        attempts.push_back(std::move(*attempt));
+      if (auto* const answer = std::get_if<GiveAnswer>(&effect))
+        answers.push_back(std::move(*answer));
+      if (auto* const announced = std::get_if<AnnounceEnd>(&effect)) end = std::move(*announced);
+    }
+    return std::move(step.events);
+  }
+  static Events expect(Result<Events> events) {
+    EXPECT_TRUE(events) << events.error().detail;
+    return events ? std::move(*events) : Events();
+  }
+};
+
+}  // namespace dalsegno::engine::test
