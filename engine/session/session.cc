@@ -106,9 +106,13 @@ Result<std::optional<StepResult>> Session::handle(Input const& input, Ambient co
 }
 
 Result<std::optional<StepResult>> Session::handle_signal(SignalInput const& signal, Ambient const& ambient) {
-  if (state_.inbox.size() >= max_inbox) {
+  if (state_.inbox.size() >= max_inbox && !awaited(state_, signal.signal)) {
     return Error{Errc::overloaded, "session " + to_string(state_.session) + " has " + std::to_string(max_inbox) +
                                        " signals waiting; try again when it has received some"};
+  }
+  if (signal.signal.size() + signal.producer_key.size() + signal.principal.size() > max_signal_names_bytes) {
+    return Error{Errc::too_large, "the signal's name, producer key and principal together have more than " +
+                                      std::to_string(max_signal_names_bytes) + " bytes"};
   }
   if (signal.payload.size() > storage::max_artifact_bytes) {
     return Error{Errc::too_large, "the signal's payload has " + std::to_string(signal.payload.size()) +
@@ -123,8 +127,16 @@ Result<std::optional<StepResult>> Session::handle_signal(SignalInput const& sign
   body.payload_digest = digest_of(signal.payload);
   body.payload = make_payload(signal.payload);
   run_input(OperationId::none, std::move(body));
+  bool const waits = !state_.inbox.empty() && !events_.empty() && state_.inbox.back().sequence == events_.front().sequence;
+  if (waits && state_.inbox.back().payload.artifact) {
+    not_yet_durable_.emplace_back(state_.inbox.back().sequence, artifacts_.front());
+  }
   TRY(auto result, end_live_step());
   return std::optional<StepResult>(std::move(result));
+}
+
+void Session::durable_up_to(Sequence last) {
+  while (!not_yet_durable_.empty() && not_yet_durable_.front().first <= last) not_yet_durable_.pop_front();
 }
 
 namespace {
@@ -300,6 +312,7 @@ void Session::take_input(storage::Event const& event) {
                  [&](storage::ModelCompleted const& body) { complete(id, event.sequence, body.result); },
                  [&](storage::ToolCompleted const& body) { complete(id, event.sequence, body.result); },
                  [&](storage::AttemptFailed const& body) {
+                   if (!state_.operations.contains(id)) return;
                    again_or_fail(id, body.retry_at, body.type, body.message);
                  },
                  [&](storage::AttemptOrphaned const& body) {
@@ -371,35 +384,27 @@ void Session::begin_attempt(OperationId id) {
   auto const attempt = operation.attempt + 1;
   storage::PolicyDecided decided;
   decided.attempt = attempt;
-  decided.principal = state_.principal;
   decided.action = action_of(operation.kind);
   decided.resource = operation.name;
   decided.input_digest = operation.input_digest;
   if (live()) {
+    decided.principal = state_.principal;
     auto decision = policy_->decide({decided.principal, state_.session.tenant, state_.session.name, state_.workflow,
                                      decided.action, decided.resource});
     decided.effect = decision.permitted ? storage::DecisionEffect::permit : storage::DecisionEffect::deny;
     decided.policy = policy_->digest();
     decided.rules = std::move(decision.rules);
     decided.reason = std::move(decision.reason);
-  } else if (auto const* const next = next_recorded()) {
-    // Decisions are read, never made again.
-    if (auto const* const recorded = std::get_if<storage::PolicyDecided>(&next->body)) {
-      decided.effect = recorded->effect;
-      decided.policy = recorded->policy;
-      decided.rules = recorded->rules;
-      decided.reason = recorded->reason;
-    }
   }
-  auto const permit = Permit::from(state_.run, id, decided);
-  auto const reason = decided.reason;
-  auto const rules = decided.rules;
-  command(id, std::move(decided));
+  // In replay the recorded decision is read, never made again: only what was asked is compared.
+  auto const& event = command(id, std::move(decided));
+  auto const& decision = std::get<storage::PolicyDecided>(event.body);
+  auto const permit = Permit::from(state_.run, id, decision);
   if (!permit) {
     detail::Outcome outcome;
     outcome.kind = detail::OutcomeKind::denied;
-    outcome.message = reason;
-    outcome.rules = rules;
+    outcome.message = decision.reason;
+    outcome.rules = decision.rules;
     end_operation(id, std::move(outcome));
     return;
   }
@@ -419,8 +424,10 @@ std::string_view Session::action_of(OperationKind kind) {
 }
 
 void Session::enter(std::string input) {
+  // Nothing of the frame before may show: a recovery that begins here does not know it.
   at_entry_ = true;
   commands_since_entry_ = 0;
+  last_taken_ = OperationId::none;
   root_ = workflow_.enter(context_, std::move(input));
   make_ready(root_.handle(), detail::TaskId::root);
 }
@@ -516,7 +523,7 @@ void Session::cancel_open_operations(std::string const& reason) {
 
 // ---- events -----------------------------------------------------------------------------------------------------
 
-void Session::command(OperationId id, storage::EventBody body) {
+storage::Event const& Session::command(OperationId id, storage::EventBody body) {
   if (stopped_) throw Stop{};
   storage::Event event{state_.last_sequence + 1, id, std::move(body)};
   if (live()) {
@@ -528,8 +535,7 @@ void Session::command(OperationId id, storage::EventBody body) {
       throw Stop{};
     }
     apply_event(event);
-    events_.push_back(std::move(event));
-    return;
+    return events_.emplace_back(std::move(event));
   }
   auto const* const recorded = next_recorded();
   if (recorded == nullptr) {
@@ -542,6 +548,7 @@ void Session::command(OperationId id, storage::EventBody body) {
   }
   ++recorded_next_;
   apply_event(*recorded);
+  return *recorded;
 }
 
 void Session::apply_event(storage::Event const& event) {
@@ -592,6 +599,9 @@ std::string Session::payload_text(storage::Payload const& payload) {
   if (!payload.artifact) return payload.bytes;
   auto const here = std::ranges::find(artifacts_, payload.artifact->digest, &storage::StoredArtifact::digest);
   if (here != artifacts_.end()) return here->bytes;
+  for (auto const& [sequence, artifact] : not_yet_durable_) {
+    if (artifact.digest == payload.artifact->digest) return artifact.bytes;
+  }
   auto loaded = environment_.load_artifact ? environment_.load_artifact(payload.artifact->digest)
                                            : Result<std::string>(Error{Errc::not_found, "no artifacts here"});
   if (!loaded) {

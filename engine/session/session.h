@@ -30,8 +30,11 @@ inline constexpr std::uint32_t current_rules_version = 1;
 /// How often an attempt may be orphaned by ending processes before its operation fails.
 inline constexpr std::uint32_t max_orphaned_attempts = 100;
 
-/// Signals waiting in one session; one more is refused.
+/// Signals waiting in one session; one more is refused, unless a receiver waits for it.
 inline constexpr std::size_t max_inbox = 10'000;
+
+/// Of a signal's name, producer key and principal together.
+inline constexpr std::size_t max_signal_names_bytes = 64 * 1024;
 
 /// Everything that is not in the session and its input: handed in, so that a session is a function of what it is given.
 struct Ambient {
@@ -91,6 +94,10 @@ class Session final : private detail::Host {
   /// Takes one input. nullopt: the input no longer means anything (its operation has ended) and nothing is to be done.
   /// Errors: Errc::ended, Errc::held, Errc::overloaded (inbox), Errc::too_large.
   [[nodiscard]] Result<std::optional<StepResult>> handle(Input const& input, Ambient const& ambient);
+
+  /// Everything up to `last` is durable. Until it is told so, a session keeps large payloads of waiting signals itself: the
+  /// log does not have them yet.
+  void durable_up_to(Sequence last);
 
   /// Runs the code against one recorded step.
   /// Errors: Errc::diverged; `divergence()` tells where. Errc::newer_format for events that this version does not know.
@@ -163,7 +170,8 @@ class Session final : private detail::Host {
   void cancel_open_operations(std::string const& reason);
 
   // Events: in life they are made, in replay compared with the recorded ones.
-  void command(OperationId id, storage::EventBody body);
+  /// The event stays valid until the next command.
+  storage::Event const& command(OperationId id, storage::EventBody body);
   void apply_event(storage::Event const& event);
   void note_timer(OperationId id, std::optional<Time> before, std::optional<Time> after);
   void note_timer_gone(OperationId id);
@@ -196,6 +204,7 @@ class Session final : private detail::Host {
   [[nodiscard]] Sequence now_sequence() const override { return state_.last_sequence; }
   std::uint64_t random() override;
   std::string record(std::string name, std::function<std::string()> const& read) override;
+  std::string read_once(std::string const& name, std::function<std::string()> const& read);
   void set_attribute(std::string name, std::string json) override;
   void log(std::string_view message) override;
   void answer(Sequence turn, OperationId source, std::string json) override;
@@ -214,6 +223,7 @@ class Session final : private detail::Host {
   SessionState state_;
   std::uint64_t random_position_ = 0;
   OperationId last_taken_ = OperationId::none;
+  std::deque<std::pair<Sequence, storage::StoredArtifact>> not_yet_durable_;  // of signals in the inbox
 
   // The code. Frames refer to what stands above; `root_` is destroyed before it.
   std::optional<Delivery> delivery_;  // what the newest event brought together

@@ -2,6 +2,10 @@
 
 #include <algorithm>
 #include <cassert>
+#include <chrono>
+#include <cmath>
+#include <cstdint>
+#include <exception>
 #include <utility>
 #include <variant>
 
@@ -25,9 +29,14 @@ storage::OperationKind kind_of(detail::CallKind kind) {
   return storage::OperationKind::activity;
 }
 
+/// A duration below zero means none.
+std::uint64_t recorded(std::chrono::milliseconds duration) {
+  return static_cast<std::uint64_t>(std::max<std::int64_t>(duration.count(), 0));
+}
+
 storage::RecordedRetry recorded(RetryPolicy const& policy) {
-  return {policy.max_attempts, static_cast<std::uint64_t>(policy.initial.count()),
-          static_cast<std::uint64_t>(policy.max_interval.count()), policy.factor};
+  return {policy.max_attempts, recorded(policy.initial), recorded(policy.max_interval),
+          std::isfinite(policy.factor) ? policy.factor : 1.0};
 }
 
 }  // namespace
@@ -66,7 +75,7 @@ void Session::issue_call(OperationId id, detail::CallRequest call) {
   body.input = make_payload(*issued.input);
   if (live()) body.input_digest = digest_of(*issued.input);  // in replay the bytes themselves are compared
   body.retry = recorded(call.options.retry);
-  body.start_to_close_ms = static_cast<std::uint64_t>(call.options.start_to_close.count());
+  body.start_to_close_ms = recorded(call.options.start_to_close);
   command(id, std::move(body));
   begin_attempt(id);
 }
@@ -169,13 +178,26 @@ std::string Session::record(std::string name, std::function<std::string()> const
   storage::ValueRecorded body;
   body.name = std::move(name);
   if (live()) {
-    body.value = make_payload(read());
+    body.value = make_payload(read_once(body.name, read));
   } else if (auto const* const next = next_recorded()) {
     if (auto const* const recorded = std::get_if<storage::ValueRecorded>(&next->body)) body.value = recorded->value;
   }
   auto const value = body.value;
   command(OperationId::none, std::move(body));
   return payload_text(value);
+}
+
+/// A value that cannot be read was not recorded, so a replay could not know of it: the workflow must not go on.
+std::string Session::read_once(std::string const& name, std::function<std::string()> const& read) {
+  std::string what = "something that is no std::exception";
+  try {
+    return read();
+  } catch (std::exception const& error) {
+    what = error.what();
+  } catch (...) {  // `what` says it
+  }
+  blame_code("reading the value \"" + name + "\": " + what);
+  throw Stop{};
 }
 
 void Session::set_attribute(std::string name, std::string json) {
@@ -202,6 +224,7 @@ detail::CheckpointPlace Session::checkpoint(std::string state) {
     at_entry_ = false;
     return detail::CheckpointPlace::at_entry;
   }
+  cancel_dropped();  // what the code has let go is not open any more
   bool const waiting = std::ranges::any_of(issued_, [](auto const& entry) { return !entry.second.taken; });
   if (!state_.operations.empty() || waiting) throw WorkflowError("a checkpoint while an operation is open");
   if (!tasks_.empty()) throw WorkflowError("a checkpoint while a spawned workflow is open");

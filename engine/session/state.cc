@@ -17,6 +17,14 @@ using storage::SessionStatus;
 
 bool takes(std::string const& receiver, std::string const& signal) { return receiver == signal || receiver == "*"; }
 
+/// `from` + `duration`, or the last point of time that a log can hold.
+Time later(Time from, std::uint64_t duration_ms) {
+  constexpr Time last = std::chrono::sys_days(std::chrono::year(9999) / 12 / 31);
+  auto const room = std::chrono::floor<std::chrono::milliseconds>(last - std::min(from, last));
+  if (duration_ms >= static_cast<std::uint64_t>(room.count())) return last;
+  return from + std::chrono::milliseconds(duration_ms);
+}
+
 std::optional<Delivery> deliver(SessionState& state, InboxEntry entry) {
   for (auto& [id, operation] : state.operations) {
     if (operation.kind == OperationKind::receive && takes(operation.name, entry.signal)) {
@@ -85,7 +93,7 @@ std::optional<Delivery> apply(SessionState& state, storage::Event const& event, 
             operation->cause = event.sequence;
             operation->timer_due.reset();
             if (operation->start_to_close_ms > 0) {
-              operation->timer_due = recorded_at + std::chrono::milliseconds(operation->start_to_close_ms);
+              operation->timer_due = later(recorded_at, operation->start_to_close_ms);
             }
           },
           [&](storage::AttemptFailed const& body) {
@@ -132,6 +140,12 @@ std::optional<Delivery> apply(SessionState& state, storage::Event const& event, 
       },
       event.body);
   return delivery;
+}
+
+bool awaited(SessionState const& state, std::string const& signal) {
+  return std::ranges::any_of(state.operations, [&](auto const& entry) {
+    return entry.second.kind == OperationKind::receive && takes(entry.second.name, signal);
+  });
 }
 
 void apply_step_end(SessionState& state, storage::StepHeader const& header, storage::Digest const& hash) {

@@ -74,6 +74,9 @@ struct Delivery {
 /// lowest number, else into the inbox; a new receiver takes the oldest entry of its signal. Returns that meeting.
 std::optional<Delivery> apply(SessionState& state, storage::Event const& event, Time recorded_at);
 
+/// Whether a receiver waits for a signal of that name: it would not go into the inbox.
+[[nodiscard]] bool awaited(SessionState const& state, std::string const& signal);
+
 /// Ends a step: its hash, epoch and time.
 void apply_step_end(SessionState& state, storage::StepHeader const& header, storage::Digest const& hash);
 
