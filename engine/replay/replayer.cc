@@ -83,7 +83,7 @@ Result<ReplayReport> replay_session(storage::EventLog const& log, FindWorkflow c
     report.events += step.step.events.size();
     return true;
   };
-  TRY_VOID(storage::read_verified(log, session, head->run, stored ? stored->sequence : 1, storage::Reading::run, visit));
+  TRY_VOID(storage::read_verified(log, session, head->run, stored ? stored->sequence : 1, storage::Reading::replay, visit));
   if (!outcome) {
     if (outcome.error().code != Errc::diverged) return outcome.error();
     report.divergence = report.session->divergence();

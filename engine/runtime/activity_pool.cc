@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "dalsegno/errors.h"
+#include "engine/runtime/thread_name.h"
 
 namespace dalsegno::engine {
 
@@ -49,6 +50,7 @@ void ActivityPool::stop() {
 }
 
 void ActivityPool::work() {
+  name_this_thread("ds-activity");
   for (;;) {
     std::unique_lock lock(mutex_);
     ready_.wait(lock, [this] { return stopping_ || !queue_.empty(); });

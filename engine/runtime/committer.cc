@@ -4,6 +4,8 @@
 #include <iterator>
 #include <utility>
 
+#include "engine/runtime/thread_name.h"
+
 namespace dalsegno::engine {
 
 namespace {
@@ -48,6 +50,7 @@ void Committer::stop() {
 }
 
 void Committer::work() {
+  name_this_thread("ds-committer");
   for (;;) {
     std::vector<PendingStep> steps;
     {

@@ -4,6 +4,8 @@
 #include <chrono>
 #include <utility>
 
+#include "engine/runtime/thread_name.h"
+
 namespace dalsegno::engine {
 
 namespace {
@@ -74,6 +76,7 @@ TimerService::Next TimerService::fire_due(Time from) {
 }
 
 void TimerService::work() {
+  name_this_thread("ds-timers");
   std::unique_lock lock(mutex_);
   while (!stopping_) {
     auto const now = now_();

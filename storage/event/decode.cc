@@ -49,7 +49,7 @@ Result<Event> decode_event(std::string_view bytes,
   if (!event && header.format > current_format)
     event = Event{sequence, OperationId{stored->operation()}, UnknownBody{type}};
   if (!event) return damaged(header, sequence);
-  if (reading == Reading::run && std::holds_alternative<UnknownBody>(event->body))
+  if (reading != Reading::show && std::holds_alternative<UnknownBody>(event->body))
     return Error{Errc::newer_format,
                  to_string(header.session) + ": the event at " + std::to_string(sequence) +
                      " is of a kind, " + std::to_string(type) +
@@ -60,7 +60,7 @@ Result<Event> decode_event(std::string_view bytes,
 Result<StepHeader> decode_header(Record const& record, Reading reading) {
   auto header = read_header(*record.header);
   if (!header) return Error{Errc::corrupt, "a field of the step's header is out of its range"};
-  if (header->format > current_format && reading == Reading::run)
+  if (header->format > current_format && reading != Reading::show)
     return Error{Errc::newer_format,
                  to_string(header->session) + ": written in format " +
                      std::to_string(header->format) + ", this version runs up to " +
@@ -73,7 +73,8 @@ Result<StepHeader> decode_header(Record const& record, Reading reading) {
 }  // namespace
 
 Result<DecodedStep> decode(std::string_view bytes, Reading reading) {
-  auto record = read_record(bytes);
+  auto record =
+      read_record(bytes, reading == Reading::replay ? FrameCheck::parts_only : FrameCheck::exact);
   if (!record) return Error(std::move(record).error());
   auto header = decode_header(*record, reading);
   if (!header) return Error(std::move(header).error());
