@@ -9,7 +9,8 @@
 
 namespace dalsegno::bench {
 
-/// One line of output. `limit` is what the machine itself can do, measured in the same run on the same file system.
+/// One line of output. `limit` is what the machine itself can do, measured in the same run on the
+/// same file system.
 struct Figure {
   std::string name;
   double value = 0;

@@ -1,17 +1,18 @@
 #include "bench/limits.h"
 
-#include <fcntl.h>
+#include "bench/figure.h"
+#include "storage/event/digest.h"
+
 #include <rocksdb/db.h>
 #include <rocksdb/write_batch.h>
-#include <unistd.h>
 
 #include <array>
 #include <memory>
 #include <stdexcept>
 #include <vector>
 
-#include "bench/figure.h"
-#include "storage/event/digest.h"
+#include <fcntl.h>
+#include <unistd.h>
 
 namespace dalsegno::bench {
 
@@ -23,7 +24,8 @@ double raw_fdatasync_us(std::filesystem::path const& folder, std::size_t size, i
   std::vector<double> samples;
   for (int i = 0; i < rounds; ++i) {
     auto const start = Clock::now();
-    if (write(file, bytes.data(), bytes.size()) != static_cast<ssize_t>(size) || fdatasync(file) != 0) {
+    if (write(file, bytes.data(), bytes.size()) != static_cast<ssize_t>(size) ||
+        fdatasync(file) != 0) {
       throw std::runtime_error("cannot write " + path.string());
     }
     samples.push_back(microseconds_since(start));
@@ -33,13 +35,16 @@ double raw_fdatasync_us(std::filesystem::path const& folder, std::size_t size, i
   return quantile(samples, 0.5);
 }
 
-double bare_rocksdb_per_second(std::filesystem::path const& folder, std::size_t batch, std::size_t value_bytes,
+double bare_rocksdb_per_second(std::filesystem::path const& folder,
+                               std::size_t batch,
+                               std::size_t value_bytes,
                                double seconds) {
   auto const path = folder / "bare";
   rocksdb::Options options;
   options.create_if_missing = true;
   rocksdb::DB* opened = nullptr;
-  if (!rocksdb::DB::Open(options, path.string(), &opened).ok()) throw std::runtime_error("cannot open " + path.string());
+  if (!rocksdb::DB::Open(options, path.string(), &opened).ok())
+    throw std::runtime_error("cannot open " + path.string());
   std::unique_ptr<rocksdb::DB> const database(opened);
   rocksdb::WriteOptions synced;
   synced.sync = true;
@@ -52,7 +57,8 @@ double bare_rocksdb_per_second(std::filesystem::path const& folder, std::size_t 
       auto const key = "session-" + std::to_string(i) + '/' + std::to_string(written + i);
       writes.Put(key, value);
     }
-    if (!database->Write(synced, &writes).ok()) throw std::runtime_error("cannot write " + path.string());
+    if (!database->Write(synced, &writes).ok())
+      throw std::runtime_error("cannot write " + path.string());
     written += batch;
   }
   return static_cast<double>(written) / (microseconds_since(start) / 1e6);
@@ -61,7 +67,8 @@ double bare_rocksdb_per_second(std::filesystem::path const& folder, std::size_t 
 Scan scan_and_hash(std::filesystem::path const& folder, std::string const& family) {
   auto const path = (folder / "db").string();
   std::vector<std::string> names;
-  if (!rocksdb::DB::ListColumnFamilies({}, path, &names).ok()) throw std::runtime_error("cannot list " + path);
+  if (!rocksdb::DB::ListColumnFamilies({}, path, &names).ok())
+    throw std::runtime_error("cannot list " + path);
   std::vector<rocksdb::ColumnFamilyDescriptor> families;
   std::size_t wanted = names.size();
   for (auto const& name : names) {
@@ -91,9 +98,10 @@ Scan scan_and_hash(std::filesystem::path const& folder, std::string const& famil
 }
 
 std::string words(std::size_t size, unsigned seed) {
-  constexpr std::array list = {"refund", "flight", "please", "change", "ticket",  "window", "baggage", "morning",
-                               "voucher", "economy", "credit", "seat",  "tomorrow", "thanks", "booking", "gate",
-                               "answer",  "policy",  "airport", "meal", "number",  "family", "weather", "delay"};
+  constexpr std::array list = {"refund",   "flight",  "please",  "change",  "ticket",  "window",
+                               "baggage",  "morning", "voucher", "economy", "credit",  "seat",
+                               "tomorrow", "thanks",  "booking", "gate",    "answer",  "policy",
+                               "airport",  "meal",    "number",  "family",  "weather", "delay"};
   std::string text;
   std::uint64_t state = seed * 0x9E3779B97F4A7C15U + 1;
   while (text.size() < size) {

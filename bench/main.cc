@@ -1,4 +1,8 @@
+#include "bench/figure.h"
+#include "dalsegno/json.h"
+
 #include <CLI/CLI.hpp>
+
 #include <algorithm>
 #include <cmath>
 #include <cstdlib>
@@ -7,9 +11,6 @@
 #include <iostream>
 #include <string>
 #include <vector>
-
-#include "bench/figure.h"
-#include "dalsegno/json.h"
 
 namespace dalsegno::bench {
 
@@ -31,7 +32,8 @@ void print(Figure const& figure, bool as_json) {
   if (as_json) {
     Json line;
     line.set("name", figure.name).set("value", figure.value).set("unit", figure.unit);
-    line.set("limit", figure.limit ? Json(*figure.limit) : Json()).set("ratio", by ? Json(*by) : Json());
+    line.set("limit", figure.limit ? Json(*figure.limit) : Json())
+        .set("ratio", by ? Json(*by) : Json());
     std::cout << to_string(line) << std::endl;
     return;
   }
@@ -51,8 +53,14 @@ int run(int argc, char** argv) {
   app.add_option("--folder", folder, "where to make the stores: the file system that is measured");
   CLI11_PARSE(app, argc, argv);
 
-  for (auto const& benchmark : {step_latency(), step_throughput(), workflow_3(), replay(), recovery_10k(),
-                                bytes_per_step(), sleepers_100k(), signal_round_trip()}) {
+  for (auto const& benchmark : {step_latency(),
+                                step_throughput(),
+                                workflow_3(),
+                                replay(),
+                                recovery_10k(),
+                                bytes_per_step(),
+                                sleepers_100k(),
+                                signal_round_trip()}) {
     if (!benchmark.name.contains(filter)) continue;
     auto pattern = folder + "/dalsegno-bench-XXXXXX";
     if (mkdtemp(pattern.data()) == nullptr) {

@@ -1,18 +1,18 @@
 // From a cold store back to life: replay, recovery after a kill, and what a step costs on disk.
 
-#include <sys/wait.h>
-#include <unistd.h>
+#include "bench/figure.h"
+#include "bench/limits.h"
+#include "bench/workload.h"
+#include "engine/replay/replayer.h"
+#include "storage/rocksdb/rocksdb_log.h"
 
 #include <cstdlib>
 #include <latch>
 #include <stdexcept>
 #include <string>
 
-#include "bench/figure.h"
-#include "bench/limits.h"
-#include "bench/workload.h"
-#include "engine/replay/replayer.h"
-#include "storage/rocksdb/rocksdb_log.h"
+#include <sys/wait.h>
+#include <unistd.h>
 
 namespace dalsegno::bench {
 
@@ -41,8 +41,8 @@ std::vector<Figure> measure_replay(std::filesystem::path const& folder) {
     auto const find = [](std::string_view name) { return workload().find_workflow(name); };
     auto const start = Clock::now();
     for (std::size_t i = 0; i < sessions; ++i) {
-      auto const report = engine::replay_session(*log, find, {"bench", "replay-" + std::to_string(i)},
-                                                 {engine::ReplayFrom::Kind::start});
+      auto const report = engine::replay_session(
+          *log, find, {"bench", "replay-" + std::to_string(i)}, {engine::ReplayFrom::Kind::start});
       if (!report) throw std::runtime_error(report.error().detail);
       if (report->divergence) throw std::runtime_error("replay diverged");
       events += report->events;
@@ -102,7 +102,8 @@ std::uintmax_t size_of(std::filesystem::path const& folder) {
   std::uintmax_t bytes = 0;
   for (auto const& entry : std::filesystem::recursive_directory_iterator(folder)) {
     auto const extension = entry.path().extension();
-    if (entry.is_regular_file() && (extension == ".sst" || extension == ".blob")) bytes += entry.file_size();
+    if (entry.is_regular_file() && (extension == ".sst" || extension == ".blob"))
+      bytes += entry.file_size();
   }
   return bytes;
 }
@@ -119,10 +120,11 @@ std::vector<Figure> measure_bytes(std::filesystem::path const& folder) {
       running.engine().stop();
       if (!running.log().compact()) throw std::runtime_error("cannot compact");
     }
-    figures.push_back({"bytes_per_step_" + std::to_string(payload),
-                       static_cast<double>(size_of(store / "db")) / static_cast<double>(sessions * count),
-                       "B/step",
-                       {}});
+    figures.push_back(
+        {"bytes_per_step_" + std::to_string(payload),
+         static_cast<double>(size_of(store / "db")) / static_cast<double>(sessions * count),
+         "B/step",
+         {}});
   }
   return figures;
 }

@@ -1,15 +1,15 @@
 // Durable steps: how long one takes, and how many there are in a second.
 
+#include "bench/figure.h"
+#include "bench/limits.h"
+#include "bench/workload.h"
+
 #include <algorithm>
 #include <fstream>
 #include <functional>
 #include <latch>
 #include <mutex>
 #include <string>
-
-#include "bench/figure.h"
-#include "bench/limits.h"
-#include "bench/workload.h"
 
 namespace dalsegno::bench {
 
@@ -43,7 +43,8 @@ std::vector<Figure> measure_latency(std::filesystem::path const& folder) {
   }
   std::vector<double> samples;
   for (std::size_t i = 1; i < durable.size(); ++i) {
-    samples.push_back(std::chrono::duration<double, std::micro>(durable[i] - durable[i - 1]).count());
+    samples.push_back(
+        std::chrono::duration<double, std::micro>(durable[i] - durable[i - 1]).count());
   }
   auto const limit = raw_fdatasync_us(folder, bytes, static_cast<int>(count));
   return {{"step_latency", quantile(samples, 0.5), "us", limit},
@@ -99,7 +100,8 @@ std::vector<Figure> measure_workflow_3(std::filesystem::path const& folder) {
         next();
         ended.count_down();
       });
-      engine.start_session({session, "steps", input, "bench"}, [](Result<engine::Receipt> const&) {});
+      engine.start_session({session, "steps", input, "bench"},
+                           [](Result<engine::Receipt> const&) {});
     };
     auto const start = Clock::now();
     for (std::size_t i = 0; i < in_flight; ++i) next();

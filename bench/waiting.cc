@@ -1,15 +1,15 @@
 // Sessions that wait: what a hundred thousand of them cost, and how soon one answers.
 
+#include "bench/figure.h"
+#include "bench/limits.h"
+#include "bench/workload.h"
+
 #include <atomic>
 #include <fstream>
 #include <latch>
 #include <semaphore>
 #include <stdexcept>
 #include <string>
-
-#include "bench/figure.h"
-#include "bench/limits.h"
-#include "bench/workload.h"
 
 namespace dalsegno::bench {
 
@@ -34,17 +34,19 @@ std::vector<Figure> measure_sleepers(std::filesystem::path const& folder) {
   auto const start = Clock::now();
   for (std::size_t i = 0; i < count; ++i) {
     window.acquire();
-    engine.start_session({{"bench", "sleeper-" + std::to_string(i)}, "sleeper", std::to_string(i), "bench"},
-                         [&](Result<engine::Receipt> const& receipt) {
-                           if (!receipt) failed = true;
-                           window.release();
-                           started.count_down();
-                         });
+    engine.start_session(
+        {{"bench", "sleeper-" + std::to_string(i)}, "sleeper", std::to_string(i), "bench"},
+        [&](Result<engine::Receipt> const& receipt) {
+          if (!receipt) failed = true;
+          window.release();
+          started.count_down();
+        });
   }
   started.wait();
   auto const seconds = microseconds_since(start) / 1e6;
   if (failed) throw std::runtime_error("a sleeper was refused");
-  return {{"sleepers_100k", seconds, "s", {}}, {"sleepers_100k_rss_growth", resident_mib() - before, "MiB", {}}};
+  return {{"sleepers_100k", seconds, "s", {}},
+          {"sleepers_100k_rss_growth", resident_mib() - before, "MiB", {}}};
 }
 
 std::vector<Figure> measure_round_trip(std::filesystem::path const& folder) {
@@ -54,11 +56,13 @@ std::vector<Figure> measure_round_trip(std::filesystem::path const& folder) {
     Running running(folder / "store");
     auto& engine = running.engine();
     SessionId const session{"bench", "replier"};
-    if (!engine.start_session({session, "replier", "0", "bench"})) throw std::runtime_error("cannot start");
+    if (!engine.start_session({session, "replier", "0", "bench"}))
+      throw std::runtime_error("cannot start");
     auto const payload = '"' + words(200, 1) + '"';
     for (int i = 0; i < count; ++i) {
       auto const start = Clock::now();
-      auto const answer = engine.ask(session, {"turn", payload, "key-" + std::to_string(i), "bench"});
+      auto const answer =
+          engine.ask(session, {"turn", payload, "key-" + std::to_string(i), "bench"});
       if (!answer) throw std::runtime_error(answer.error().detail);
       samples.push_back(microseconds_since(start));
     }

@@ -1,13 +1,13 @@
 #include "bench/workload.h"
 
+#include "bench/figure.h"
+#include "bench/limits.h"
+#include "storage/rocksdb/rocksdb_log.h"
+
 #include <atomic>
 #include <latch>
 #include <stdexcept>
 #include <utility>
-
-#include "bench/figure.h"
-#include "bench/limits.h"
-#include "storage/rocksdb/rocksdb_log.h"
 
 namespace dalsegno::bench {
 
@@ -25,7 +25,8 @@ constexpr Activity<Echo, std::string> echo{"echo"};
 
 Workflow<std::uint64_t> steps(Context& ctx, Steps state) {
   while (state.done < state.count) {
-    if (state.checkpoint_every > 0 && state.done % state.checkpoint_every == 0) co_await ctx.checkpoint(state);
+    if (state.checkpoint_every > 0 && state.done % state.checkpoint_every == 0)
+      co_await ctx.checkpoint(state);
     auto const text = co_await ctx.call(echo, Echo{state.done, state.payload_bytes});
     ++state.done;
   }
@@ -53,7 +54,8 @@ Registry const& workload() {
     made.add(define_workflow("steps", steps)).add(define_workflow("sleeper", sleeper));
     made.add(define_workflow("replier", replier));
     made.add(echo, [](ActivityContext const& context, Echo const& asked) {
-      return words(asked.bytes, static_cast<unsigned>(std::hash<std::string>{}(context.idempotency_key)));
+      return words(asked.bytes,
+                   static_cast<unsigned>(std::hash<std::string>{}(context.idempotency_key)));
     });
     return made;
   }();
@@ -72,7 +74,10 @@ Running::Running(std::filesystem::path const& folder, engine::EngineOptions opti
   engine_ = std::move(*started);
 }
 
-double run_steps(engine::Engine& engine, std::string const& prefix, std::size_t sessions, Steps const& input) {
+double run_steps(engine::Engine& engine,
+                 std::string const& prefix,
+                 std::size_t sessions,
+                 Steps const& input) {
   std::latch ended(static_cast<std::ptrdiff_t>(sessions));
   std::atomic<bool> failed = false;
   auto const json = to_json(input);

@@ -1,19 +1,20 @@
 #pragma once
 
-#include <cstdint>
-#include <filesystem>
-#include <memory>
-#include <string>
-
 #include "dalsegno/registry.h"
 #include "dalsegno/workflow.h"
 #include "engine/runtime/engine.h"
 #include "storage/log/event_log.h"
 
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <string>
+
 namespace dalsegno::bench {
 
-/// Input of the workflow "steps": `count` calls of the activity "echo", one after the other, each with a payload of
-/// `payload_bytes` of words as its result; a checkpoint every `checkpoint_every` calls (0: never).
+/// Input of the workflow "steps": `count` calls of the activity "echo", one after the other, each
+/// with a payload of `payload_bytes` of words as its result; a checkpoint every `checkpoint_every`
+/// calls (0: never).
 struct Steps {
   std::uint64_t count = 0;
   std::uint64_t payload_bytes = 200;
@@ -37,7 +38,11 @@ class Running {
   std::unique_ptr<engine::Engine> engine_;
 };
 
-/// Runs `sessions` sessions of "steps" side by side to their end and returns the seconds from first to last.
-double run_steps(engine::Engine& engine, std::string const& prefix, std::size_t sessions, Steps const& input);
+/// Runs `sessions` sessions of "steps" side by side to their end and returns the seconds from first
+/// to last.
+double run_steps(engine::Engine& engine,
+                 std::string const& prefix,
+                 std::size_t sessions,
+                 Steps const& input);
 
 }  // namespace dalsegno::bench

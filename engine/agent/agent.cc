@@ -1,9 +1,9 @@
 #include "dalsegno/agent.h"
 
-#include <utility>
-
 #include "dalsegno/errors.h"
 #include "storage/event/digest.h"
+
+#include <utility>
 
 namespace dalsegno::agent {
 
@@ -23,13 +23,17 @@ struct ToolOutcome {
   bool ends_session = false;
 };
 
-Workflow<ToolOutcome> call_tool(Context& ctx, ToolCall call, std::uint64_t message, std::uint64_t index) {
+Workflow<ToolOutcome> call_tool(Context& ctx,
+                                ToolCall call,
+                                std::uint64_t message,
+                                std::uint64_t index) {
   ToolOutcome outcome;
   outcome.message.role = "tool";
   outcome.message.tool_call_id = call.id;
   outcome.message.name = call.name;
   try {
-    auto reply = co_await ctx.tool<ToolReply>(call.name, ToolRequest{call.id, call.arguments, message, index});
+    auto reply = co_await ctx.tool<ToolReply>(call.name,
+                                              ToolRequest{call.id, call.arguments, message, index});
     outcome.message.content = std::move(reply.content);
     outcome.ends_session = reply.ends_session;
   } catch (PolicyDenied const& denial) {
@@ -42,12 +46,16 @@ Workflow<ToolOutcome> call_tool(Context& ctx, ToolCall call, std::uint64_t messa
   co_return outcome;
 }
 
-/// All tool calls of one message, side by side; their answers join the conversation in the order of the calls.
-/// Returns the tool that took over, or "".
-Workflow<std::string> call_tools(Context& ctx, AgentState& state, std::vector<ToolCall> calls, std::uint64_t message) {
+/// All tool calls of one message, side by side; their answers join the conversation in the order of
+/// the calls. Returns the tool that took over, or "".
+Workflow<std::string> call_tools(Context& ctx,
+                                 AgentState& state,
+                                 std::vector<ToolCall> calls,
+                                 std::uint64_t message) {
   std::vector<Spawned<ToolOutcome>> running;
   running.reserve(calls.size());
-  for (std::uint64_t i = 0; i < calls.size(); ++i) running.push_back(ctx.spawn(call_tool(ctx, calls[i], message, i)));
+  for (std::uint64_t i = 0; i < calls.size(); ++i)
+    running.push_back(ctx.spawn(call_tool(ctx, calls[i], message, i)));
   auto outcomes = co_await ctx.all(std::move(running));
   std::string took_over;
   for (auto& outcome : outcomes) {
@@ -61,7 +69,8 @@ Workflow<std::string> call_tools(Context& ctx, AgentState& state, std::vector<To
 Workflow<std::string> take_turn(Context& ctx, AgentState& state, Sequence turn) {
   for (std::uint32_t calls = 0;; ++calls) {
     if (calls == state.max_calls_per_turn) {
-      throw Failure("too_many_calls", "one turn took " + std::to_string(calls) + " model calls without an answer");
+      throw Failure("too_many_calls",
+                    "one turn took " + std::to_string(calls) + " model calls without an answer");
     }
     ModelRequest const request{state.prompt, std::exchange(state.unsent, {})};
     auto reply = co_await ctx.model<ModelReply>(state.model, request);
@@ -90,12 +99,22 @@ Workflow<AgentResult> run_agent(Context& ctx, AgentState state) {
   for (;;) {
     if (every > 0 && state.turns % every == 0) co_await ctx.checkpoint(state);
     if (state.prompt.messages == 0 && state.system) {
-      say(state, {.role = "system", .content = state.system, .tool_calls = {}, .tool_call_id = {}, .name = {}});
+      say(state,
+          {.role = "system",
+           .content = state.system,
+           .tool_calls = {},
+           .tool_call_id = {},
+           .name = {}});
     }
     auto [sequence, turn] = co_await ctx.receive_with_sequence<Turn>("turn");
     ++state.turns;
     if (turn.last) co_return AgentResult{state.turns, state.answers, "client"};
-    say(state, {.role = "user", .content = turn.content, .tool_calls = {}, .tool_call_id = {}, .name = {}});
+    say(state,
+        {.role = "user",
+         .content = turn.content,
+         .tool_calls = {},
+         .tool_call_id = {},
+         .name = {}});
     auto const took_over = co_await take_turn(ctx, state, sequence);
     if (!took_over.empty()) co_return AgentResult{state.turns, state.answers, took_over};
   }

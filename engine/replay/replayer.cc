@@ -1,9 +1,9 @@
 #include "engine/replay/replayer.h"
 
-#include <utility>
-
 #include "dalsegno/try.h"
 #include "storage/log/chain.h"
+
+#include <utility>
 
 namespace dalsegno::engine {
 
@@ -12,24 +12,31 @@ namespace {
 Result<storage::SessionSecret> secret_of(storage::EventLog const& log, SessionId const& session) {
   auto secret = log.secret(session);
   if (!secret && secret.error().code == Errc::not_found) {
-    return Error{Errc::undecidable, "session " + to_string(session) +
-                                        ": its key is gone, so its digests cannot be computed again"};
+    return Error{Errc::undecidable,
+                 "session " + to_string(session) +
+                     ": its key is gone, so its digests cannot be computed again"};
   }
   return secret;
 }
 
 /// The stored checkpoint to begin with, if any.
-Result<std::optional<storage::StoredCheckpoint>> find_checkpoint(storage::EventLog const& log, SessionId const& session,
-                                                                 storage::Head const& head, ReplayFrom from) {
+Result<std::optional<storage::StoredCheckpoint>> find_checkpoint(storage::EventLog const& log,
+                                                                 SessionId const& session,
+                                                                 storage::Head const& head,
+                                                                 ReplayFrom from) {
   switch (from.kind) {
-    case ReplayFrom::Kind::start: return std::optional<storage::StoredCheckpoint>();
-    case ReplayFrom::Kind::newest_checkpoint: return log.newest_checkpoint(session, head.run, head.last_sequence);
-    case ReplayFrom::Kind::checkpoint: break;
+    case ReplayFrom::Kind::start:
+      return std::optional<storage::StoredCheckpoint>();
+    case ReplayFrom::Kind::newest_checkpoint:
+      return log.newest_checkpoint(session, head.run, head.last_sequence);
+    case ReplayFrom::Kind::checkpoint:
+      break;
   }
   TRY(auto found, log.newest_checkpoint(session, head.run, from.sequence));
   if (!found || found->sequence != from.sequence) {
-    return Error{Errc::not_found, "session " + to_string(session) + " has no checkpoint at sequence " +
-                                      std::to_string(from.sequence)};
+    return Error{Errc::not_found,
+                 "session " + to_string(session) + " has no checkpoint at sequence " +
+                     std::to_string(from.sequence)};
   }
   return found;
 }
@@ -41,57 +48,67 @@ Result<> check_digest(storage::DecodedStep const& step, Sequence sequence, std::
     auto const* const taken = std::get_if<storage::CheckpointTaken>(&event.body);
     if (taken != nullptr && taken->state_digest == storage::sha256({bytes})) return {};
   }
-  return Error{Errc::corrupt, "session " + to_string(step.step.header.session) + ": the checkpoint at sequence " +
-                                  std::to_string(sequence) + " does not match the digest in the log"};
+  return Error{Errc::corrupt,
+               "session " + to_string(step.step.header.session) + ": the checkpoint at sequence " +
+                   std::to_string(sequence) + " does not match the digest in the log"};
 }
 
 }  // namespace
 
-Result<ReplayReport> replay_session(storage::EventLog const& log, FindWorkflow const& find_workflow,
-                                    SessionId const& session, ReplayFrom from,
+Result<ReplayReport> replay_session(storage::EventLog const& log,
+                                    FindWorkflow const& find_workflow,
+                                    SessionId const& session,
+                                    ReplayFrom from,
                                     std::function<void(SessionId const&, std::string_view)> say) {
   TRY(auto head, log.head(session));
   if (!head) return Error{Errc::not_found, "there is no session " + to_string(session)};
   auto const* const workflow = find_workflow(head->workflow);
   if (workflow == nullptr) {
-    return Error{Errc::unknown_workflow, "session " + to_string(session) + " runs workflow \"" + head->workflow +
-                                             "\", which this program does not have"};
+    return Error{Errc::unknown_workflow,
+                 "session " + to_string(session) + " runs workflow \"" + head->workflow +
+                     "\", which this program does not have"};
   }
   TRY(auto secret, secret_of(log, session));
   TRY(auto stored, find_checkpoint(log, session, *head, from));
 
   SessionEnvironment environment;
-  environment.load_artifact = [&log, session](storage::Digest const& digest) { return log.artifact(session, digest); };
+  environment.load_artifact = [&log, session](storage::Digest const& digest) {
+    return log.artifact(session, digest);
+  };
   environment.log = std::move(say);
 
   ReplayReport report;
   if (stored) {
-    TRY(report.session, Session::from_checkpoint(*workflow, stored->bytes, secret, std::move(environment)));
+    TRY(report.session,
+        Session::from_checkpoint(*workflow, stored->bytes, secret, std::move(environment)));
     report.from = stored->sequence;
   } else {
-    report.session = std::make_unique<Session>(*workflow, session, head->run, log.info().log_id, secret,
-                                               std::move(environment));
+    report.session = std::make_unique<Session>(
+        *workflow, session, head->run, log.info().log_id, secret, std::move(environment));
   }
 
   Result<> outcome;
   bool first = true;
   auto const visit = [&](storage::DecodedStep const& step) {
-    if (std::exchange(first, false) && stored) outcome = check_digest(step, stored->sequence, stored->bytes);
+    if (std::exchange(first, false) && stored)
+      outcome = check_digest(step, stored->sequence, stored->bytes);
     if (outcome) outcome = report.session->replay(step);
     if (!outcome) return false;
     ++report.steps;
     report.events += step.step.events.size();
     return true;
   };
-  TRY_VOID(storage::read_verified(log, session, head->run, stored ? stored->sequence : 1, storage::Reading::replay, visit));
+  TRY_VOID(storage::read_verified(
+      log, session, head->run, stored ? stored->sequence : 1, storage::Reading::replay, visit));
   if (!outcome) {
     if (outcome.error().code != Errc::diverged) return outcome.error();
     report.divergence = report.session->divergence();
   } else if (report.session->state().last_sequence != head->last_sequence ||
              report.session->state().hash != head->hash) {
-    return Error{Errc::corrupt, "session " + to_string(session) + ": its steps end at sequence " +
-                                    std::to_string(report.session->state().last_sequence) + ", its head says " +
-                                    std::to_string(head->last_sequence)};
+    return Error{Errc::corrupt,
+                 "session " + to_string(session) + ": its steps end at sequence " +
+                     std::to_string(report.session->state().last_sequence) + ", its head says " +
+                     std::to_string(head->last_sequence)};
   }
   return report;
 }

@@ -1,13 +1,13 @@
 #include "engine/runtime/activity_pool.h"
 
+#include "dalsegno/errors.h"
+#include "engine/runtime/thread_name.h"
+
 #include <cassert>
 #include <cstdlib>
 #include <exception>
 #include <string>
 #include <utility>
-
-#include "dalsegno/errors.h"
-#include "engine/runtime/thread_name.h"
 
 namespace dalsegno::engine {
 
@@ -21,8 +21,8 @@ ActivityPool::~ActivityPool() { stop(); }
 
 void ActivityPool::submit(std::vector<StartAttempt> attempts) {
   for (auto const& attempt : attempts) {
-    bool const covered =
-        attempt.permit.covers(attempt.run, attempt.operation, attempt.attempt, attempt.input_digest);
+    bool const covered = attempt.permit.covers(
+        attempt.run, attempt.operation, attempt.attempt, attempt.input_digest);
     assert(covered && "an effect without a permit that covers it");
     if (!covered) std::abort();
   }
@@ -65,16 +65,25 @@ void ActivityPool::work() {
 
 Input ActivityPool::perform(StartAttempt const& attempt) const {
   auto const failure = [&attempt](std::string type, std::string message, bool retryable) {
-    return FailureInput{attempt.operation, attempt.attempt, std::move(type), std::move(message), retryable};
+    return FailureInput{
+        attempt.operation, attempt.attempt, std::move(type), std::move(message), retryable};
   };
   ActivityHandler const* handler = nullptr;
   switch (attempt.kind) {
-    case storage::OperationKind::model: handler = registry_.find_model(attempt.name); break;
-    case storage::OperationKind::tool: handler = registry_.find_tool(attempt.name); break;
-    default: handler = registry_.find_activity(attempt.name); break;
+    case storage::OperationKind::model:
+      handler = registry_.find_model(attempt.name);
+      break;
+    case storage::OperationKind::tool:
+      handler = registry_.find_tool(attempt.name);
+      break;
+    default:
+      handler = registry_.find_activity(attempt.name);
+      break;
   }
   if (handler == nullptr) {
-    return failure("unknown_activity", "this program has nothing registered under \"" + attempt.name + "\"", false);
+    return failure("unknown_activity",
+                   "this program has nothing registered under \"" + attempt.name + "\"",
+                   false);
   }
   ActivityContext context;
   context.session = attempt.session;

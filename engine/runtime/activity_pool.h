@@ -1,15 +1,15 @@
 #pragma once
 
+#include "dalsegno/registry.h"
+#include "engine/session/input.h"
+#include "engine/session/step_result.h"
+
 #include <condition_variable>
 #include <deque>
 #include <functional>
 #include <mutex>
 #include <thread>
 #include <vector>
-
-#include "dalsegno/registry.h"
-#include "engine/session/input.h"
-#include "engine/session/step_result.h"
 
 namespace dalsegno::engine {
 
@@ -24,9 +24,11 @@ class ActivityPool {
   ActivityPool& operator=(ActivityPool const&) = delete;
   ~ActivityPool();
 
-  /// Thread: any. The permit must cover the attempt: anything else is a bug of ours and ends the process.
+  /// Thread: any. The permit must cover the attempt: anything else is a bug of ours and ends the
+  /// process.
   void submit(std::vector<StartAttempt> attempts);
-  /// Waits for attempts under way; those not yet begun are dropped (the log knows them: they are orphaned at recovery).
+  /// Waits for attempts under way; those not yet begun are dropped (the log knows them: they are
+  /// orphaned at recovery).
   void stop();
 
  private:

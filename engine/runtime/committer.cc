@@ -1,16 +1,17 @@
 #include "engine/runtime/committer.h"
 
+#include "engine/runtime/thread_name.h"
+
 #include <algorithm>
 #include <iterator>
 #include <utility>
-
-#include "engine/runtime/thread_name.h"
 
 namespace dalsegno::engine {
 
 namespace {
 
-/// One write carries at most so many steps and about so many bytes: the next ones wait for the next write.
+/// One write carries at most so many steps and about so many bytes: the next ones wait for the next
+/// write.
 constexpr std::size_t most_steps = 2'048;
 constexpr std::size_t most_bytes = 8U << 20U;
 
@@ -64,7 +65,8 @@ void Committer::work() {
     for (auto first = steps.begin(); first != steps.end();) {
       std::size_t bytes = 0;
       auto last = first;
-      while (last != steps.end() && last - first < static_cast<std::ptrdiff_t>(most_steps) && bytes < most_bytes) {
+      while (last != steps.end() && last - first < static_cast<std::ptrdiff_t>(most_steps) &&
+             bytes < most_bytes) {
         bytes += size_of(*last++);
       }
       std::vector<PendingStep> batch{std::move_iterator(first), std::move_iterator(last)};

@@ -1,10 +1,5 @@
 #include "engine/runtime/engine.h"
 
-#include <algorithm>
-#include <future>
-#include <map>
-#include <utility>
-
 #include "dalsegno/json.h"
 #include "dalsegno/try.h"
 #include "engine/runtime/activity_pool.h"
@@ -15,11 +10,17 @@
 #include "storage/log/journal.h"
 #include "storage/log/step_key.h"
 
+#include <algorithm>
+#include <future>
+#include <map>
+#include <utility>
+
 namespace dalsegno::engine {
 
 namespace {
 
-/// A run that was found guilty of killing its process so often, without a durable step in between, is held.
+/// A run that was found guilty of killing its process so often, without a durable step in between,
+/// is held.
 constexpr std::uint64_t guilty_at_most = 3;
 
 Error overloaded_shard() {
@@ -28,7 +29,10 @@ Error overloaded_shard() {
 
 }  // namespace
 
-Engine::Engine(storage::EventLog& log, Registry const& registry, PolicySet policy, EngineOptions options)
+Engine::Engine(storage::EventLog& log,
+               Registry const& registry,
+               PolicySet policy,
+               EngineOptions options)
     : log_(log), registry_(registry), policy_(std::move(policy)), options_(std::move(options)) {
   if (!options_.now) options_.now = system_now;
   if (!options_.say) options_.say = [](SessionId const&, std::string_view) {};
@@ -36,7 +40,9 @@ Engine::Engine(storage::EventLog& log, Registry const& registry, PolicySet polic
   options_.activity_threads = std::max(options_.activity_threads, 1U);
 }
 
-Result<std::unique_ptr<Engine>> Engine::start(storage::EventLog& log, Registry const& registry, PolicySet policy,
+Result<std::unique_ptr<Engine>> Engine::start(storage::EventLog& log,
+                                              Registry const& registry,
+                                              PolicySet policy,
                                               EngineOptions options) {
   std::unique_ptr<Engine> engine(new Engine(log, registry, std::move(policy), std::move(options)));
   TRY_VOID(engine->activate_policy());
@@ -57,18 +63,22 @@ Result<std::unique_ptr<Engine>> Engine::start(storage::EventLog& log, Registry c
                            self.options_.now,
                            self.options_.say,
                            self.options_.max_idle_sessions / self.options_.shards};
-    self.shards_.push_back(
-        std::make_unique<Shard>(std::move(services), self.markers_ ? self.markers_->marker(i) : Marker()));
+    self.shards_.push_back(std::make_unique<Shard>(
+        std::move(services), self.markers_ ? self.markers_->marker(i) : Marker()));
   }
   self.pool_ = std::make_unique<ActivityPool>(
-      registry, self.options_.activity_threads, [&self](SessionId const& session, RunId const& run, Input input) {
+      registry,
+      self.options_.activity_threads,
+      [&self](SessionId const& session, RunId const& run, Input input) {
         self.shard_of(session).post(InputMessage{session, run, std::move(input)});
       });
   self.timers_ = std::make_unique<TimerService>(
-      log, self.options_.now,
+      log,
+      self.options_.now,
       [&self](std::vector<storage::Timer> due) {
         for (auto& timer : due) {
-          self.shard_of(timer.session).post(InputMessage{timer.session, timer.run, TimerInput{timer.operation, timer.due}});
+          self.shard_of(timer.session)
+              .post(InputMessage{timer.session, timer.run, TimerInput{timer.operation, timer.due}});
         }
       },
       [&self](Error const& error) { self.fail(error); });
@@ -89,7 +99,8 @@ void Engine::stop() {
   waiters_.fail_all({Errc::unavailable, "the runtime has stopped"});
 }
 
-// ---- beginning --------------------------------------------------------------------------------------------------
+// ---- beginning
+// --------------------------------------------------------------------------------------------------
 
 /// The document that decides is in the log before its first decision.
 Result<> Engine::activate_policy() {
@@ -129,10 +140,16 @@ Result<> Engine::hold_poisoned() {
       continue;
     }
     Json json;
-    json.set("reason", "its code ended the process by a fault " + std::to_string(count) +
-                           " times without a durable step in between");
-    TRY(auto step, make_control_step(guilty.session, log_.info().log_id, *head,
-                                     storage::Held{"poisoned", to_string(json)}, options_.now(), log_.info().epoch));
+    json.set("reason",
+             "its code ended the process by a fault " + std::to_string(count) +
+                 " times without a durable step in between");
+    TRY(auto step,
+        make_control_step(guilty.session,
+                          log_.info().log_id,
+                          *head,
+                          storage::Held{"poisoned", to_string(json)},
+                          options_.now(),
+                          log_.info().epoch));
     std::vector<storage::Append> batch;
     batch.push_back(std::move(step.append));
     TRY(auto receipt, log_.append(batch));
@@ -143,17 +160,22 @@ Result<> Engine::hold_poisoned() {
   return {};
 }
 
-/// Sessions with attempts that a former process left open are brought into memory; all others wait for their input.
+/// Sessions with attempts that a former process left open are brought into memory; all others wait
+/// for their input.
 Result<> Engine::recover() {
   return log_.scan_heads([this](SessionId const& session, storage::Head const& head) {
-    if (head.status == storage::SessionStatus::open && head.open_attempts > 0) shard_of(session).post(LoadMessage{session});
+    if (head.status == storage::SessionStatus::open && head.open_attempts > 0)
+      shard_of(session).post(LoadMessage{session});
     return true;
   });
 }
 
-// ---- after each write -------------------------------------------------------------------------------------------
+// ---- after each write
+// -------------------------------------------------------------------------------------------
 
-void Engine::release_effects(std::span<PendingStep> steps, std::span<Result<> const> results, bool fatal) {
+void Engine::release_effects(std::span<PendingStep> steps,
+                             std::span<Result<> const> results,
+                             bool fatal) {
   std::vector<StartAttempt> attempts;
   std::vector<std::vector<Message>> committed(shards_.size());
   std::optional<Time> first_due;
@@ -165,9 +187,11 @@ void Engine::release_effects(std::span<PendingStep> steps, std::span<Result<> co
         CommittedMessage{pending.session, append.head.last_sequence, results[i]});
     if (!results[i]) continue;
     if (options_.on_durable) options_.on_durable(pending.session, pending.step->events);
-    for (auto const& timer : append.timers_set) first_due = first_due ? std::min(*first_due, timer.due) : timer.due;
+    for (auto const& timer : append.timers_set)
+      first_due = first_due ? std::min(*first_due, timer.due) : timer.due;
     for (auto& effect : pending.step->effects) {
-      if (auto* const attempt = std::get_if<StartAttempt>(&effect)) attempts.push_back(std::move(*attempt));
+      if (auto* const attempt = std::get_if<StartAttempt>(&effect))
+        attempts.push_back(std::move(*attempt));
     }
   }
   if (!attempts.empty()) pool_->submit(std::move(attempts));
@@ -190,12 +214,15 @@ void Engine::release_effects(std::span<PendingStep> steps, std::span<Result<> co
 void Engine::announce(PendingStep const& pending) {
   for (auto const& effect : pending.step->effects) {
     std::visit(overloaded{[](StartAttempt const&) {},
-                          [&](GiveAnswer const& given) { waiters_.answer(pending.session, given.turn, given.answer); },
+                          [&](GiveAnswer const& given) {
+                            waiters_.answer(pending.session, given.turn, given.answer);
+                          },
                           [&](AnnounceEnd const& end) { waiters_.end(pending.session, end); }},
                effect);
   }
   if (pending.step->append.head.status == storage::SessionStatus::held) {
-    waiters_.fail(pending.session, {Errc::held, "session " + to_string(pending.session) + " is held"});
+    waiters_.fail(pending.session,
+                  {Errc::held, "session " + to_string(pending.session) + " is held"});
   }
 }
 
@@ -219,10 +246,13 @@ std::optional<Error> Engine::refusal() const {
   return failure();
 }
 
-// ---- what others ask --------------------------------------------------------------------------------------------
+// ---- what others ask
+// --------------------------------------------------------------------------------------------
 
 std::size_t Engine::shard_index(SessionId const& session) const {
-  return shards_.size() == 1 ? 0 : storage::partition_of(session, log_.info().partitions) % shards_.size();
+  return shards_.size() == 1
+             ? 0
+             : storage::partition_of(session, log_.info().partitions) % shards_.size();
 }
 
 Shard& Engine::shard_of(SessionId const& session) const { return *shards_[shard_index(session)]; }
@@ -230,9 +260,11 @@ Shard& Engine::shard_of(SessionId const& session) const { return *shards_[shard_
 void Engine::start_session(StartRequest request, OnReceipt done) {
   if (auto error = refusal()) return done(std::move(*error));
   if (!valid(request.session)) {
-    return done(Error{Errc::invalid, "\"" + to_string(request.session) +
-                                         "\" is no valid session: tenant 1 to 64 bytes, name 1 to 200 bytes, UTF-8 without "
-                                         "control characters"});
+    return done(Error{
+        Errc::invalid,
+        "\"" + to_string(request.session) +
+            "\" is no valid session: tenant 1 to 64 bytes, name 1 to 200 bytes, UTF-8 without "
+            "control characters"});
   }
   auto& shard = shard_of(request.session);
   Message message = StartMessage{std::move(request), std::move(done)};
@@ -247,8 +279,10 @@ void Engine::signal(SessionId session, SignalInput input, OnReceipt done) {
 }
 
 void Engine::ask(SessionId session, SignalInput input, OnReceipt recorded, Waiters::OnAnswer done) {
-  signal(session, std::move(input),
-         [this, session, recorded = std::move(recorded), done = std::move(done)](Result<Receipt> receipt) {
+  signal(session,
+         std::move(input),
+         [this, session, recorded = std::move(recorded), done = std::move(done)](
+             Result<Receipt> receipt) {
            if (receipt) {
              waiters_.wait_for_answer(session, receipt->sequence, done);
              if (receipt->repeated) find_answer(session, receipt->run, receipt->sequence);
@@ -283,12 +317,15 @@ void Engine::find_answer(SessionId const& session, RunId const& run, Sequence tu
   } else if (answer) {
     waiters_.answer(session, turn, *answer);
   } else if (ended) {
-    waiters_.fail(session, {Errc::ended, "session " + to_string(session) + " ended without an answer to this turn"});
+    waiters_.fail(
+        session,
+        {Errc::ended, "session " + to_string(session) + " ended without an answer to this turn"});
   }
 }
 
 void Engine::wait_for_end(SessionId const& session, Waiters::OnEnd done) {
-  auto once = std::make_shared<std::atomic<bool>>(false);  // shared: it may have ended just before we asked
+  auto once =
+      std::make_shared<std::atomic<bool>>(false);  // shared: it may have ended just before we asked
   auto const call = [once, done = std::move(done)](Result<AnnounceEnd> end) {
     if (!once->exchange(true)) done(std::move(end));
   };
@@ -330,7 +367,10 @@ Result<AnnounceEnd> Engine::read_end(SessionId const& session, storage::Head con
     }
     return true;
   }));
-  if (!end) return Error{Errc::corrupt, "session " + to_string(session) + " has ended, but its last step does not say how"};
+  if (!end)
+    return Error{
+        Errc::corrupt,
+        "session " + to_string(session) + " has ended, but its last step does not say how"};
   return *end;
 }
 
@@ -345,7 +385,8 @@ namespace {
 /// Calls `begin` with a callback and waits until it has been called.
 template <class T, class Begin>
 Result<T> wait_for(Begin begin) {
-  auto promise = std::make_shared<std::promise<Result<T>>>();  // shared: the callback may outlive an early return
+  auto promise = std::make_shared<std::promise<Result<T>>>();  // shared: the callback may outlive
+                                                               // an early return
   auto future = promise->get_future();
   begin([promise](Result<T> result) { promise->set_value(std::move(result)); });
   return future.get();
@@ -354,20 +395,24 @@ Result<T> wait_for(Begin begin) {
 }  // namespace
 
 Result<Receipt> Engine::start_session(StartRequest request) {
-  return wait_for<Receipt>([&](OnReceipt done) { start_session(std::move(request), std::move(done)); });
+  return wait_for<Receipt>(
+      [&](OnReceipt done) { start_session(std::move(request), std::move(done)); });
 }
 
 Result<Receipt> Engine::signal(SessionId session, SignalInput input) {
-  return wait_for<Receipt>([&](OnReceipt done) { signal(std::move(session), std::move(input), std::move(done)); });
+  return wait_for<Receipt>(
+      [&](OnReceipt done) { signal(std::move(session), std::move(input), std::move(done)); });
 }
 
 Result<std::string> Engine::ask(SessionId session, SignalInput input) {
-  return wait_for<std::string>(
-      [&](Waiters::OnAnswer done) { ask(std::move(session), std::move(input), {}, std::move(done)); });
+  return wait_for<std::string>([&](Waiters::OnAnswer done) {
+    ask(std::move(session), std::move(input), {}, std::move(done));
+  });
 }
 
 Result<AnnounceEnd> Engine::wait_for_end(SessionId const& session) {
-  return wait_for<AnnounceEnd>([&](Waiters::OnEnd done) { wait_for_end(session, std::move(done)); });
+  return wait_for<AnnounceEnd>(
+      [&](Waiters::OnEnd done) { wait_for_end(session, std::move(done)); });
 }
 
 Result<Receipt> Engine::release(SessionId session, std::string by, std::string reason) {

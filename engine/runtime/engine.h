@@ -1,5 +1,13 @@
 #pragma once
 
+#include "dalsegno/registry.h"
+#include "dalsegno/result.h"
+#include "engine/policy/policy.h"
+#include "engine/runtime/shard.h"
+#include "engine/runtime/waiters.h"
+#include "engine/session/step_result.h"
+#include "storage/log/event_log.h"
+
 #include <atomic>
 #include <cstddef>
 #include <filesystem>
@@ -10,14 +18,6 @@
 #include <span>
 #include <string>
 #include <vector>
-
-#include "dalsegno/registry.h"
-#include "dalsegno/result.h"
-#include "engine/policy/policy.h"
-#include "engine/runtime/shard.h"
-#include "engine/runtime/waiters.h"
-#include "engine/session/step_result.h"
-#include "storage/log/event_log.h"
 
 namespace dalsegno::engine {
 
@@ -31,9 +31,11 @@ struct EngineOptions {
   /// Where runs whose code kills the process are marked; empty: nowhere.
   std::filesystem::path marker_file;
   std::function<Time()> now;  ///< null: the machine's clock
-  /// What people should know: ctx.log() and what went wrong with a session. Called on several threads.
+  /// What people should know: ctx.log() and what went wrong with a session. Called on several
+  /// threads.
   std::function<void(SessionId const&, std::string_view)> say;
-  /// Called on the committer's thread with each durable step, in commit order, before its effects are released.
+  /// Called on the committer's thread with each durable step, in commit order, before its effects
+  /// are released.
   std::function<void(SessionId const&, std::span<storage::Event const>)> on_durable;
 };
 
@@ -41,20 +43,25 @@ struct EngineOptions {
 /// Thread: any, but for `stop` and the destructor.
 class Engine {
  public:
-  /// Records the policy as active if it is not yet, takes up open sessions, fires what is past due, then begins.
-  /// Errors: those of the log.
-  [[nodiscard]] static Result<std::unique_ptr<Engine>> start(storage::EventLog& log, Registry const& registry,
-                                                             PolicySet policy, EngineOptions options);
+  /// Records the policy as active if it is not yet, takes up open sessions, fires what is past due,
+  /// then begins. Errors: those of the log.
+  [[nodiscard]] static Result<std::unique_ptr<Engine>> start(storage::EventLog& log,
+                                                             Registry const& registry,
+                                                             PolicySet policy,
+                                                             EngineOptions options);
   Engine(Engine const&) = delete;
   Engine& operator=(Engine const&) = delete;
   ~Engine();
 
-  /// Starts a session; a repeated request gets the same run, another one under the same name Errc::conflict.
-  /// `done` is called once, on a thread of the engine, when it is durable or refused.
+  /// Starts a session; a repeated request gets the same run, another one under the same name
+  /// Errc::conflict. `done` is called once, on a thread of the engine, when it is durable or
+  /// refused.
   void start_session(StartRequest request, OnReceipt done);
-  /// Errors: Errc::not_found, Errc::ended, Errc::held, Errc::overloaded, Errc::too_large, Errc::unavailable.
+  /// Errors: Errc::not_found, Errc::ended, Errc::held, Errc::overloaded, Errc::too_large,
+  /// Errc::unavailable.
   void signal(SessionId session, SignalInput input, OnReceipt done);
-  /// A signal and the answer that the workflow gives to it; the answer to a repeated one is the recorded one.
+  /// A signal and the answer that the workflow gives to it; the answer to a repeated one is the
+  /// recorded one.
   void ask(SessionId session, SignalInput input, OnReceipt recorded, Waiters::OnAnswer done);
   void wait_for_end(SessionId const& session, Waiters::OnEnd done);
   void release(SessionId session, std::string by, std::string reason, OnReceipt done);
@@ -66,7 +73,8 @@ class Engine {
   [[nodiscard]] Result<AnnounceEnd> wait_for_end(SessionId const& session);
   [[nodiscard]] Result<Receipt> release(SessionId session, std::string by, std::string reason);
 
-  /// Waits for attempts under way, makes everything durable, then ends. Who still waits gets Errc::unavailable.
+  /// Waits for attempts under way, makes everything durable, then ends. Who still waits gets
+  /// Errc::unavailable.
   void stop();
   /// Why nothing is acknowledged any more: the log refused a write.
   [[nodiscard]] std::optional<Error> failure() const;
@@ -83,7 +91,8 @@ class Engine {
   [[nodiscard]] std::optional<Error> refusal() const;
   [[nodiscard]] Shard& shard_of(SessionId const& session) const;
   [[nodiscard]] std::size_t shard_index(SessionId const& session) const;
-  [[nodiscard]] Result<AnnounceEnd> read_end(SessionId const& session, storage::Head const& head) const;
+  [[nodiscard]] Result<AnnounceEnd> read_end(SessionId const& session,
+                                             storage::Head const& head) const;
   void find_answer(SessionId const& session, RunId const& run, Sequence turn);
 
   // Set in the constructor.

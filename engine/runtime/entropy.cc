@@ -1,11 +1,11 @@
 #include "engine/runtime/entropy.h"
 
-#include <sys/random.h>
-
 #include <array>
 #include <cstdlib>
 #include <cstring>
 #include <span>
+
+#include <sys/random.h>
 
 namespace dalsegno::engine {
 

@@ -1,9 +1,5 @@
 #include "engine/runtime/marker.h"
 
-#include <fcntl.h>
-#include <sys/mman.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <array>
 #include <atomic>
@@ -13,11 +9,16 @@
 #include <string>
 #include <utility>
 
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
 namespace dalsegno::engine {
 
 namespace {
 
-// A file of slots, one for each shard. Written by plain stores to the mapped page: they outlive the process.
+// A file of slots, one for each shard. Written by plain stores to the mapped page: they outlive the
+// process.
 enum class SlotState : std::uint8_t { idle = 0, running = 1, guilty = 2 };
 
 constexpr std::size_t longest_tenant = 64;
@@ -50,10 +51,10 @@ extern "C" void mark_guilty(int signal) {
 
 void install_handlers() {
   for (int const signal : fault_signals) {
-    struct sigaction current {};
+    struct sigaction current{};
     // A sanitizer or an embedder that handles the signal keeps it.
     if (sigaction(signal, nullptr, &current) != 0 || current.sa_handler != SIG_DFL) continue;
-    struct sigaction action {};
+    struct sigaction action{};
     action.sa_handler = mark_guilty;
     sigemptyset(&action.sa_mask);
     action.sa_flags = static_cast<int>(SA_NODEFER | SA_RESETHAND);
@@ -65,7 +66,8 @@ std::vector<Guilty> read_guilty(std::byte* page, std::size_t slots) {
   std::vector<Guilty> guilty;
   for (std::size_t i = 0; i < slots; ++i) {
     auto const& slot = *slot_at(page + i * slot_bytes);
-    if (slot.state != SlotState::guilty || slot.tenant_length > longest_tenant || slot.name_length > longest_name) {
+    if (slot.state != SlotState::guilty || slot.tenant_length > longest_tenant ||
+        slot.name_length > longest_name) {
       continue;
     }
     Guilty found;
@@ -80,7 +82,10 @@ std::vector<Guilty> read_guilty(std::byte* page, std::size_t slots) {
 
 }  // namespace
 
-Marker::Scope::Scope(Marker const& marker, RunId const& run, SessionId const& session, Sequence sequence)
+Marker::Scope::Scope(Marker const& marker,
+                     RunId const& run,
+                     SessionId const& session,
+                     Sequence sequence)
     : slot_(marker.slot_) {
   if (slot_ == nullptr) return;
   auto& slot = *slot_at(slot_);

@@ -1,5 +1,8 @@
 #pragma once
 
+#include "dalsegno/ids.h"
+#include "dalsegno/result.h"
+
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
@@ -7,13 +10,11 @@
 #include <optional>
 #include <vector>
 
-#include "dalsegno/ids.h"
-#include "dalsegno/result.h"
-
 namespace dalsegno::engine {
 
-/// A page in a mapped file that names the run whose code a shard is running. When the process dies by a fault or an abort,
-/// the signal's handler marks the run as guilty; the page outlives the process. A plain kill marks nobody.
+/// A page in a mapped file that names the run whose code a shard is running. When the process dies
+/// by a fault or an abort, the signal's handler marks the run as guilty; the page outlives the
+/// process. A plain kill marks nobody.
 ///
 /// Source of the idea: a poisoned session must not crash-loop the process (design, section 5).
 class MarkerFile;
@@ -49,8 +50,9 @@ struct Guilty {
 
 class MarkerFile {
  public:
-  /// Opens or creates the file, reads and clears what a former process left, and installs handlers for SIGSEGV,
-  /// SIGBUS, SIGILL, SIGFPE and SIGABRT, which mark and then let the default action happen.
+  /// Opens or creates the file, reads and clears what a former process left, and installs handlers
+  /// for SIGSEGV, SIGBUS, SIGILL, SIGFPE and SIGABRT, which mark and then let the default action
+  /// happen.
   [[nodiscard]] static Result<std::unique_ptr<MarkerFile>> open(std::filesystem::path const& path);
   MarkerFile(MarkerFile const&) = delete;
   MarkerFile& operator=(MarkerFile const&) = delete;

@@ -1,16 +1,17 @@
 #include "dalsegno/runtime.h"
 
-#include <utility>
-
 #include "dalsegno/try.h"
 #include "engine/runtime/engine.h"
+
+#include <utility>
 
 namespace dalsegno {
 
 /// What a Runtime owns, in the order in which it must go.
 class Runtime::Parts {
  public:
-  Parts(Store the_store, Registry the_registry) : store(std::move(the_store)), registry(std::move(the_registry)) {}
+  Parts(Store the_store, Registry the_registry)
+      : store(std::move(the_store)), registry(std::move(the_registry)) {}
 
   Store store;
   Registry registry;
@@ -30,7 +31,9 @@ Runtime::Runtime(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
 
 Runtime::~Runtime() = default;
 
-Result<std::unique_ptr<Runtime>> Runtime::start(Store store, Registry registry, RuntimeOptions options) {
+Result<std::unique_ptr<Runtime>> Runtime::start(Store store,
+                                                Registry registry,
+                                                RuntimeOptions options) {
   engine::PolicySet policy;
   if (!options.policy.empty()) {
     TRY(policy, engine::PolicySet::parse(options.policy, options.policy_name));
@@ -41,29 +44,40 @@ Result<std::unique_ptr<Runtime>> Runtime::start(Store store, Registry registry, 
   engine_options.activity_threads = options.activity_threads;
   engine_options.max_idle_sessions = options.max_idle_sessions;
   engine_options.say = std::move(options.log);
-  if (!parts->store.folder().empty()) engine_options.marker_file = parts->store.folder() / "MARKERS";
-  TRY(parts->engine, engine::Engine::start(parts->store.log(), parts->registry, std::move(policy),
-                                           std::move(engine_options)));
+  if (!parts->store.folder().empty())
+    engine_options.marker_file = parts->store.folder() / "MARKERS";
+  TRY(parts->engine,
+      engine::Engine::start(
+          parts->store.log(), parts->registry, std::move(policy), std::move(engine_options)));
   return std::unique_ptr<Runtime>(new Runtime(std::move(parts)));
 }
 
 void Runtime::stop() { parts_->engine->stop(); }
 
-Result<Acknowledgement> Runtime::start_with_json(SessionId const& session, std::string workflow, std::string input,
+Result<Acknowledgement> Runtime::start_with_json(SessionId const& session,
+                                                 std::string workflow,
+                                                 std::string input,
                                                  std::string principal) {
-  return acknowledge(
-      parts_->engine->start_session({session, std::move(workflow), std::move(input), std::move(principal)}));
+  return acknowledge(parts_->engine->start_session(
+      {session, std::move(workflow), std::move(input), std::move(principal)}));
 }
 
-Result<Acknowledgement> Runtime::signal_with_json(SessionId const& session, std::string name, std::string payload,
-                                                  std::string key, std::string principal) {
-  return acknowledge(
-      parts_->engine->signal(session, {std::move(name), std::move(payload), std::move(key), std::move(principal)}));
+Result<Acknowledgement> Runtime::signal_with_json(SessionId const& session,
+                                                  std::string name,
+                                                  std::string payload,
+                                                  std::string key,
+                                                  std::string principal) {
+  return acknowledge(parts_->engine->signal(
+      session, {std::move(name), std::move(payload), std::move(key), std::move(principal)}));
 }
 
-Result<std::string> Runtime::ask_with_json(SessionId const& session, std::string name, std::string payload,
-                                           std::string key, std::string principal) {
-  return parts_->engine->ask(session, {std::move(name), std::move(payload), std::move(key), std::move(principal)});
+Result<std::string> Runtime::ask_with_json(SessionId const& session,
+                                           std::string name,
+                                           std::string payload,
+                                           std::string key,
+                                           std::string principal) {
+  return parts_->engine->ask(
+      session, {std::move(name), std::move(payload), std::move(key), std::move(principal)});
 }
 
 Result<std::string> Runtime::result_as_json(SessionId const& session) {

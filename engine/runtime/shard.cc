@@ -1,9 +1,5 @@
 #include "engine/runtime/shard.h"
 
-#include <algorithm>
-#include <iterator>
-#include <utility>
-
 #include "dalsegno/json.h"
 #include "dalsegno/try.h"
 #include "engine/replay/replayer.h"
@@ -12,6 +8,10 @@
 #include "engine/session/control_step.h"
 #include "engine/session/overloaded.h"
 #include "storage/event/codec.h"
+
+#include <algorithm>
+#include <iterator>
+#include <utility>
 
 namespace dalsegno::engine {
 
@@ -26,11 +26,15 @@ std::string report(std::string_view what) {
 }  // namespace
 
 Shard::Shard(ShardServices services, Marker marker)
-    : services_(std::move(services)), info_(services_.log.info()), marker_(marker), thread_([this] { work(); }) {}
+    : services_(std::move(services)),
+      info_(services_.log.info()),
+      marker_(marker),
+      thread_([this] { work(); }) {}
 
 Shard::~Shard() { stop(); }
 
-// ---- the mailbox ------------------------------------------------------------------------------------------------
+// ---- the mailbox
+// ------------------------------------------------------------------------------------------------
 
 void Shard::post(Message message) {
   bool wake = false;
@@ -86,7 +90,8 @@ void Shard::work() {
     }
     for (auto& message : messages) {
       std::visit([this](auto& one) { take(std::move(one)); }, message);
-      // The committer begins its next write with what is there: it should not wait for the whole mailbox.
+      // The committer begins its next write with what is there: it should not wait for the whole
+      // mailbox.
       constexpr std::size_t enough = 64;
       if (outgoing_.size() >= enough) services_.committer.submit(std::exchange(outgoing_, {}));
     }
@@ -97,21 +102,26 @@ void Shard::work() {
 
 Ambient Shard::ambient() const { return {services_.now(), info_.epoch, services_.policy}; }
 
-// ---- messages ---------------------------------------------------------------------------------------------------
+// ---- messages
+// ---------------------------------------------------------------------------------------------------
 
 void Shard::take(StartMessage message) {
   auto const& request = message.request;
   auto const* const workflow = services_.registry.find_workflow(request.workflow);
   if (workflow == nullptr) {
-    message.done(Error{Errc::unknown_workflow, "this program has no workflow \"" + request.workflow + "\""});
+    message.done(
+        Error{Errc::unknown_workflow, "this program has no workflow \"" + request.workflow + "\""});
     return;
   }
   if (auto const known = sessions_.find(request.session); known != sessions_.end()) {
-    // Its first step may still be on its way to the disk: compare once everything before this is durable.
+    // Its first step may still be on its way to the disk: compare once everything before this is
+    // durable.
     auto const head = known->second.head;
-    acknowledge_in_order(request.session, [this, head, request = message.request, done = message.done](Result<> ready) {
-      done(ready ? same_start(request, head) : Result<Receipt>(ready.error()));
-    });
+    acknowledge_in_order(
+        request.session,
+        [this, head, request = message.request, done = message.done](Result<> ready) {
+          done(ready ? same_start(request, head) : Result<Receipt>(ready.error()));
+        });
     return;
   }
   auto head = services_.log.head(request.session);
@@ -136,7 +146,8 @@ void Shard::take(StartMessage message) {
   start.random_seed = fresh_seed();
   start.secret = fresh_secret();
   SessionEnvironment environment;
-  environment.load_artifact = [&log = services_.log, session = request.session](storage::Digest const& digest) {
+  environment.load_artifact = [&log = services_.log,
+                               session = request.session](storage::Digest const& digest) {
     return log.artifact(session, digest);
   };
   environment.log = services_.say;
@@ -150,19 +161,24 @@ void Shard::take(StartMessage message) {
   auto& entry = sessions_[request.session];
   entry.session = std::move(session);
   Receipt const receipt{start.run, 1, false};
-  submit(request.session, entry, std::move(*step), [receipt, done = std::move(message.done)](Result<> durable) {
-    done(durable ? Result<Receipt>(receipt) : Result<Receipt>(durable.error()));
-  });
+  submit(request.session,
+         entry,
+         std::move(*step),
+         [receipt, done = std::move(message.done)](Result<> durable) {
+           done(durable ? Result<Receipt>(receipt) : Result<Receipt>(durable.error()));
+         });
   settle(request.session, entry);
 }
 
-/// A start of a session that exists: the same request gets the same answer, any other is a conflict.
+/// A start of a session that exists: the same request gets the same answer, any other is a
+/// conflict.
 Result<Receipt> Shard::same_start(StartRequest const& request, storage::Head const& head) const {
   std::optional<storage::SessionStarted> started;
   TRY_VOID(services_.log.read_steps(request.session, head.run, 1, [&](std::string_view bytes) {
     auto step = storage::decode(bytes, storage::Reading::show);
     if (step) {
-      if (auto* const body = std::get_if<storage::SessionStarted>(&step->step.events.front().body)) {
+      if (auto* const body =
+              std::get_if<storage::SessionStarted>(&step->step.events.front().body)) {
         started = std::move(*body);
       }
     }
@@ -172,14 +188,16 @@ Result<Receipt> Shard::same_start(StartRequest const& request, storage::Head con
   bool const same = started && secret && started->workflow == request.workflow &&
                     started->input_digest == storage::KeyedDigester(*secret).digest(request.input);
   if (!same) {
-    return Error{Errc::conflict, "session " + to_string(request.session) +
-                                     " exists with another workflow or input: choose another name"};
+    return Error{Errc::conflict,
+                 "session " + to_string(request.session) +
+                     " exists with another workflow or input: choose another name"};
   }
   return Receipt{head.run, 1, true};
 }
 
 /// The receipt of a signal that a session took before it ended or was held: that stays true.
-std::optional<Result<Receipt>> Shard::taken_before(SessionId const& session, std::string_view key) const {
+std::optional<Result<Receipt>> Shard::taken_before(SessionId const& session,
+                                                   std::string_view key) const {
   if (key.empty()) return std::nullopt;
   auto const head = services_.log.head(session);
   if (!head || !*head) return std::nullopt;
@@ -198,17 +216,19 @@ void Shard::take(SignalMessage message) {
   auto& entry = **found;
   if (!key.empty()) {
     auto const pending = entry.keys.find(key);
-    auto first = pending != entry.keys.end() ? Result<std::optional<Sequence>>(pending->second)
-                                             : services_.log.find_producer_key(message.session, key);
+    auto first = pending != entry.keys.end()
+                     ? Result<std::optional<Sequence>>(pending->second)
+                     : services_.log.find_producer_key(message.session, key);
     if (!first) {
       message.done(first.error());
       return;
     }
     if (*first) {
       Receipt const receipt{entry.head.run, **first, true};
-      acknowledge_in_order(message.session, [receipt, done = std::move(message.done)](Result<> durable) {
-        done(durable ? Result<Receipt>(receipt) : Result<Receipt>(durable.error()));
-      });
+      acknowledge_in_order(
+          message.session, [receipt, done = std::move(message.done)](Result<> durable) {
+            done(durable ? Result<Receipt>(receipt) : Result<Receipt>(durable.error()));
+          });
       return;
     }
   }
@@ -229,9 +249,12 @@ void Shard::take(SignalMessage message) {
     return;
   }
   if (!key.empty()) entry.keys.emplace(key, receipt.sequence);
-  submit(message.session, entry, std::move(**step), [receipt, done = std::move(message.done)](Result<> durable) {
-    done(durable ? Result<Receipt>(receipt) : Result<Receipt>(durable.error()));
-  });
+  submit(message.session,
+         entry,
+         std::move(**step),
+         [receipt, done = std::move(message.done)](Result<> durable) {
+           done(durable ? Result<Receipt>(receipt) : Result<Receipt>(durable.error()));
+         });
   settle(message.session, entry);
 }
 
@@ -265,19 +288,27 @@ void Shard::take(ReleaseMessage message) {
     message.done(head.error());
   } else if (!*head) {
     message.done(Error{Errc::not_found, "there is no session " + to_string(message.session)});
-  } else if (sessions_.contains(message.session) || (*head)->status != storage::SessionStatus::held) {
+  } else if (sessions_.contains(message.session) ||
+             (*head)->status != storage::SessionStatus::held) {
     message.done(not_held);
   } else {
-    auto step = make_control_step(message.session, info_.log_id, **head,
-                                  storage::Released{message.by, message.reason}, services_.now(), info_.epoch);
+    auto step = make_control_step(message.session,
+                                  info_.log_id,
+                                  **head,
+                                  storage::Released{message.by, message.reason},
+                                  services_.now(),
+                                  info_.epoch);
     if (!step) {
       message.done(step.error());
       return;
     }
     auto& entry = sessions_[message.session];
     Receipt const receipt{(*head)->run, step->append.first_sequence, false};
-    submit(message.session, entry, std::move(*step),
-           [this, receipt, session = message.session, done = std::move(message.done)](Result<> durable) {
+    submit(message.session,
+           entry,
+           std::move(*step),
+           [this, receipt, session = message.session, done = std::move(message.done)](
+               Result<> durable) {
              if (durable) post(LoadMessage{session});
              done(durable ? Result<Receipt>(receipt) : Result<Receipt>(durable.error()));
            });
@@ -299,14 +330,17 @@ void Shard::take(CommittedMessage message) {
   settle(message.session, entry);
 }
 
-// ---- sessions in memory -----------------------------------------------------------------------------------------
+// ---- sessions in memory
+// -----------------------------------------------------------------------------------------
 
 Result<Shard::Live*> Shard::live(SessionId const& session) {
   if (auto const found = sessions_.find(session); found != sessions_.end()) return &found->second;
   TRY(auto head, services_.log.head(session));
   if (!head) return Error{Errc::not_found, "there is no session " + to_string(session)};
   if (head->status == storage::SessionStatus::held) {
-    return Error{Errc::held, "session " + to_string(session) + " is held: it takes no input until it is released"};
+    return Error{
+        Errc::held,
+        "session " + to_string(session) + " is held: it takes no input until it is released"};
   }
   if (head->status != storage::SessionStatus::open) {
     return Error{Errc::ended, "session " + to_string(session) + " has ended and takes no input"};
@@ -314,10 +348,13 @@ Result<Shard::Live*> Shard::live(SessionId const& session) {
   return revive(session, *head);
 }
 
-/// Rebuilds a session from its log. An attempt that the log knows as open is not under way in this process: it is orphaned.
+/// Rebuilds a session from its log. An attempt that the log knows as open is not under way in this
+/// process: it is orphaned.
 Result<Shard::Live*> Shard::revive(SessionId const& session, storage::Head const& head) {
   Marker::Scope const running(marker_, head.run, session, head.last_sequence);
-  auto const find = [this](std::string_view name) { return services_.registry.find_workflow(name); };
+  auto const find = [this](std::string_view name) {
+    return services_.registry.find_workflow(name);
+  };
   TRY(auto replayed, replay_session(services_.log, find, session, {}, services_.say));
   auto& entry = sessions_[session];
   entry.head = head;
@@ -342,27 +379,37 @@ void Shard::hold(SessionId const& session, Live& entry, std::string kind, std::s
   entry.session.reset();
   services_.say(session, "held (" + kind + "): " + text);
   constexpr std::size_t longest_report = 64 * 1024;
-  if (text.size() > longest_report) text = report("the report is longer than " + std::to_string(longest_report) + " bytes");
-  auto step = make_control_step(session, info_.log_id, entry.head, storage::Held{std::move(kind), std::move(text)},
-                                services_.now(), info_.epoch);
+  if (text.size() > longest_report)
+    text = report("the report is longer than " + std::to_string(longest_report) + " bytes");
+  auto step = make_control_step(session,
+                                info_.log_id,
+                                entry.head,
+                                storage::Held{std::move(kind), std::move(text)},
+                                services_.now(),
+                                info_.epoch);
   if (step) submit(session, entry, std::move(*step), {});
 }
 
-void Shard::submit(SessionId const& session, Live& entry, StepResult step,
+void Shard::submit(SessionId const& session,
+                   Live& entry,
+                   StepResult step,
                    std::function<void(Result<>)> acknowledge) {
   entry.head = step.append.head;
   ++entry.in_flight;
   outgoing_.push_back({session, std::move(step), std::move(acknowledge)});
 }
 
-void Shard::acknowledge_in_order(SessionId const& session, std::function<void(Result<>)> acknowledge) {
+void Shard::acknowledge_in_order(SessionId const& session,
+                                 std::function<void(Result<>)> acknowledge) {
   outgoing_.push_back({session, std::nullopt, std::move(acknowledge)});
 }
 
-/// Decides whether the session may leave memory: at once when it has ended or is held, later when it only waits.
+/// Decides whether the session may leave memory: at once when it has ended or is held, later when
+/// it only waits.
 void Shard::settle(SessionId const& session, Live& entry) {
   bool const quiet = entry.in_flight == 0;
-  bool const over = entry.session == nullptr || entry.session->state().status != storage::SessionStatus::open;
+  bool const over =
+      entry.session == nullptr || entry.session->state().status != storage::SessionStatus::open;
   if (quiet && over) {
     if (entry.is_idle) idle_.erase(entry.idle);
     sessions_.erase(session);

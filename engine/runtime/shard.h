@@ -1,5 +1,12 @@
 #pragma once
 
+#include "dalsegno/registry.h"
+#include "engine/policy/policy.h"
+#include "engine/runtime/committer.h"
+#include "engine/runtime/marker.h"
+#include "engine/session/session.h"
+#include "storage/log/event_log.h"
+
 #include <condition_variable>
 #include <cstdint>
 #include <functional>
@@ -14,13 +21,6 @@
 #include <unordered_map>
 #include <variant>
 #include <vector>
-
-#include "dalsegno/registry.h"
-#include "engine/policy/policy.h"
-#include "engine/runtime/committer.h"
-#include "engine/runtime/marker.h"
-#include "engine/session/session.h"
-#include "storage/log/event_log.h"
 
 namespace dalsegno::engine {
 
@@ -71,8 +71,12 @@ struct CommittedMessage {
   Sequence last_sequence = 0;
   Result<> result;
 };
-using Message =
-    std::variant<StartMessage, SignalMessage, InputMessage, LoadMessage, ReleaseMessage, CommittedMessage>;
+using Message = std::variant<StartMessage,
+                             SignalMessage,
+                             InputMessage,
+                             LoadMessage,
+                             ReleaseMessage,
+                             CommittedMessage>;
 
 /// What a shard needs from the runtime.
 struct ShardServices {
@@ -81,15 +85,16 @@ struct ShardServices {
   PolicySet const& policy;
   Committer& committer;
   std::function<Time()> now;
-  std::function<void(SessionId const&, std::string_view)> say;  ///< ctx.log() and what people should know
+  std::function<void(SessionId const&, std::string_view)>
+      say;                            ///< ctx.log() and what people should know
   std::size_t max_idle_sessions = 0;  ///< kept in memory though nothing is under way
 };
 
 /// Messages that may wait in one shard before starts and signals are refused as Errc::overloaded.
 inline constexpr std::size_t max_mailbox = 16'384;
 
-/// A thread that serves the sessions of some partitions: takes one input at a time, lets the session decide, hands the
-/// step to the committer and goes on without waiting for the disk.
+/// A thread that serves the sessions of some partitions: takes one input at a time, lets the
+/// session decide, hands the step to the committer and goes on without waiting for the disk.
 class Shard {
  public:
   Shard(ShardServices services, Marker marker);
@@ -99,7 +104,8 @@ class Shard {
 
   /// Thread: any.
   void post(Message message);
-  /// As `post`, for what comes from outside: false, and nothing is taken, when `max_mailbox` messages wait.
+  /// As `post`, for what comes from outside: false, and nothing is taken, when `max_mailbox`
+  /// messages wait.
   [[nodiscard]] bool offer(Message& message);
   void post(std::vector<Message> messages);
   /// Takes what has been posted, then ends.
@@ -107,9 +113,9 @@ class Shard {
 
  private:
   struct Live {
-    std::unique_ptr<Session> session;  // null while held
-    storage::Head head;                // after the newest submitted step
-    std::size_t in_flight = 0;         // steps not yet durable
+    std::unique_ptr<Session> session;                   // null while held
+    storage::Head head;                                 // after the newest submitted step
+    std::size_t in_flight = 0;                          // steps not yet durable
     std::map<std::string, Sequence, std::less<>> keys;  // of signals that are not yet durable
     std::list<SessionId>::iterator idle;
     bool is_idle = false;
@@ -125,10 +131,15 @@ class Shard {
 
   [[nodiscard]] Result<Live*> live(SessionId const& session);
   [[nodiscard]] Result<Live*> revive(SessionId const& session, storage::Head const& head);
-  [[nodiscard]] std::optional<Result<Receipt>> taken_before(SessionId const& session, std::string_view key) const;
-  [[nodiscard]] Result<Receipt> same_start(StartRequest const& request, storage::Head const& head) const;
+  [[nodiscard]] std::optional<Result<Receipt>> taken_before(SessionId const& session,
+                                                            std::string_view key) const;
+  [[nodiscard]] Result<Receipt> same_start(StartRequest const& request,
+                                           storage::Head const& head) const;
   void hold(SessionId const& session, Live& live, std::string kind, std::string report);
-  void submit(SessionId const& session, Live& live, StepResult step, std::function<void(Result<>)> acknowledge);
+  void submit(SessionId const& session,
+              Live& live,
+              StepResult step,
+              std::function<void(Result<>)> acknowledge);
   void acknowledge_in_order(SessionId const& session, std::function<void(Result<>)> acknowledge);
   void settle(SessionId const& session, Live& live);
   void evict();

@@ -4,6 +4,8 @@
 
 namespace dalsegno::engine {
 
-Time system_now() { return std::chrono::floor<std::chrono::microseconds>(std::chrono::system_clock::now()); }
+Time system_now() {
+  return std::chrono::floor<std::chrono::microseconds>(std::chrono::system_clock::now());
+}
 
 }  // namespace dalsegno::engine

@@ -1,10 +1,10 @@
 #include "engine/runtime/timer_service.h"
 
+#include "engine/runtime/thread_name.h"
+
 #include <algorithm>
 #include <chrono>
 #include <utility>
-
-#include "engine/runtime/thread_name.h"
 
 namespace dalsegno::engine {
 
@@ -59,8 +59,8 @@ TimerService::Next TimerService::fire_due(Time from) {
     }
     bool const all = due->size() < most_at_once;
     if (!due->empty()) {
-      // The same point of time may hold more than one look brings: it is looked at again, and who was fired twice
-      // takes only the first.
+      // The same point of time may hold more than one look brings: it is looked at again, and who
+      // was fired twice takes only the first.
       auto const last = due->back().due;
       from = all || last == due->front().due ? last + std::chrono::microseconds(1) : last;
       fire_(std::move(*due));
@@ -81,8 +81,9 @@ void TimerService::work() {
   while (!stopping_) {
     auto const now = now_();
     if (!next_due_ || *next_due_ > now) {
-      auto const sleep = next_due_ ? std::min<std::chrono::microseconds>(*next_due_ - now, longest_sleep)
-                                   : std::chrono::microseconds(longest_sleep);
+      auto const sleep = next_due_
+                             ? std::min<std::chrono::microseconds>(*next_due_ - now, longest_sleep)
+                             : std::chrono::microseconds(longest_sleep);
       changed_.wait_for(lock, sleep);
       continue;
     }

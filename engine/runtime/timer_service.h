@@ -1,5 +1,7 @@
 #pragma once
 
+#include "storage/log/event_log.h"
+
 #include <condition_variable>
 #include <functional>
 #include <mutex>
@@ -7,12 +9,10 @@
 #include <thread>
 #include <vector>
 
-#include "storage/log/event_log.h"
-
 namespace dalsegno::engine {
 
-/// Fires armed timers when they come due, in (due, session, run, operation) order, never before. Timers live in the store, not in
-/// memory: however many sleep, this keeps one point of time.
+/// Fires armed timers when they come due, in (due, session, run, operation) order, never before.
+/// Timers live in the store, not in memory: however many sleep, this keeps one point of time.
 class TimerService {
  public:
   using Now = std::function<Time()>;

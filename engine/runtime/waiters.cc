@@ -28,7 +28,8 @@ std::vector<Waiters::OnAnswer> Waiters::take_answers(SessionId const& session) {
   std::lock_guard const lock(mutex_);
   auto const first = answers_.lower_bound(Turn{session, 0});
   auto last = first;
-  for (; last != answers_.end() && last->first.first == session; ++last) calls.push_back(std::move(last->second));
+  for (; last != answers_.end() && last->first.first == session; ++last)
+    calls.push_back(std::move(last->second));
   answers_.erase(first, last);
   return calls;
 }
@@ -43,7 +44,8 @@ std::vector<Waiters::OnEnd> Waiters::take_ends(SessionId const& session) {
 }
 
 void Waiters::end(SessionId const& session, AnnounceEnd const& end) {
-  Error const none{Errc::ended, "session " + to_string(session) + " ended without an answer to this turn"};
+  Error const none{Errc::ended,
+                   "session " + to_string(session) + " ended without an answer to this turn"};
   for (auto const& call : take_answers(session)) call(none);
   for (auto const& call : take_ends(session)) call(end);
 }

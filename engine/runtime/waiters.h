@@ -1,5 +1,9 @@
 #pragma once
 
+#include "dalsegno/ids.h"
+#include "dalsegno/result.h"
+#include "engine/session/step_result.h"
+
 #include <functional>
 #include <map>
 #include <mutex>
@@ -7,14 +11,10 @@
 #include <utility>
 #include <vector>
 
-#include "dalsegno/ids.h"
-#include "dalsegno/result.h"
-#include "engine/session/step_result.h"
-
 namespace dalsegno::engine {
 
-/// Who waits for an answer to a turn or for a session's end. Each callback is called once, without the lock.
-/// Thread: any.
+/// Who waits for an answer to a turn or for a session's end. Each callback is called once, without
+/// the lock. Thread: any.
 class Waiters {
  public:
   using OnAnswer = std::function<void(Result<std::string>)>;
@@ -24,7 +24,8 @@ class Waiters {
   void wait_for_end(SessionId const& session, OnEnd call);
 
   void answer(SessionId const& session, Sequence turn, std::string const& answer);
-  /// The session ended: who waits for its end is told, who waits for an answer learns that none will come.
+  /// The session ended: who waits for its end is told, who waits for an answer learns that none
+  /// will come.
   void end(SessionId const& session, AnnounceEnd const& end);
   /// The session was held, or the runtime stopped: all who wait for it get the error.
   void fail(SessionId const& session, Error const& error);

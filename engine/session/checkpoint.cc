@@ -1,12 +1,12 @@
 #include "engine/session/checkpoint.h"
 
+#include "dalsegno/payload.h"
+#include "dalsegno/try.h"
+
 #include <chrono>
 #include <optional>
 #include <utility>
 #include <vector>
-
-#include "dalsegno/payload.h"
-#include "dalsegno/try.h"
 
 namespace dalsegno::engine {
 
@@ -56,9 +56,25 @@ struct Document {
   std::vector<Attribute> attributes;
   std::string workflow_state;
 };
-BOOST_DESCRIBE_STRUCT(Document, (),
-                      (format, tenant, session, run, log_id, workflow, principal, rules_version, sequence, steps,
-                       started_at_us, recorded_at_us, random_seed, random_position, last_operation, inbox, attributes,
+BOOST_DESCRIBE_STRUCT(Document,
+                      (),
+                      (format,
+                       tenant,
+                       session,
+                       run,
+                       log_id,
+                       workflow,
+                       principal,
+                       rules_version,
+                       sequence,
+                       steps,
+                       started_at_us,
+                       recorded_at_us,
+                       random_seed,
+                       random_position,
+                       last_operation,
+                       inbox,
+                       attributes,
                        workflow_state))
 
 }  // namespace checkpoint_json
@@ -78,7 +94,8 @@ Result<storage::Payload> from_document(checkpoint_json::Payload document) {
   payload.bytes = std::move(document.bytes);
   if (!document.artifact.empty()) {
     auto const digest = storage::parse_digest(document.artifact);
-    if (!digest) return Error{Errc::corrupt, "checkpoint: an artifact's digest is not 64 hexadecimal digits"};
+    if (!digest)
+      return Error{Errc::corrupt, "checkpoint: an artifact's digest is not 64 hexadecimal digits"};
     payload.artifact = storage::ArtifactRef{*digest, document.size_bytes};
   }
   return payload;
@@ -110,7 +127,8 @@ std::string encode(Checkpoint const& checkpoint) {
   for (auto const& entry : state.inbox) {
     document.inbox.push_back({entry.sequence, entry.signal, to_document(entry.payload)});
   }
-  for (auto const& [name, value] : state.attributes) document.attributes.push_back({name, to_document(value)});
+  for (auto const& [name, value] : state.attributes)
+    document.attributes.push_back({name, to_document(value)});
   document.workflow_state = checkpoint.workflow_state;
   return to_json(document);
 }
@@ -120,8 +138,9 @@ Result<Checkpoint> decode_checkpoint(std::string_view bytes) {
   if (!parsed) return corrupt(parsed.error().detail);
   auto& document = *parsed;
   if (document.format > 1) {
-    return Error{Errc::newer_format, "checkpoint: format " + std::to_string(document.format) +
-                                         " was written by a newer version; this one knows format 1"};
+    return Error{Errc::newer_format,
+                 "checkpoint: format " + std::to_string(document.format) +
+                     " was written by a newer version; this one knows format 1"};
   }
   auto const run = parse_run_id(document.run);
   auto const log_id = parse_run_id(document.log_id);

@@ -1,16 +1,20 @@
 #include "engine/session/control_step.h"
 
+#include "dalsegno/try.h"
+#include "storage/event/codec.h"
+
 #include <algorithm>
 #include <utility>
 #include <variant>
 
-#include "dalsegno/try.h"
-#include "storage/event/codec.h"
-
 namespace dalsegno::engine {
 
-Result<StepResult> make_control_step(SessionId const& session, RunId const& log_id, storage::Head const& head,
-                                     storage::EventBody body, Time now, std::uint64_t epoch) {
+Result<StepResult> make_control_step(SessionId const& session,
+                                     RunId const& log_id,
+                                     storage::Head const& head,
+                                     storage::EventBody body,
+                                     Time now,
+                                     std::uint64_t epoch) {
   StepResult result;
   result.recorded_at = std::max(now, head.updated_at);
   storage::Step step;
@@ -37,8 +41,10 @@ Result<StepResult> make_control_step(SessionId const& session, RunId const& log_
   append.head.updated_at = result.recorded_at;
   ++append.head.steps;
   auto const& made = step.events.front().body;
-  if (std::holds_alternative<storage::Held>(made)) append.head.status = storage::SessionStatus::held;
-  if (std::holds_alternative<storage::Released>(made)) append.head.status = storage::SessionStatus::open;
+  if (std::holds_alternative<storage::Held>(made))
+    append.head.status = storage::SessionStatus::held;
+  if (std::holds_alternative<storage::Released>(made))
+    append.head.status = storage::SessionStatus::open;
   append.step = std::move(encoded);
   result.events = std::move(step.events);
   return result;

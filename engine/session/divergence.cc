@@ -1,11 +1,11 @@
 #include "engine/session/divergence.h"
 
+#include "dalsegno/json.h"
+#include "storage/event/event_json.h"
+
 #include <type_traits>
 #include <utility>
 #include <variant>
-
-#include "dalsegno/json.h"
-#include "storage/event/event_json.h"
 
 namespace dalsegno::engine {
 
@@ -25,20 +25,24 @@ class Comparison {
  public:
   explicit Comparison(std::vector<std::string>& fields) : fields_(fields) {}
 
-  void operator()(storage::OperationRequested const& recorded, storage::OperationRequested const& produced) {
+  void operator()(storage::OperationRequested const& recorded,
+                  storage::OperationRequested const& produced) {
     field("kind", recorded.kind == produced.kind);
     field("name", recorded.name == produced.name);
     field("label", recorded.label == produced.label);
-    field("input", same_payload(recorded.input, produced.input) &&
-                       same_digest(recorded.input_digest, produced.input_digest));
-    // How often a call is repeated may change with a deploy: what is recorded stays in force for this call.
+    field("input",
+          same_payload(recorded.input, produced.input) &&
+              same_digest(recorded.input_digest, produced.input_digest));
+    // How often a call is repeated may change with a deploy: what is recorded stays in force for
+    // this call.
   }
   void operator()(storage::PolicyDecided const& recorded, storage::PolicyDecided const& produced) {
     field("attempt", recorded.attempt == produced.attempt);
     field("action", recorded.action == produced.action);
     field("resource", recorded.resource == produced.resource);
   }
-  void operator()(storage::AttemptStarted const& recorded, storage::AttemptStarted const& produced) {
+  void operator()(storage::AttemptStarted const& recorded,
+                  storage::AttemptStarted const& produced) {
     field("attempt", recorded.attempt == produced.attempt);
   }
   void operator()(storage::ValueRecorded const& recorded, storage::ValueRecorded const& produced) {
@@ -53,7 +57,8 @@ class Comparison {
     field("name", recorded.name == produced.name);
     field("value", same_payload(recorded.value, produced.value));
   }
-  void operator()(storage::SessionCompleted const& recorded, storage::SessionCompleted const& produced) {
+  void operator()(storage::SessionCompleted const& recorded,
+                  storage::SessionCompleted const& produced) {
     field("result", same_payload(recorded.result, produced.result));
     field("unread_signals", recorded.unread_signals == produced.unread_signals);
   }
@@ -72,45 +77,50 @@ class Comparison {
 
 std::string hint_for(Divergence const& divergence) {
   if (!divergence.produced) {
-    return "The code stopped issuing commands before the log did: a command was removed, or moved behind something that "
+    return "The code stopped issuing commands before the log did: a command was removed, or moved "
+           "behind something that "
            "it now waits for.";
   }
   if (!divergence.recorded) {
-    return "The code issues a command that the log does not have: a command was added, or it depends on something "
+    return "The code issues a command that the log does not have: a command was added, or it "
+           "depends on something "
            "outside of the log (a clock, randomness, the order of an unordered container).";
   }
   if (divergence.recorded->body.index() != divergence.produced->body.index() ||
       divergence.recorded->operation != divergence.produced->operation) {
-    return "The code issues its commands in another order than it did: they were reordered, added or removed since.";
+    return "The code issues its commands in another order than it did: they were reordered, added "
+           "or removed since.";
   }
   for (auto const& field : divergence.fields) {
     if (field == "input") {
-      return "The same call with another input: its arguments are built in another way than they were, or from "
+      return "The same call with another input: its arguments are built in another way than they "
+             "were, or from "
              "something outside of the log.";
     }
-    if (field == "CheckpointTaken") return "The state at the checkpoint differs from the recorded one.";
+    if (field == "CheckpointTaken")
+      return "The state at the checkpoint differs from the recorded one.";
   }
   return "The code of the workflow has changed since this was recorded.";
 }
 
 }  // namespace
 
-std::vector<std::string> differing_fields(storage::Event const& recorded, storage::Event const& produced) {
+std::vector<std::string> differing_fields(storage::Event const& recorded,
+                                          storage::Event const& produced) {
   std::vector<std::string> fields;
   if (recorded.body.index() != produced.body.index()) {
     fields.emplace_back("type");
     return fields;
   }
   if (recorded.operation != produced.operation) fields.emplace_back("operation");
-  std::visit(
-      [&]<class Body>(Body const& body) {
-        Comparison{fields}(body, std::get<Body>(produced.body));
-      },
-      recorded.body);
+  std::visit([&]<class Body>(
+                 Body const& body) { Comparison{fields}(body, std::get<Body>(produced.body)); },
+             recorded.body);
   return fields;
 }
 
-Divergence make_divergence(std::optional<storage::Event> recorded, std::optional<storage::Event> produced,
+Divergence make_divergence(std::optional<storage::Event> recorded,
+                           std::optional<storage::Event> produced,
                            std::vector<std::string> fields) {
   Divergence divergence;
   auto const& either = recorded ? recorded : produced;
@@ -129,8 +139,8 @@ std::string describe(Divergence const& divergence) {
   auto const side = [](std::optional<storage::Event> const& event) {
     return event ? to_string(storage::to_json_value(*event)) : std::string("nothing");
   };
-  std::string text = "event " + std::to_string(divergence.sequence) + ": the log has " + side(divergence.recorded) +
-                     ", the code produced " + side(divergence.produced);
+  std::string text = "event " + std::to_string(divergence.sequence) + ": the log has " +
+                     side(divergence.recorded) + ", the code produced " + side(divergence.produced);
   if (!divergence.fields.empty()) {
     text += "; they differ in";
     for (auto const& field : divergence.fields) text += ' ' + field;

@@ -1,11 +1,11 @@
 #pragma once
 
+#include "dalsegno/ids.h"
+#include "storage/event/event.h"
+
 #include <optional>
 #include <string>
 #include <vector>
-
-#include "dalsegno/ids.h"
-#include "storage/event/event.h"
 
 namespace dalsegno::engine {
 
@@ -19,12 +19,14 @@ struct Divergence {
   std::string hint;                        ///< what commonly causes this
 };
 
-/// The fields in which an event that code produced differs from the recorded one: "kind", "name", "input" … Empty when
-/// they match. Digests that `produced` left empty are not compared: they follow from the bytes.
+/// The fields in which an event that code produced differs from the recorded one: "kind", "name",
+/// "input" … Empty when they match. Digests that `produced` left empty are not compared: they
+/// follow from the bytes.
 [[nodiscard]] std::vector<std::string> differing_fields(storage::Event const& recorded,
                                                         storage::Event const& produced);
 
-[[nodiscard]] Divergence make_divergence(std::optional<storage::Event> recorded, std::optional<storage::Event> produced,
+[[nodiscard]] Divergence make_divergence(std::optional<storage::Event> recorded,
+                                         std::optional<storage::Event> produced,
                                          std::vector<std::string> fields);
 
 /// One paragraph for people.

@@ -1,12 +1,12 @@
 #pragma once
 
+#include "dalsegno/ids.h"
+
 #include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <variant>
-
-#include "dalsegno/ids.h"
 
 namespace dalsegno::engine {
 
@@ -23,8 +23,8 @@ struct SignalInput {
 struct ResultInput {
   OperationId operation = OperationId::none;
   std::uint32_t attempt = 0;
-  std::string payload;  ///< JSON
-  bool is_error = false;            ///< a tool that answered with an error
+  std::string payload;    ///< JSON
+  bool is_error = false;  ///< a tool that answered with an error
   std::string model;
   std::string finish;
   std::uint64_t input_tokens = 0;

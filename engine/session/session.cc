@@ -1,5 +1,12 @@
 #include "engine/session/session.h"
 
+#include "dalsegno/errors.h"
+#include "dalsegno/payload.h"
+#include "dalsegno/try.h"
+#include "engine/session/checkpoint.h"
+#include "engine/session/overloaded.h"
+#include "engine/session/random.h"
+
 #include <algorithm>
 #include <cassert>
 #include <cmath>
@@ -8,39 +15,48 @@
 #include <utility>
 #include <variant>
 
-#include "dalsegno/errors.h"
-#include "dalsegno/payload.h"
-#include "dalsegno/try.h"
-#include "engine/session/checkpoint.h"
-#include "engine/session/overloaded.h"
-#include "engine/session/random.h"
-
 namespace dalsegno::engine {
 
 using storage::OperationKind;
 using storage::SessionStatus;
 
-// ---- life of the object -----------------------------------------------------------------------------------------
+// ---- life of the object
+// -----------------------------------------------------------------------------------------
 
-Session::Session(WorkflowDefinition const& workflow, SessionStart const& start, SessionEnvironment environment)
-    : Session(workflow, start.session, start.run, start.log_id, start.secret, std::move(environment)) {
+Session::Session(WorkflowDefinition const& workflow,
+                 SessionStart const& start,
+                 SessionEnvironment environment)
+    : Session(
+          workflow, start.session, start.run, start.log_id, start.secret, std::move(environment)) {
   start_ = start;
 }
 
-Session::Session(WorkflowDefinition const& workflow, SessionId session, RunId run, RunId log_id,
-                 storage::SessionSecret secret, SessionEnvironment environment)
-    : workflow_(workflow), environment_(std::move(environment)), secret_(secret), digester_(secret) {
+Session::Session(WorkflowDefinition const& workflow,
+                 SessionId session,
+                 RunId run,
+                 RunId log_id,
+                 storage::SessionSecret secret,
+                 SessionEnvironment environment)
+    : workflow_(workflow),
+      environment_(std::move(environment)),
+      secret_(secret),
+      digester_(secret) {
   state_.session = std::move(session);
   state_.run = run;
   state_.log_id = log_id;
 }
 
 Result<std::unique_ptr<Session>> Session::from_checkpoint(WorkflowDefinition const& workflow,
-                                                          std::string_view checkpoint, storage::SessionSecret secret,
+                                                          std::string_view checkpoint,
+                                                          storage::SessionSecret secret,
                                                           SessionEnvironment environment) {
   TRY(auto decoded, decode_checkpoint(checkpoint));
-  auto session = std::make_unique<Session>(workflow, decoded.state.session, decoded.state.run, decoded.state.log_id,
-                                           secret, std::move(environment));
+  auto session = std::make_unique<Session>(workflow,
+                                           decoded.state.session,
+                                           decoded.state.run,
+                                           decoded.state.log_id,
+                                           secret,
+                                           std::move(environment));
   session->state_ = std::move(decoded.state);
   session->random_position_ = decoded.random_position;
   session->next_entry_ = std::move(decoded.workflow_state);
@@ -49,13 +65,15 @@ Result<std::unique_ptr<Session>> Session::from_checkpoint(WorkflowDefinition con
 
 Session::~Session() = default;
 
-// ---- inputs -----------------------------------------------------------------------------------------------------
+// ---- inputs
+// -----------------------------------------------------------------------------------------------------
 
 Result<StepResult> Session::start(Ambient const& ambient) {
   assert(start_ && state_.last_sequence == 0);
   if (start_->input.size() > storage::max_artifact_bytes) {
-    return Error{Errc::too_large, "the input has " + std::to_string(start_->input.size()) + " bytes; at most " +
-                                      std::to_string(storage::max_artifact_bytes) + " are allowed"};
+    return Error{Errc::too_large,
+                 "the input has " + std::to_string(start_->input.size()) + " bytes; at most " +
+                     std::to_string(storage::max_artifact_bytes) + " are allowed"};
   }
   begin_live_step(ambient, 0);
   storage::SessionStarted body;
@@ -73,12 +91,15 @@ Result<StepResult> Session::start(Ambient const& ambient) {
 
 Result<std::optional<StepResult>> Session::handle(Input const& input, Ambient const& ambient) {
   if (state_.status == SessionStatus::held) {
-    return Error{Errc::held, "session " + to_string(state_.session) + " is held: it takes no input until it is released"};
+    return Error{Errc::held,
+                 "session " + to_string(state_.session) +
+                     " is held: it takes no input until it is released"};
   }
   auto const* const signal = std::get_if<SignalInput>(&input);
   if (state_.status != SessionStatus::open) {
     if (signal == nullptr) return std::nullopt;
-    return Error{Errc::ended, "session " + to_string(state_.session) + " has ended and takes no signals"};
+    return Error{Errc::ended,
+                 "session " + to_string(state_.session) + " has ended and takes no signals"};
   }
   if (signal != nullptr) return handle_signal(*signal, ambient);
 
@@ -99,25 +120,31 @@ Result<std::optional<StepResult>> Session::handle(Input const& input, Ambient co
       input);
   if (!body) return std::nullopt;
   begin_live_step(ambient, operation == nullptr ? 0 : operation->cause);
-  if (auto* const payload = result_payload(*body)) *payload = make_payload(std::move(payload->bytes));
+  if (auto* const payload = result_payload(*body))
+    *payload = make_payload(std::move(payload->bytes));
   run_input(id, std::move(*body));
   TRY(auto result, end_live_step());
   return std::optional<StepResult>(std::move(result));
 }
 
-Result<std::optional<StepResult>> Session::handle_signal(SignalInput const& signal, Ambient const& ambient) {
+Result<std::optional<StepResult>> Session::handle_signal(SignalInput const& signal,
+                                                         Ambient const& ambient) {
   if (state_.inbox.size() >= max_inbox && !awaited(state_, signal.signal)) {
-    return Error{Errc::overloaded, "session " + to_string(state_.session) + " has " + std::to_string(max_inbox) +
-                                       " signals waiting; try again when it has received some"};
+    return Error{Errc::overloaded,
+                 "session " + to_string(state_.session) + " has " + std::to_string(max_inbox) +
+                     " signals waiting; try again when it has received some"};
   }
-  if (signal.signal.size() + signal.producer_key.size() + signal.principal.size() > max_signal_names_bytes) {
-    return Error{Errc::too_large, "the signal's name, producer key and principal together have more than " +
-                                      std::to_string(max_signal_names_bytes) + " bytes"};
+  if (signal.signal.size() + signal.producer_key.size() + signal.principal.size() >
+      max_signal_names_bytes) {
+    return Error{Errc::too_large,
+                 "the signal's name, producer key and principal together have more than " +
+                     std::to_string(max_signal_names_bytes) + " bytes"};
   }
   if (signal.payload.size() > storage::max_artifact_bytes) {
-    return Error{Errc::too_large, "the signal's payload has " + std::to_string(signal.payload.size()) +
-                                      " bytes; at most " + std::to_string(storage::max_artifact_bytes) +
-                                      " are allowed"};
+    return Error{Errc::too_large,
+                 "the signal's payload has " + std::to_string(signal.payload.size()) +
+                     " bytes; at most " + std::to_string(storage::max_artifact_bytes) +
+                     " are allowed"};
   }
   begin_live_step(ambient, 0);
   storage::InputReceived body;
@@ -127,7 +154,8 @@ Result<std::optional<StepResult>> Session::handle_signal(SignalInput const& sign
   body.payload_digest = digest_of(signal.payload);
   body.payload = make_payload(signal.payload);
   run_input(OperationId::none, std::move(body));
-  bool const waits = !state_.inbox.empty() && !events_.empty() && state_.inbox.back().sequence == events_.front().sequence;
+  bool const waits = !state_.inbox.empty() && !events_.empty() &&
+                     state_.inbox.back().sequence == events_.front().sequence;
   if (waits && state_.inbox.back().payload.artifact) {
     not_yet_durable_.emplace_back(state_.inbox.back().sequence, artifacts_.front());
   }
@@ -136,14 +164,16 @@ Result<std::optional<StepResult>> Session::handle_signal(SignalInput const& sign
 }
 
 void Session::durable_up_to(Sequence last) {
-  while (!not_yet_durable_.empty() && not_yet_durable_.front().first <= last) not_yet_durable_.pop_front();
+  while (!not_yet_durable_.empty() && not_yet_durable_.front().first <= last)
+    not_yet_durable_.pop_front();
 }
 
 namespace {
 
 /// The event for a result that came after its attempt had been given up.
 std::optional<storage::EventBody> late(std::uint32_t attempt) {
-  return storage::AttemptOrphaned{attempt, "its result came late and was not applied", std::nullopt};
+  return storage::AttemptOrphaned{
+      attempt, "its result came late and was not applied", std::nullopt};
 }
 
 bool awaits(OpenOperation const* operation, std::uint32_t attempt) {
@@ -152,21 +182,31 @@ bool awaits(OpenOperation const* operation, std::uint32_t attempt) {
 
 }  // namespace
 
-std::optional<storage::EventBody> Session::body_of(ResultInput const& input, OperationId id,
+std::optional<storage::EventBody> Session::body_of(ResultInput const& input,
+                                                   OperationId id,
                                                    OpenOperation const* operation) const {
   if (!awaits(operation, input.attempt)) return late(input.attempt);
   if (input.payload.size() > storage::max_artifact_bytes) {
-    return body_of(FailureInput{id, input.attempt, "result_too_large",
-                                "the result has " + std::to_string(input.payload.size()) + " bytes; at most " +
-                                    std::to_string(storage::max_artifact_bytes) + " are allowed",
-                                false},
-                   id, operation);
+    return body_of(
+        FailureInput{id,
+                     input.attempt,
+                     "result_too_large",
+                     "the result has " + std::to_string(input.payload.size()) + " bytes; at most " +
+                         std::to_string(storage::max_artifact_bytes) + " are allowed",
+                     false},
+        id,
+        operation);
   }
   storage::Payload payload;
   payload.bytes = input.payload;
   if (operation->kind == OperationKind::model) {
-    return storage::ModelCompleted{input.attempt, std::move(payload), input.model,        input.finish,
-                                   input.input_tokens, input.output_tokens, input.cached_tokens};
+    return storage::ModelCompleted{input.attempt,
+                                   std::move(payload),
+                                   input.model,
+                                   input.finish,
+                                   input.input_tokens,
+                                   input.output_tokens,
+                                   input.cached_tokens};
   }
   if (operation->kind == OperationKind::tool) {
     return storage::ToolCompleted{input.attempt, std::move(payload), input.is_error};
@@ -174,60 +214,75 @@ std::optional<storage::EventBody> Session::body_of(ResultInput const& input, Ope
   return storage::OperationCompleted{input.attempt, std::move(payload)};
 }
 
-std::optional<storage::EventBody> Session::body_of(FailureInput const& input, OperationId id,
+std::optional<storage::EventBody> Session::body_of(FailureInput const& input,
+                                                   OperationId id,
                                                    OpenOperation const* operation) const {
   if (!awaits(operation, input.attempt)) return late(input.attempt);
   auto const failed = operation->failed + 1;
-  bool const again =
-      input.retryable && (operation->retry.max_attempts == 0 || failed < operation->retry.max_attempts);
+  bool const again = input.retryable &&
+                     (operation->retry.max_attempts == 0 || failed < operation->retry.max_attempts);
   std::optional<Time> retry_at;
   if (again) retry_at = now_ + retry_delay(id, failed);
   constexpr std::size_t longest_message = 4'096;
-  return storage::AttemptFailed{input.attempt, input.type, input.message.substr(0, longest_message), input.retryable,
+  return storage::AttemptFailed{input.attempt,
+                                input.type,
+                                input.message.substr(0, longest_message),
+                                input.retryable,
                                 retry_at};
 }
 
-std::optional<storage::EventBody> Session::body_of(TimerInput const& input, OperationId id,
+std::optional<storage::EventBody> Session::body_of(TimerInput const& input,
+                                                   OperationId id,
                                                    OpenOperation const* operation) const {
-  if (operation == nullptr || operation->timer_due != input.due || input.due > now_) return std::nullopt;
+  if (operation == nullptr || operation->timer_due != input.due || input.due > now_)
+    return std::nullopt;
   if (operation->attempt_open) {
-    return body_of(FailureInput{id, operation->attempt, "timeout",
-                                "the attempt took longer than " + std::to_string(operation->start_to_close_ms) + " ms",
+    return body_of(FailureInput{id,
+                                operation->attempt,
+                                "timeout",
+                                "the attempt took longer than " +
+                                    std::to_string(operation->start_to_close_ms) + " ms",
                                 true},
-                   id, operation);
+                   id,
+                   operation);
   }
   return storage::TimerFired{input.due};
 }
 
-std::optional<storage::EventBody> Session::body_of(OrphanInput const& input, OperationId id,
+std::optional<storage::EventBody> Session::body_of(OrphanInput const& input,
+                                                   OperationId id,
                                                    OpenOperation const* operation) const {
   if (!awaits(operation, input.attempt)) return std::nullopt;
   std::optional<Time> retry_at;
   auto const orphaned = operation->orphaned + 1;
   if (orphaned <= max_orphaned_attempts) {
     // The first one is repeated at once; in a crash loop the far side is left more and more time.
-    retry_at = now_ + (orphaned == 1 ? std::chrono::microseconds(0) : retry_delay(id, orphaned - 1));
+    retry_at =
+        now_ + (orphaned == 1 ? std::chrono::microseconds(0) : retry_delay(id, orphaned - 1));
   }
   return storage::AttemptOrphaned{input.attempt, input.reason, retry_at};
 }
 
 storage::Payload* Session::result_payload(storage::EventBody& body) {
-  return std::visit(overloaded{[](storage::OperationCompleted& completed) { return &completed.result; },
-                               [](storage::ModelCompleted& completed) { return &completed.result; },
-                               [](storage::ToolCompleted& completed) { return &completed.result; },
-                               [](auto&) -> storage::Payload* { return nullptr; }},
-                    body);
+  return std::visit(
+      overloaded{[](storage::OperationCompleted& completed) { return &completed.result; },
+                 [](storage::ModelCompleted& completed) { return &completed.result; },
+                 [](storage::ToolCompleted& completed) { return &completed.result; },
+                 [](auto&) -> storage::Payload* { return nullptr; }},
+      body);
 }
 
 std::chrono::microseconds Session::retry_delay(OperationId id, std::uint32_t failed) const {
   auto const issued = issued_.find(id);
   auto const policy = issued == issued_.end() ? RetryPolicy{} : issued->second.options.retry;
   auto const& recorded = state_.operations.at(id).retry;
-  auto const unit = unit_interval(mix(state_.random_seed ^ mix(static_cast<std::uint64_t>(id)), failed));
+  auto const unit =
+      unit_interval(mix(state_.random_seed ^ mix(static_cast<std::uint64_t>(id)), failed));
   return backoff(recorded, policy.jitter, failed, unit);
 }
 
-// ---- replay -----------------------------------------------------------------------------------------------------
+// ---- replay
+// -----------------------------------------------------------------------------------------------------
 
 Result<> Session::replay(storage::DecodedStep const& recorded) {
   auto const& header = recorded.step.header;
@@ -240,14 +295,17 @@ Result<> Session::replay(storage::DecodedStep const& recorded) {
   step_error_.reset();
   for (auto const& event : events) {
     if (std::holds_alternative<storage::UnknownBody>(event.body)) {
-      return Error{Errc::newer_format, "event " + std::to_string(event.sequence) +
-                                           " was written by a newer version; this one can show it but not run it"};
+      return Error{Errc::newer_format,
+                   "event " + std::to_string(event.sequence) +
+                       " was written by a newer version; this one can show it but not run it"};
     }
   }
   if (state_.last_sequence >= header.first_sequence) {
-    // From a checkpoint: the step's events up to it are in the state; the code is entered right after it.
+    // From a checkpoint: the step's events up to it are in the state; the code is entered right
+    // after it.
     recorded_next_ = state_.last_sequence - header.first_sequence + 1;
-    if (recorded_next_ > events.size()) return Error{Errc::corrupt, "a step that ends before its checkpoint"};
+    if (recorded_next_ > events.size())
+      return Error{Errc::corrupt, "a step that ends before its checkpoint"};
     run([this] { drain(); });
   } else {
     recorded_next_ = 1;
@@ -268,13 +326,16 @@ storage::Event const* Session::next_recorded() const {
   return recorded_next_ < recorded_.size() ? &recorded_[recorded_next_] : nullptr;
 }
 
-void Session::diverge(std::optional<storage::Event> recorded, std::optional<storage::Event> produced,
+void Session::diverge(std::optional<storage::Event> recorded,
+                      std::optional<storage::Event> produced,
                       std::vector<std::string> fields) {
   stopped_ = true;
-  if (!divergence_) divergence_ = make_divergence(std::move(recorded), std::move(produced), std::move(fields));
+  if (!divergence_)
+    divergence_ = make_divergence(std::move(recorded), std::move(produced), std::move(fields));
 }
 
-// ---- the loop ---------------------------------------------------------------------------------------------------
+// ---- the loop
+// ---------------------------------------------------------------------------------------------------
 
 /// Runs a piece of the step; a Stop only ends it: why is in `divergence_` or `step_error_`.
 template <class Piece>
@@ -300,44 +361,50 @@ void Session::take_input(storage::Event const& event) {
   auto const kind = found == state_.operations.end() ? OperationKind::activity : found->second.kind;
   auto const waited = found != state_.operations.end() && found->second.attempt_open;
   apply_event(event);
-  std::visit(overloaded{
-                 [&](storage::SessionStarted const& body) { enter(payload_text(body.input)); },
-                 [&](storage::InputReceived const& body) {
-                   if (live() && !body.producer_key.empty()) {
-                     producer_keys_.push_back({body.producer_key, event.sequence});
-                   }
-                   take_delivery();
-                 },
-                 [&](storage::OperationCompleted const& body) { complete(id, event.sequence, body.result); },
-                 [&](storage::ModelCompleted const& body) { complete(id, event.sequence, body.result); },
-                 [&](storage::ToolCompleted const& body) { complete(id, event.sequence, body.result); },
-                 [&](storage::AttemptFailed const& body) {
-                   if (!state_.operations.contains(id)) return;
-                   again_or_fail(id, body.retry_at, body.type, body.message);
-                 },
-                 [&](storage::AttemptOrphaned const& body) {
-                   if (waited && !state_.operations.at(id).attempt_open) {
-                     again_or_fail(id, body.retry_at, "orphaned_too_often", body.reason);
-                   }
-                 },
-                 [&](storage::TimerFired const&) { on_timer(id, kind); },
-                 [&](auto const&) {},
-             },
-             event.body);
+  std::visit(
+      overloaded{
+          [&](storage::SessionStarted const& body) { enter(payload_text(body.input)); },
+          [&](storage::InputReceived const& body) {
+            if (live() && !body.producer_key.empty()) {
+              producer_keys_.push_back({body.producer_key, event.sequence});
+            }
+            take_delivery();
+          },
+          [&](storage::OperationCompleted const& body) {
+            complete(id, event.sequence, body.result);
+          },
+          [&](storage::ModelCompleted const& body) { complete(id, event.sequence, body.result); },
+          [&](storage::ToolCompleted const& body) { complete(id, event.sequence, body.result); },
+          [&](storage::AttemptFailed const& body) {
+            if (!state_.operations.contains(id)) return;
+            again_or_fail(id, body.retry_at, body.type, body.message);
+          },
+          [&](storage::AttemptOrphaned const& body) {
+            if (waited && !state_.operations.at(id).attempt_open) {
+              again_or_fail(id, body.retry_at, "orphaned_too_often", body.reason);
+            }
+          },
+          [&](storage::TimerFired const&) { on_timer(id, kind); },
+          [&](auto const&) {},
+      },
+      event.body);
   drain();
 }
 
 void Session::on_timer(OperationId id, OperationKind kind) {
   if (kind == OperationKind::sleep || kind == OperationKind::receive) {
     detail::Outcome outcome;
-    outcome.kind = kind == OperationKind::sleep ? detail::OutcomeKind::completed : detail::OutcomeKind::timed_out;
+    outcome.kind = kind == OperationKind::sleep ? detail::OutcomeKind::completed
+                                                : detail::OutcomeKind::timed_out;
     end_operation(id, std::move(outcome));
   } else if (state_.operations.contains(id)) {
     begin_attempt(id);
   }
 }
 
-void Session::again_or_fail(OperationId id, std::optional<Time> retry_at, std::string const& type,
+void Session::again_or_fail(OperationId id,
+                            std::optional<Time> retry_at,
+                            std::string const& type,
                             std::string const& message) {
   if (retry_at) {
     if (*retry_at <= now_) begin_attempt(id);
@@ -389,9 +456,14 @@ void Session::begin_attempt(OperationId id) {
   decided.input_digest = operation.input_digest;
   if (live()) {
     decided.principal = state_.principal;
-    auto decision = policy_->decide({decided.principal, state_.session.tenant, state_.session.name, state_.workflow,
-                                     decided.action, decided.resource});
-    decided.effect = decision.permitted ? storage::DecisionEffect::permit : storage::DecisionEffect::deny;
+    auto decision = policy_->decide({decided.principal,
+                                     state_.session.tenant,
+                                     state_.session.name,
+                                     state_.workflow,
+                                     decided.action,
+                                     decided.resource});
+    decided.effect =
+        decision.permitted ? storage::DecisionEffect::permit : storage::DecisionEffect::deny;
     decided.policy = policy_->digest();
     decided.rules = std::move(decision.rules);
     decided.reason = std::move(decision.reason);
@@ -410,16 +482,27 @@ void Session::begin_attempt(OperationId id) {
   }
   command(id, storage::AttemptStarted{attempt, operation.input_digest});
   if (live()) {
-    effects_.emplace_back(StartAttempt{*permit, state_.session, state_.run, id, attempt, epoch_, operation.kind,
-                                       operation.name, issued_.at(id).input, operation.input_digest});
+    effects_.emplace_back(StartAttempt{*permit,
+                                       state_.session,
+                                       state_.run,
+                                       id,
+                                       attempt,
+                                       epoch_,
+                                       operation.kind,
+                                       operation.name,
+                                       issued_.at(id).input,
+                                       operation.input_digest});
   }
 }
 
 std::string_view Session::action_of(OperationKind kind) {
   switch (kind) {
-    case OperationKind::model: return "model.call";
-    case OperationKind::tool: return "tool.call";
-    default: return "activity.call";
+    case OperationKind::model:
+      return "model.call";
+    case OperationKind::tool:
+      return "tool.call";
+    default:
+      return "activity.call";
   }
 }
 
@@ -464,14 +547,16 @@ void Session::leave() {
   dropped_.clear();
 }
 
-/// An operation whose object the code let go is cancelled: a receiver that nobody waits with must not take a signal.
+/// An operation whose object the code let go is cancelled: a receiver that nobody waits with must
+/// not take a signal.
 void Session::cancel_dropped() {
   if (dropped_.empty() || root_.done()) return;  // an end cancels all that is open
   auto dropped = std::exchange(dropped_, {});
   std::ranges::sort(dropped);
   for (auto const id : dropped) {
     issued_.erase(id);
-    if (state_.operations.contains(id)) command(id, storage::OperationCancelled{"the workflow let it go"});
+    if (state_.operations.contains(id))
+      command(id, storage::OperationCancelled{"the workflow let it go"});
   }
 }
 
@@ -521,16 +606,18 @@ void Session::cancel_open_operations(std::string const& reason) {
   for (auto const id : open) command(id, storage::OperationCancelled{reason});
 }
 
-// ---- events -----------------------------------------------------------------------------------------------------
+// ---- events
+// -----------------------------------------------------------------------------------------------------
 
 storage::Event const& Session::command(OperationId id, storage::EventBody body) {
   if (stopped_) throw Stop{};
   storage::Event event{state_.last_sequence + 1, id, std::move(body)};
   if (live()) {
     if (events_.size() >= storage::max_events_per_step) {
-      step_error_ = Error{Errc::too_large, "one step of session " + to_string(state_.session) + " has more than " +
-                                               std::to_string(storage::max_events_per_step) +
-                                               " events: workflow " + workflow_.name + " does not wait for anything"};
+      step_error_ = Error{Errc::too_large,
+                          "one step of session " + to_string(state_.session) + " has more than " +
+                              std::to_string(storage::max_events_per_step) + " events: workflow " +
+                              workflow_.name + " does not wait for anything"};
       stopped_ = true;
       throw Stop{};
     }
@@ -597,17 +684,20 @@ storage::Digest Session::digest_of(std::string_view bytes) const { return digest
 
 std::string Session::payload_text(storage::Payload const& payload) {
   if (!payload.artifact) return payload.bytes;
-  auto const here = std::ranges::find(artifacts_, payload.artifact->digest, &storage::StoredArtifact::digest);
+  auto const here =
+      std::ranges::find(artifacts_, payload.artifact->digest, &storage::StoredArtifact::digest);
   if (here != artifacts_.end()) return here->bytes;
   for (auto const& [sequence, artifact] : not_yet_durable_) {
     if (artifact.digest == payload.artifact->digest) return artifact.bytes;
   }
-  auto loaded = environment_.load_artifact ? environment_.load_artifact(payload.artifact->digest)
-                                           : Result<std::string>(Error{Errc::not_found, "no artifacts here"});
+  auto loaded = environment_.load_artifact
+                    ? environment_.load_artifact(payload.artifact->digest)
+                    : Result<std::string>(Error{Errc::not_found, "no artifacts here"});
   if (!loaded) {
-    step_error_ = Error{loaded.error().code, "session " + to_string(state_.session) + ": artifact " +
-                                                 storage::to_hex(payload.artifact->digest) + ": " +
-                                                 loaded.error().detail};
+    step_error_ =
+        Error{loaded.error().code,
+              "session " + to_string(state_.session) + ": artifact " +
+                  storage::to_hex(payload.artifact->digest) + ": " + loaded.error().detail};
     stopped_ = true;
     throw Stop{};
   }
@@ -656,8 +746,10 @@ Result<StepResult> Session::end_live_step() {
   append.head = head_of(state_);
   for (auto const& [id, change] : timers_) {
     if (change.first == change.second) continue;
-    if (change.first) append.timers_cleared.push_back({*change.first, state_.session, state_.run, id});
-    if (change.second) append.timers_set.push_back({*change.second, state_.session, state_.run, id});
+    if (change.first)
+      append.timers_cleared.push_back({*change.first, state_.session, state_.run, id});
+    if (change.second)
+      append.timers_set.push_back({*change.second, state_.session, state_.run, id});
   }
   append.producer_keys = std::move(producer_keys_);
   append.checkpoints = std::move(checkpoints_);
@@ -668,7 +760,8 @@ Result<StepResult> Session::end_live_step() {
   return result;
 }
 
-// ---- what others ask --------------------------------------------------------------------------------------------
+// ---- what others ask
+// --------------------------------------------------------------------------------------------
 
 std::vector<OrphanInput> Session::open_attempts(std::string const& reason) const {
   std::vector<OrphanInput> open;
@@ -679,7 +772,8 @@ std::vector<OrphanInput> Session::open_attempts(std::string const& reason) const
 }
 
 bool Session::has_open_attempt() const {
-  return std::ranges::any_of(state_.operations, [](auto const& entry) { return entry.second.attempt_open; });
+  return std::ranges::any_of(state_.operations,
+                             [](auto const& entry) { return entry.second.attempt_open; });
 }
 
 }  // namespace dalsegno::engine

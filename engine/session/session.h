@@ -1,5 +1,14 @@
 #pragma once
 
+#include "dalsegno/result.h"
+#include "dalsegno/workflow.h"
+#include "engine/policy/policy.h"
+#include "engine/session/divergence.h"
+#include "engine/session/input.h"
+#include "engine/session/state.h"
+#include "engine/session/step_result.h"
+#include "storage/event/codec.h"
+
 #include <coroutine>
 #include <cstdint>
 #include <deque>
@@ -13,18 +22,10 @@
 #include <utility>
 #include <vector>
 
-#include "dalsegno/result.h"
-#include "dalsegno/workflow.h"
-#include "engine/policy/policy.h"
-#include "engine/session/divergence.h"
-#include "engine/session/input.h"
-#include "engine/session/state.h"
-#include "engine/session/step_result.h"
-#include "storage/event/codec.h"
-
 namespace dalsegno::engine {
 
-/// Engine behaviours that may change later are switched by this number, which a session records when it starts.
+/// Engine behaviours that may change later are switched by this number, which a session records
+/// when it starts.
 inline constexpr std::uint32_t current_rules_version = 1;
 
 /// How often an attempt may be orphaned by ending processes before its operation fails.
@@ -36,7 +37,8 @@ inline constexpr std::size_t max_inbox = 10'000;
 /// Of a signal's name, producer key and principal together.
 inline constexpr std::size_t max_signal_names_bytes = 64 * 1024;
 
-/// Everything that is not in the session and its input: handed in, so that a session is a function of what it is given.
+/// Everything that is not in the session and its input: handed in, so that a session is a function
+/// of what it is given.
 struct Ambient {
   Time now;
   std::uint64_t epoch = 0;
@@ -56,7 +58,8 @@ struct SessionStart {
 
 /// What a session needs for its whole life.
 struct SessionEnvironment {
-  /// Bytes of an artifact that a recorded payload names. Only used for payloads too large for an event.
+  /// Bytes of an artifact that a recorded payload names. Only used for payloads too large for an
+  /// event.
   std::function<Result<std::string>(storage::Digest const&)> load_artifact;
   /// Receives ctx.log() in life.
   std::function<void(SessionId const&, std::string_view)> log;
@@ -64,48 +67,59 @@ struct SessionEnvironment {
 
 /// One session as a pure state machine: an input in, a step out; no I/O, no clock, no threads.
 ///
-/// The same code runs in life and in replay: every command goes through `command`, which in life makes an event and in
-/// replay compares with the recorded one. After `Errc` from any member the session is of no use: drop it and
-/// read back what is true.
-/// Thread: one at a time.
+/// The same code runs in life and in replay: every command goes through `command`, which in life
+/// makes an event and in replay compares with the recorded one. After `Errc` from any member the
+/// session is of no use: drop it and read back what is true. Thread: one at a time.
 class Session final : private detail::Host {
  public:
   /// A session that does not exist yet; `start` makes its first step.
-  Session(WorkflowDefinition const& workflow, SessionStart const& start, SessionEnvironment environment);
-
-  /// A session to be rebuilt from its log by `replay`, from its first step.
-  Session(WorkflowDefinition const& workflow, SessionId session, RunId run, RunId log_id, storage::SessionSecret secret,
+  Session(WorkflowDefinition const& workflow,
+          SessionStart const& start,
           SessionEnvironment environment);
 
-  /// A session to be rebuilt from a checkpoint: `replay` begins with the step that holds its CheckpointTaken.
-  /// Errors: Errc::corrupt when the checkpoint cannot be read.
-  [[nodiscard]] static Result<std::unique_ptr<Session>> from_checkpoint(WorkflowDefinition const& workflow,
-                                                                        std::string_view checkpoint,
-                                                                        storage::SessionSecret secret,
-                                                                        SessionEnvironment environment);
+  /// A session to be rebuilt from its log by `replay`, from its first step.
+  Session(WorkflowDefinition const& workflow,
+          SessionId session,
+          RunId run,
+          RunId log_id,
+          storage::SessionSecret secret,
+          SessionEnvironment environment);
+
+  /// A session to be rebuilt from a checkpoint: `replay` begins with the step that holds its
+  /// CheckpointTaken. Errors: Errc::corrupt when the checkpoint cannot be read.
+  [[nodiscard]] static Result<std::unique_ptr<Session>> from_checkpoint(
+      WorkflowDefinition const& workflow,
+      std::string_view checkpoint,
+      storage::SessionSecret secret,
+      SessionEnvironment environment);
 
   Session(Session const&) = delete;
   Session& operator=(Session const&) = delete;
   ~Session();
 
-  /// The first step. Errors: Errc::held when the workflow code is wrong (an exception that is no Failure).
+  /// The first step. Errors: Errc::held when the workflow code is wrong (an exception that is no
+  /// Failure).
   [[nodiscard]] Result<StepResult> start(Ambient const& ambient);
 
-  /// Takes one input. nullopt: the input no longer means anything (its operation has ended) and nothing is to be done.
-  /// Errors: Errc::ended, Errc::held, Errc::overloaded (inbox), Errc::too_large.
-  [[nodiscard]] Result<std::optional<StepResult>> handle(Input const& input, Ambient const& ambient);
+  /// Takes one input. nullopt: the input no longer means anything (its operation has ended) and
+  /// nothing is to be done. Errors: Errc::ended, Errc::held, Errc::overloaded (inbox),
+  /// Errc::too_large.
+  [[nodiscard]] Result<std::optional<StepResult>> handle(Input const& input,
+                                                         Ambient const& ambient);
 
-  /// Everything up to `last` is durable. Until it is told so, a session keeps large payloads of waiting signals itself: the
-  /// log does not have them yet.
+  /// Everything up to `last` is durable. Until it is told so, a session keeps large payloads of
+  /// waiting signals itself: the log does not have them yet.
   void durable_up_to(Sequence last);
 
   /// Runs the code against one recorded step.
-  /// Errors: Errc::diverged; `divergence()` tells where. Errc::newer_format for events that this version does not know.
+  /// Errors: Errc::diverged; `divergence()` tells where. Errc::newer_format for events that this
+  /// version does not know.
   [[nodiscard]] Result<> replay(storage::DecodedStep const& recorded);
   [[nodiscard]] std::optional<Divergence> const& divergence() const { return divergence_; }
 
   [[nodiscard]] SessionState const& state() const { return state_; }
-  /// Of the state that replay must reproduce, workflow position included: equal states give equal texts.
+  /// Of the state that replay must reproduce, workflow position included: equal states give equal
+  /// texts.
   [[nodiscard]] std::string fingerprint() const;
   /// Attempts that were started and not ended, as far as the log knows.
   [[nodiscard]] std::vector<OrphanInput> open_attempts(std::string const& reason) const;
@@ -137,14 +151,19 @@ class Session final : private detail::Host {
   [[nodiscard]] bool live() const { return mode_ == Mode::live; }
 
   // Inputs: which event they make; nullopt when they mean nothing any more.
-  [[nodiscard]] Result<std::optional<StepResult>> handle_signal(SignalInput const& signal, Ambient const& ambient);
-  [[nodiscard]] std::optional<storage::EventBody> body_of(ResultInput const& input, OperationId id,
+  [[nodiscard]] Result<std::optional<StepResult>> handle_signal(SignalInput const& signal,
+                                                                Ambient const& ambient);
+  [[nodiscard]] std::optional<storage::EventBody> body_of(ResultInput const& input,
+                                                          OperationId id,
                                                           OpenOperation const* operation) const;
-  [[nodiscard]] std::optional<storage::EventBody> body_of(FailureInput const& input, OperationId id,
+  [[nodiscard]] std::optional<storage::EventBody> body_of(FailureInput const& input,
+                                                          OperationId id,
                                                           OpenOperation const* operation) const;
-  [[nodiscard]] std::optional<storage::EventBody> body_of(TimerInput const& input, OperationId id,
+  [[nodiscard]] std::optional<storage::EventBody> body_of(TimerInput const& input,
+                                                          OperationId id,
                                                           OpenOperation const* operation) const;
-  [[nodiscard]] std::optional<storage::EventBody> body_of(OrphanInput const& input, OperationId id,
+  [[nodiscard]] std::optional<storage::EventBody> body_of(OrphanInput const& input,
+                                                          OperationId id,
                                                           OpenOperation const* operation) const;
   [[nodiscard]] static storage::Payload* result_payload(storage::EventBody& body);
   [[nodiscard]] std::chrono::microseconds retry_delay(OperationId id, std::uint32_t failed) const;
@@ -155,7 +174,10 @@ class Session final : private detail::Host {
   void run_input(OperationId id, storage::EventBody body);
   void take_input(storage::Event const& event);
   void on_timer(OperationId id, storage::OperationKind kind);
-  void again_or_fail(OperationId id, std::optional<Time> retry_at, std::string const& type, std::string const& message);
+  void again_or_fail(OperationId id,
+                     std::optional<Time> retry_at,
+                     std::string const& type,
+                     std::string const& message);
   void complete(OperationId id, Sequence sequence, storage::Payload const& result);
   void take_delivery();
   void end_operation(OperationId id, detail::Outcome outcome);
@@ -176,7 +198,8 @@ class Session final : private detail::Host {
   void note_timer(OperationId id, std::optional<Time> before, std::optional<Time> after);
   void note_timer_gone(OperationId id);
   [[nodiscard]] storage::Event const* next_recorded() const;
-  void diverge(std::optional<storage::Event> recorded, std::optional<storage::Event> produced,
+  void diverge(std::optional<storage::Event> recorded,
+               std::optional<storage::Event> produced,
                std::vector<std::string> fields);
   [[nodiscard]] storage::Payload make_payload(std::string bytes);
   [[nodiscard]] storage::Digest digest_of(std::string_view bytes) const;
@@ -223,7 +246,8 @@ class Session final : private detail::Host {
   SessionState state_;
   std::uint64_t random_position_ = 0;
   OperationId last_taken_ = OperationId::none;
-  std::deque<std::pair<Sequence, storage::StoredArtifact>> not_yet_durable_;  // of signals in the inbox
+  std::deque<std::pair<Sequence, storage::StoredArtifact>>
+      not_yet_durable_;  // of signals in the inbox
 
   // The code. Frames refer to what stands above; `root_` is destroyed before it.
   std::optional<Delivery> delivery_;  // what the newest event brought together
@@ -234,10 +258,10 @@ class Session final : private detail::Host {
   std::deque<Ready> ready_;
   detail::TaskId current_task_ = detail::TaskId::root;
   std::uint64_t commands_since_entry_ = 0;
-  bool at_entry_ = true;                       // no checkpoint yet since the frame was entered
-  std::optional<std::string> next_entry_;      // a checkpoint ended the frame: enter again with this
-  bool stopped_ = false;                       // no workflow code may run any more
-  std::optional<Error> step_error_;            // why the step under way cannot be used
+  bool at_entry_ = true;                   // no checkpoint yet since the frame was entered
+  std::optional<std::string> next_entry_;  // a checkpoint ended the frame: enter again with this
+  bool stopped_ = false;                   // no workflow code may run any more
+  std::optional<Error> step_error_;        // why the step under way cannot be used
   std::optional<Divergence> divergence_;
 
   // The step under way.
@@ -245,15 +269,16 @@ class Session final : private detail::Host {
   Time now_;
   std::uint64_t epoch_ = 0;
   Sequence cause_ = 0;
-  PolicySet const* policy_ = nullptr;          // live only
-  std::vector<storage::Event> events_;         // live: made so far
-  std::span<storage::Event const> recorded_;   // replaying: the step's events …
-  std::size_t recorded_next_ = 0;              // … and how many were matched
+  PolicySet const* policy_ = nullptr;         // live only
+  std::vector<storage::Event> events_;        // live: made so far
+  std::span<storage::Event const> recorded_;  // replaying: the step's events …
+  std::size_t recorded_next_ = 0;             // … and how many were matched
   std::vector<Effect> effects_;
   std::vector<storage::StoredArtifact> artifacts_;
   std::vector<storage::StoredCheckpoint> checkpoints_;
   std::vector<storage::ProducerKey> producer_keys_;
-  std::map<OperationId, std::pair<std::optional<Time>, std::optional<Time>>> timers_;  // before, after
+  std::map<OperationId, std::pair<std::optional<Time>, std::optional<Time>>>
+      timers_;  // before, after
 
   Workflow<std::string> root_;
 };

@@ -1,5 +1,12 @@
 // The side of Session that workflow code talks to.
 
+#include "dalsegno/errors.h"
+#include "dalsegno/payload.h"
+#include "engine/session/checkpoint.h"
+#include "engine/session/overloaded.h"
+#include "engine/session/random.h"
+#include "engine/session/session.h"
+
 #include <algorithm>
 #include <cassert>
 #include <chrono>
@@ -9,22 +16,18 @@
 #include <utility>
 #include <variant>
 
-#include "dalsegno/errors.h"
-#include "dalsegno/payload.h"
-#include "engine/session/checkpoint.h"
-#include "engine/session/overloaded.h"
-#include "engine/session/random.h"
-#include "engine/session/session.h"
-
 namespace dalsegno::engine {
 
 namespace {
 
 storage::OperationKind kind_of(detail::CallKind kind) {
   switch (kind) {
-    case detail::CallKind::model: return storage::OperationKind::model;
-    case detail::CallKind::tool: return storage::OperationKind::tool;
-    case detail::CallKind::activity: break;
+    case detail::CallKind::model:
+      return storage::OperationKind::model;
+    case detail::CallKind::tool:
+      return storage::OperationKind::tool;
+    case detail::CallKind::activity:
+      break;
   }
   return storage::OperationKind::activity;
 }
@@ -35,7 +38,9 @@ std::uint64_t recorded(std::chrono::milliseconds duration) {
 }
 
 storage::RecordedRetry recorded(RetryPolicy const& policy) {
-  return {policy.max_attempts, recorded(policy.initial), recorded(policy.max_interval),
+  return {policy.max_attempts,
+          recorded(policy.initial),
+          recorded(policy.max_interval),
           std::isfinite(policy.factor) ? policy.factor : 1.0};
 }
 
@@ -49,21 +54,23 @@ void Session::count_command() {
 OperationId Session::issue(detail::Request request) {
   count_command();
   auto const id = static_cast<OperationId>(state_.last_operation + 1);
-  std::visit(overloaded{[&](detail::CallRequest& call) { issue_call(id, std::move(call)); },
-                        [&](detail::SleepRequest& sleep) {
-                          issued_[id].task = current_task_;
-                          command(id, storage::TimerStarted{sleep.due});
-                        },
-                        [&](detail::ReceiveRequest& receive) { issue_receive(id, std::move(receive)); }},
-             request);
+  std::visit(
+      overloaded{[&](detail::CallRequest& call) { issue_call(id, std::move(call)); },
+                 [&](detail::SleepRequest& sleep) {
+                   issued_[id].task = current_task_;
+                   command(id, storage::TimerStarted{sleep.due});
+                 },
+                 [&](detail::ReceiveRequest& receive) { issue_receive(id, std::move(receive)); }},
+      request);
   return id;
 }
 
 void Session::issue_call(OperationId id, detail::CallRequest call) {
   if (call.input.size() > storage::max_artifact_bytes) {
-    throw Failure("input_too_large", "the input of " + call.name + " has " + std::to_string(call.input.size()) +
-                                         " bytes; at most " + std::to_string(storage::max_artifact_bytes) +
-                                         " are allowed");
+    throw Failure("input_too_large",
+                  "the input of " + call.name + " has " + std::to_string(call.input.size()) +
+                      " bytes; at most " + std::to_string(storage::max_artifact_bytes) +
+                      " are allowed");
   }
   auto& issued = issued_[id];
   issued.task = current_task_;
@@ -73,7 +80,8 @@ void Session::issue_call(OperationId id, detail::CallRequest call) {
   body.kind = kind_of(call.kind);
   body.name = std::move(call.name);
   body.input = make_payload(*issued.input);
-  if (live()) body.input_digest = digest_of(*issued.input);  // in replay the bytes themselves are compared
+  if (live())
+    body.input_digest = digest_of(*issued.input);  // in replay the bytes themselves are compared
   body.retry = recorded(call.options.retry);
   body.start_to_close_ms = recorded(call.options.start_to_close);
   command(id, std::move(body));
@@ -169,7 +177,9 @@ void Session::end_task(detail::TaskId task, detail::TaskEnd end) {
   }
 }
 
-void Session::make_ready(std::coroutine_handle<> handle, detail::TaskId task) { ready_.push_back({handle, task}); }
+void Session::make_ready(std::coroutine_handle<> handle, detail::TaskId task) {
+  ready_.push_back({handle, task});
+}
 
 std::uint64_t Session::random() { return mix(state_.random_seed, ++random_position_); }
 
@@ -180,14 +190,16 @@ std::string Session::record(std::string name, std::function<std::string()> const
   if (live()) {
     body.value = make_payload(read_once(body.name, read));
   } else if (auto const* const next = next_recorded()) {
-    if (auto const* const recorded = std::get_if<storage::ValueRecorded>(&next->body)) body.value = recorded->value;
+    if (auto const* const recorded = std::get_if<storage::ValueRecorded>(&next->body))
+      body.value = recorded->value;
   }
   auto const value = body.value;
   command(OperationId::none, std::move(body));
   return payload_text(value);
 }
 
-/// A value that cannot be read was not recorded, so a replay could not know of it: the workflow must not go on.
+/// A value that cannot be read was not recorded, so a replay could not know of it: the workflow
+/// must not go on.
 std::string Session::read_once(std::string const& name, std::function<std::string()> const& read) {
   std::string what = "something that is no std::exception";
   try {
@@ -219,14 +231,18 @@ detail::CheckpointPlace Session::checkpoint(std::string state) {
   if (stopped_) throw Stop{};
   if (at_entry_) {
     if (commands_since_entry_ > 0) {
-      throw WorkflowError("a command came before the workflow's first checkpoint; checkpoint at the top of its loop");
+      throw WorkflowError(
+          "a command came before the workflow's first checkpoint; checkpoint at the top of its "
+          "loop");
     }
     at_entry_ = false;
     return detail::CheckpointPlace::at_entry;
   }
   cancel_dropped();  // what the code has let go is not open any more
-  bool const waiting = std::ranges::any_of(issued_, [](auto const& entry) { return !entry.second.taken; });
-  if (!state_.operations.empty() || waiting) throw WorkflowError("a checkpoint while an operation is open");
+  bool const waiting =
+      std::ranges::any_of(issued_, [](auto const& entry) { return !entry.second.taken; });
+  if (!state_.operations.empty() || waiting)
+    throw WorkflowError("a checkpoint while an operation is open");
   if (!tasks_.empty()) throw WorkflowError("a checkpoint while a spawned workflow is open");
 
   Checkpoint checkpoint{state_, random_position_, state};
@@ -245,9 +261,10 @@ std::string Session::fingerprint() const {
   text += storage::to_hex(state_.hash);
   text += " status " + std::to_string(static_cast<int>(state_.status));
   for (auto const& [id, operation] : state_.operations) {
-    text += " operation " + std::to_string(static_cast<std::uint64_t>(id)) + ' ' + operation.name + ' ' +
-            std::to_string(operation.attempt) + ' ' + std::to_string(operation.failed) + ' ' +
-            std::to_string(operation.orphaned) + ' ' + (operation.attempt_open ? "open" : "waiting") + ' ' +
+    text += " operation " + std::to_string(static_cast<std::uint64_t>(id)) + ' ' + operation.name +
+            ' ' + std::to_string(operation.attempt) + ' ' + std::to_string(operation.failed) + ' ' +
+            std::to_string(operation.orphaned) + ' ' +
+            (operation.attempt_open ? "open" : "waiting") + ' ' +
             (operation.timer_due ? to_string(*operation.timer_due) : std::string("no timer"));
     auto const issued = issued_.find(id);
     text += issued == issued_.end() || issued->second.waiter == nullptr ? " unawaited" : " awaited";

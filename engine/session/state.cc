@@ -1,12 +1,12 @@
 #include "engine/session/state.h"
 
+#include "engine/session/overloaded.h"
+
 #include <algorithm>
 #include <cassert>
 #include <chrono>
 #include <utility>
 #include <variant>
-
-#include "engine/session/overloaded.h"
 
 namespace dalsegno::engine {
 
@@ -15,7 +15,9 @@ namespace {
 using storage::OperationKind;
 using storage::SessionStatus;
 
-bool takes(std::string const& receiver, std::string const& signal) { return receiver == signal || receiver == "*"; }
+bool takes(std::string const& receiver, std::string const& signal) {
+  return receiver == signal || receiver == "*";
+}
 
 /// `from` + `duration`, or the last point of time that a log can hold.
 Time later(Time from, std::uint64_t duration_ms) {
@@ -37,7 +39,9 @@ std::optional<Delivery> deliver(SessionState& state, InboxEntry entry) {
   return std::nullopt;
 }
 
-std::optional<Delivery> open(SessionState& state, OperationId id, storage::OperationRequested const& requested) {
+std::optional<Delivery> open(SessionState& state,
+                             OperationId id,
+                             storage::OperationRequested const& requested) {
   state.last_operation = std::max(state.last_operation, static_cast<std::uint64_t>(id));
   if (requested.kind == OperationKind::receive) {
     auto const waiting = std::ranges::find_if(
@@ -103,7 +107,9 @@ std::optional<Delivery> apply(SessionState& state, storage::Event const& event, 
             operation->timer_due = body.retry_at;
           },
           [&](storage::AttemptOrphaned const& body) {
-            if (operation == nullptr || body.attempt != operation->attempt || !operation->attempt_open) return;
+            if (operation == nullptr || body.attempt != operation->attempt ||
+                !operation->attempt_open)
+              return;
             operation->attempt_open = false;
             ++operation->orphaned;
             operation->timer_due = body.retry_at;
@@ -123,7 +129,8 @@ std::optional<Delivery> apply(SessionState& state, storage::Event const& event, 
           [&](storage::TimerFired const&) {
             if (operation == nullptr) return;
             operation->timer_due.reset();
-            bool const ends = operation->kind == OperationKind::sleep || operation->kind == OperationKind::receive;
+            bool const ends = operation->kind == OperationKind::sleep ||
+                              operation->kind == OperationKind::receive;
             if (ends) end();  // a call's timer begins its next attempt
           },
           [&](storage::ValueRecorded const&) {},
@@ -148,7 +155,9 @@ bool awaited(SessionState const& state, std::string const& signal) {
   });
 }
 
-void apply_step_end(SessionState& state, storage::StepHeader const& header, storage::Digest const& hash) {
+void apply_step_end(SessionState& state,
+                    storage::StepHeader const& header,
+                    storage::Digest const& hash) {
   state.hash = hash;
   state.epoch = header.epoch;
   state.last_time = header.recorded_at;

@@ -1,14 +1,14 @@
 #pragma once
 
+#include "dalsegno/ids.h"
+#include "storage/event/event.h"
+#include "storage/log/event_log.h"
+
 #include <cstdint>
 #include <deque>
 #include <map>
 #include <optional>
 #include <string>
-
-#include "dalsegno/ids.h"
-#include "storage/event/event.h"
-#include "storage/log/event_log.h"
 
 namespace dalsegno::engine {
 
@@ -29,12 +29,14 @@ struct OpenOperation {
   storage::Digest input_digest;
   storage::RecordedRetry retry;
   std::uint64_t start_to_close_ms = 0;
-  std::uint32_t attempt = 0;      ///< the newest; 0: none yet
-  bool attempt_open = false;      ///< started, and neither its result nor its failure is recorded
-  std::uint32_t failed = 0;       ///< attempts that failed
-  std::uint32_t orphaned = 0;     ///< attempts whose process ended
-  Sequence cause = 0;             ///< its newest AttemptStarted or TimerStarted: what its next input comes from
-  std::optional<Time> timer_due;  ///< its armed timer: a sleep, a deadline, the next attempt, an attempt's time limit
+  std::uint32_t attempt = 0;   ///< the newest; 0: none yet
+  bool attempt_open = false;   ///< started, and neither its result nor its failure is recorded
+  std::uint32_t failed = 0;    ///< attempts that failed
+  std::uint32_t orphaned = 0;  ///< attempts whose process ended
+  Sequence cause =
+      0;  ///< its newest AttemptStarted or TimerStarted: what its next input comes from
+  std::optional<Time> timer_due;  ///< its armed timer: a sleep, a deadline, the next attempt, an
+                                  ///< attempt's time limit
 
   friend bool operator==(OpenOperation const&, OpenOperation const&) = default;
 };
@@ -70,15 +72,18 @@ struct Delivery {
   InboxEntry entry;
 };
 
-/// Folds one event of a step recorded at `recorded_at` into `state`. A signal goes to the receiver that waits for it with the
-/// lowest number, else into the inbox; a new receiver takes the oldest entry of its signal. Returns that meeting.
+/// Folds one event of a step recorded at `recorded_at` into `state`. A signal goes to the receiver
+/// that waits for it with the lowest number, else into the inbox; a new receiver takes the oldest
+/// entry of its signal. Returns that meeting.
 std::optional<Delivery> apply(SessionState& state, storage::Event const& event, Time recorded_at);
 
 /// Whether a receiver waits for a signal of that name: it would not go into the inbox.
 [[nodiscard]] bool awaited(SessionState const& state, std::string const& signal);
 
 /// Ends a step: its hash, epoch and time.
-void apply_step_end(SessionState& state, storage::StepHeader const& header, storage::Digest const& hash);
+void apply_step_end(SessionState& state,
+                    storage::StepHeader const& header,
+                    storage::Digest const& hash);
 
 /// What the store keeps of it beside the steps.
 [[nodiscard]] storage::Head head_of(SessionState const& state);

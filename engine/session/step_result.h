@@ -1,15 +1,15 @@
 #pragma once
 
+#include "dalsegno/ids.h"
+#include "engine/policy/permit.h"
+#include "storage/event/event.h"
+#include "storage/log/event_log.h"
+
 #include <cstdint>
 #include <memory>
 #include <string>
 #include <variant>
 #include <vector>
-
-#include "dalsegno/ids.h"
-#include "engine/policy/permit.h"
-#include "storage/event/event.h"
-#include "storage/log/event_log.h"
 
 namespace dalsegno::engine {
 
@@ -43,7 +43,8 @@ struct AnnounceEnd {
 
 using Effect = std::variant<StartAttempt, GiveAnswer, AnnounceEnd>;
 
-/// What one input leads to: the events to append, and the effects to perform once these are durable.
+/// What one input leads to: the events to append, and the effects to perform once these are
+/// durable.
 struct StepResult {
   storage::Append append;
   std::vector<storage::Event> events;

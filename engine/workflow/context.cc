@@ -1,10 +1,10 @@
+#include "dalsegno/workflow.h"
+
 #include <array>
 #include <cassert>
 #include <cstdint>
 #include <string>
 #include <string_view>
-
-#include "dalsegno/workflow.h"
 
 namespace dalsegno {
 
@@ -20,7 +20,7 @@ std::uint64_t Context::random_below(std::uint64_t bound) {
 
 std::string Context::uuid() {
   std::array<std::uint64_t, 2> bits{random(), random()};
-  bits[0] = (bits[0] & ~0xF000U) | 0x4000U;                                       // version 4
+  bits[0] = (bits[0] & ~0xF000U) | 0x4000U;                                      // version 4
   bits[1] = (bits[1] & ~(std::uint64_t{3} << 62U)) | (std::uint64_t{2} << 62U);  // variant 10
   constexpr std::string_view digits = "0123456789abcdef";
   std::string text;

@@ -1,6 +1,5 @@
-#include "dalsegno/workflow_host.h"
-
 #include "dalsegno/errors.h"
+#include "dalsegno/workflow_host.h"
 
 namespace dalsegno::detail {
 
@@ -16,11 +15,16 @@ void Waiter::resume_here(Host& host, std::coroutine_handle<> caller) {
 
 void throw_unless_completed(Outcome const& outcome) {
   switch (outcome.kind) {
-    case OutcomeKind::completed: return;
-    case OutcomeKind::denied: throw PolicyDenied(outcome.message, outcome.rules);
-    case OutcomeKind::cancelled: throw Cancelled(outcome.message);
-    case OutcomeKind::timed_out: throw ActivityFailed("timeout", "nothing came in time", outcome.attempts);
-    case OutcomeKind::failed: throw ActivityFailed(outcome.type, outcome.message, outcome.attempts);
+    case OutcomeKind::completed:
+      return;
+    case OutcomeKind::denied:
+      throw PolicyDenied(outcome.message, outcome.rules);
+    case OutcomeKind::cancelled:
+      throw Cancelled(outcome.message);
+    case OutcomeKind::timed_out:
+      throw ActivityFailed("timeout", "nothing came in time", outcome.attempts);
+    case OutcomeKind::failed:
+      throw ActivityFailed(outcome.type, outcome.message, outcome.attempts);
   }
 }
 

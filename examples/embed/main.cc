@@ -1,5 +1,6 @@
 // A program of its own that embeds Dalsegno: one durable workflow, one activity, a policy.
-// Run it twice on the same folder: the second time it finds the session where the first one left it.
+// Run it twice on the same folder: the second time it finds the session where the first one left
+// it.
 
 #include <dalsegno/dalsegno.h>
 
@@ -22,12 +23,15 @@ struct Receipt {
 BOOST_DESCRIBE_STRUCT(Receipt, (), (id))
 
 inline constexpr ds::Activity<Refund, Receipt> pay_back{
-    "pay_back", {.start_to_close = 30s, .retry = {.initial = 10ms, .factor = 2.0, .max_attempts = 5}}};
+    "pay_back",
+    {.start_to_close = 30s, .retry = {.initial = 10ms, .factor = 2.0, .max_attempts = 5}}};
 
 ds::Workflow<Receipt> refund(ds::Context& ctx, Refund asked) {
   if (asked.amount > 100) {
-    auto const approved = co_await ctx.receive<bool>("approval", 24h);  // waits for a day, costs no memory
-    if (!approved.value_or(false)) throw ds::Failure("not_approved", "nobody approved a refund over 100");
+    auto const approved =
+        co_await ctx.receive<bool>("approval", 24h);  // waits for a day, costs no memory
+    if (!approved.value_or(false))
+      throw ds::Failure("not_approved", "nobody approved a refund over 100");
   }
   auto receipt = co_await ctx.call(pay_back, asked);  // durable, retried, decided by policy
   co_await ctx.sleep(20ms);

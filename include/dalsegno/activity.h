@@ -1,34 +1,36 @@
 #pragma once
 
+#include "dalsegno/errors.h"
+#include "dalsegno/ids.h"
+
 #include <chrono>
 #include <cstdint>
 #include <string>
 #include <string_view>
 
-#include "dalsegno/errors.h"
-#include "dalsegno/ids.h"
-
 namespace dalsegno {
 
 /// When and how often a failed attempt is repeated. The delay before attempt n + 1 is
-/// min(initial * factor^(n-1), max_interval), lengthened or shortened by up to `jitter` of itself; the random part comes
-/// from the session's recorded seed, so a replay and an auditor compute the same delay.
+/// min(initial * factor^(n-1), max_interval), lengthened or shortened by up to `jitter` of itself;
+/// the random part comes from the session's recorded seed, so a replay and an auditor compute the
+/// same delay.
 struct RetryPolicy {
   std::chrono::milliseconds initial{1'000};
-  double factor = 2.0;                              ///< 1 or more
+  double factor = 2.0;  ///< 1 or more
   std::chrono::milliseconds max_interval{60'000};
-  std::uint32_t max_attempts = 5;                   ///< 1: never repeat; 0: no bound
-  double jitter = 0.1;                              ///< 0 to 1
+  std::uint32_t max_attempts = 5;  ///< 1: never repeat; 0: no bound
+  double jitter = 0.1;             ///< 0 to 1
 };
 
 struct ActivityOptions {
-  /// How long one attempt may take; its late result is recorded as orphaned and not applied. 0: no bound.
+  /// How long one attempt may take; its late result is recorded as orphaned and not applied. 0: no
+  /// bound.
   std::chrono::milliseconds start_to_close{0};
   RetryPolicy retry = {};
 };
 
-/// An effect on the outside world that workflows may call: a name and how it is retried. What it does is registered
-/// with the runtime (Registry::add).
+/// An effect on the outside world that workflows may call: a name and how it is retried. What it
+/// does is registered with the runtime (Registry::add).
 template <class In, class Out>
 struct Activity {
   std::string_view name;
@@ -41,9 +43,10 @@ struct ActivityContext {
   RunId run;
   OperationId operation = OperationId::none;
   std::uint32_t attempt = 1;  ///< counts from 1
-  std::uint64_t epoch = 0;    ///< fencing token: a far side may refuse a smaller one than it has seen
-  std::string name;           ///< of the activity, model or tool
-  /// "tenant/session/run/operation": the same for every attempt of this call, and never used for another.
+  std::uint64_t epoch = 0;  ///< fencing token: a far side may refuse a smaller one than it has seen
+  std::string name;         ///< of the activity, model or tool
+  /// "tenant/session/run/operation": the same for every attempt of this call, and never used for
+  /// another.
   std::string idempotency_key;
 };
 

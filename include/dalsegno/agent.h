@@ -2,14 +2,14 @@
 
 // The built-in agent workflow and what it exchanges with models, tools and clients.
 
+#include "dalsegno/json.h"
+#include "dalsegno/payload.h"
+#include "dalsegno/workflow.h"
+
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
-
-#include "dalsegno/json.h"
-#include "dalsegno/payload.h"
-#include "dalsegno/workflow.h"
 
 namespace dalsegno::agent {
 
@@ -39,8 +39,8 @@ struct Prompt {
 };
 BOOST_DESCRIBE_STRUCT(Prompt, (), (messages, digest))
 
-/// What a model is asked: the conversation so far, of which only what is new since the last call stands here; all else is
-/// in the log already, and `prompt` proves which messages are meant.
+/// What a model is asked: the conversation so far, of which only what is new since the last call
+/// stands here; all else is in the log already, and `prompt` proves which messages are meant.
 struct ModelRequest {
   Prompt prompt;  ///< after `append`
   std::vector<Message> append;
@@ -53,7 +53,8 @@ struct ModelReply {
 };
 BOOST_DESCRIBE_STRUCT(ModelReply, (), (content, tool_calls))
 
-/// What a tool is asked. `message` and `call` say which call of the conversation this is (both count from 0).
+/// What a tool is asked. `message` and `call` say which call of the conversation this is (both
+/// count from 0).
 struct ToolRequest {
   std::string id;
   Json arguments;
@@ -86,8 +87,10 @@ struct AgentState {
   Prompt prompt;
   std::vector<Message> unsent;  ///< in the conversation, but the model has not been given it yet
 };
-BOOST_DESCRIBE_STRUCT(AgentState, (),
-                      (model, system, checkpoint_every, max_calls_per_turn, turns, answers, prompt, unsent))
+BOOST_DESCRIBE_STRUCT(
+    AgentState,
+    (),
+    (model, system, checkpoint_every, max_calls_per_turn, turns, answers, prompt, unsent))
 
 struct AgentResult {
   std::uint64_t turns = 0;
@@ -104,12 +107,13 @@ struct Denial {
 };
 BOOST_DESCRIBE_STRUCT(Denial, (), (error, reason, rules))
 
-/// Takes turns (signal "turn"): model call → permitted tool calls → … → answer. A denied tool call goes back to the model
-/// as a denial; a failed one as an error. Checkpoints its state every `checkpoint_every` turns. Ends with the last turn,
-/// or when a tool takes over.
+/// Takes turns (signal "turn"): model call → permitted tool calls → … → answer. A denied tool call
+/// goes back to the model as a denial; a failed one as an error. Checkpoints its state every
+/// `checkpoint_every` turns. Ends with the last turn, or when a tool takes over.
 Workflow<AgentResult> run_agent(Context& ctx, AgentState state);
 
-/// Keeps what it receives: takes every signal, whatever its name, and counts. It lies open until somebody ends it.
+/// Keeps what it receives: takes every signal, whatever its name, and counts. It lies open until
+/// somebody ends it.
 Workflow<std::uint64_t> run_inbox(Context& ctx, std::uint64_t received);
 
 /// "agent" and "inbox".

@@ -8,8 +8,9 @@
 
 namespace dalsegno {
 
-/// What workflow code may throw to end its session as failed, and the base of what the engine throws into it.
-/// Any other exception that leaves a workflow is taken for a bug: the session is held and nothing is lost.
+/// What workflow code may throw to end its session as failed, and the base of what the engine
+/// throws into it. Any other exception that leaves a workflow is taken for a bug: the session is
+/// held and nothing is lost.
 class Failure : public std::runtime_error {
  public:
   explicit Failure(std::string type, std::string const& message)
@@ -53,14 +54,15 @@ class Cancelled : public Failure {
   explicit Cancelled(std::string const& message) : Failure("cancelled", message) {}
 };
 
-/// Workflow code broke a rule of the engine (a checkpoint after a command, an operation awaited twice). It is a bug:
-/// the session is held.
+/// Workflow code broke a rule of the engine (a checkpoint after a command, an operation awaited
+/// twice). It is a bug: the session is held.
 class WorkflowError : public std::logic_error {
  public:
   using std::logic_error::logic_error;
 };
 
-/// What an activity throws to fail with a type of its own, to forbid retries, or to ask for a delay.
+/// What an activity throws to fail with a type of its own, to forbid retries, or to ask for a
+/// delay.
 class ActivityError : public std::runtime_error {
  public:
   enum class Retry : std::uint8_t { allowed, forbidden };

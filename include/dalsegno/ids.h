@@ -1,5 +1,7 @@
 #pragma once
 
+#include "dalsegno/compiler.h"
+
 #include <array>
 #include <chrono>
 #include <compare>
@@ -9,8 +11,6 @@
 #include <optional>
 #include <string>
 #include <string_view>
-
-#include "dalsegno/compiler.h"
 
 namespace dalsegno {
 
@@ -25,8 +25,9 @@ enum class OperationId : std::uint64_t { none = 0 };
 
 /// Which session: its tenant and its name.
 ///
-/// Limits, checked by `valid`: tenant 1 to 64 bytes, name 1 to 200 bytes, both UTF-8 without control characters; the
-/// tenant without '/', so that "tenant/name" means one session; no '_' at its front but in "_store", the store's own.
+/// Limits, checked by `valid`: tenant 1 to 64 bytes, name 1 to 200 bytes, both UTF-8 without
+/// control characters; the tenant without '/', so that "tenant/name" means one session; no '_' at
+/// its front but in "_store", the store's own.
 struct SessionId {
   std::string tenant = "default";
   std::string name;

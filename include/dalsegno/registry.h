@@ -1,5 +1,9 @@
 #pragma once
 
+#include "dalsegno/activity.h"
+#include "dalsegno/payload.h"
+#include "dalsegno/workflow.h"
+
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -8,16 +12,13 @@
 #include <type_traits>
 #include <utility>
 
-#include "dalsegno/activity.h"
-#include "dalsegno/payload.h"
-#include "dalsegno/workflow.h"
-
 namespace dalsegno {
 
 /// What an attempt brought back.
 struct ActivityReply {
   std::string payload = {};  ///< JSON
-  bool is_error = false;  ///< a tool that answered with an error: an answer all the same, given to the model
+  bool is_error =
+      false;  ///< a tool that answered with an error: an answer all the same, given to the model
   // Of a model's reply.
   std::string model = {};
   std::string finish = {};
@@ -26,12 +27,13 @@ struct ActivityReply {
   std::uint64_t cached_tokens = 0;
 };
 
-/// Makes one attempt. Runs on the activity pool; may block; several run at once. Throws ActivityError (or any other
-/// exception) when the attempt failed.
-using ActivityHandler = std::function<ActivityReply(ActivityContext const&, std::string_view input)>;
+/// Makes one attempt. Runs on the activity pool; may block; several run at once. Throws
+/// ActivityError (or any other exception) when the attempt failed.
+using ActivityHandler =
+    std::function<ActivityReply(ActivityContext const&, std::string_view input)>;
 
-/// The workflows, activities, models and tools of a program, by name. A later entry of the same name replaces the
-/// earlier one. Filled before the runtime starts; not changed afterwards.
+/// The workflows, activities, models and tools of a program, by name. A later entry of the same
+/// name replaces the earlier one. Filled before the runtime starts; not changed afterwards.
 class Registry {
  public:
   Registry& add(WorkflowDefinition workflow) {
@@ -44,9 +46,12 @@ class Registry {
   template <class In, class Out, class Perform>
   Registry& add(Activity<In, Out> const& activity, Perform perform) {
     activities_.insert_or_assign(
-        std::string(activity.name), [perform = std::move(perform)](ActivityContext const& context, std::string_view input) {
+        std::string(activity.name),
+        [perform = std::move(perform)](ActivityContext const& context, std::string_view input) {
           auto decoded = from_json<In>(input);
-          if (!decoded) throw ActivityError("input_mismatch", decoded.error().detail, ActivityError::Retry::forbidden);
+          if (!decoded)
+            throw ActivityError(
+                "input_mismatch", decoded.error().detail, ActivityError::Retry::forbidden);
           if constexpr (std::is_void_v<Out>) {
             perform(context, std::move(*decoded));
             return ActivityReply{.payload = "null"};
@@ -68,10 +73,18 @@ class Registry {
   }
 
   // For the engine; nullptr when there is none.
-  [[nodiscard]] WorkflowDefinition const* find_workflow(std::string_view name) const { return find(workflows_, name); }
-  [[nodiscard]] ActivityHandler const* find_activity(std::string_view name) const { return find(activities_, name); }
-  [[nodiscard]] ActivityHandler const* find_model(std::string_view name) const { return find_or_any(models_, name); }
-  [[nodiscard]] ActivityHandler const* find_tool(std::string_view name) const { return find_or_any(tools_, name); }
+  [[nodiscard]] WorkflowDefinition const* find_workflow(std::string_view name) const {
+    return find(workflows_, name);
+  }
+  [[nodiscard]] ActivityHandler const* find_activity(std::string_view name) const {
+    return find(activities_, name);
+  }
+  [[nodiscard]] ActivityHandler const* find_model(std::string_view name) const {
+    return find_or_any(models_, name);
+  }
+  [[nodiscard]] ActivityHandler const* find_tool(std::string_view name) const {
+    return find_or_any(tools_, name);
+  }
 
  private:
   template <class T>

@@ -1,5 +1,7 @@
 #pragma once
 
+#include "dalsegno/compiler.h"
+
 #include <cstdint>
 #include <expected>
 #include <string>
@@ -7,30 +9,29 @@
 #include <type_traits>
 #include <utility>
 
-#include "dalsegno/compiler.h"
-
 namespace dalsegno {
 
-/// What kind of thing went wrong: few, for programs to branch on. The text for people is in `Error::detail`.
+/// What kind of thing went wrong: few, for programs to branch on. The text for people is in
+/// `Error::detail`.
 enum class Errc : std::uint8_t {
-  invalid,           ///< the request itself is wrong (bad name, bad JSON, over a limit of form)
-  not_found,         ///< no such session, run, checkpoint, artifact, file
-  conflict,          ///< the same id exists with another content
-  stale,             ///< an append named a sequence that is no longer the head: nothing was appended
-  fenced,            ///< an append named an epoch older than the store's: nothing was appended
-  corrupt,           ///< bytes that fail verification (schema, checksum, chain)
-  data_loss,         ///< the store holds less than it had acknowledged
-  newer_format,      ///< written by a newer version: it may be shown, not run
-  foreign,           ///< not a Dalsegno store
-  locked,            ///< another process has the store open
-  io,                ///< the disk refused; whether the write is there is unknown until it is read back
-  no_space,          ///< below the floor of free space, or the disk is full
-  too_large,         ///< over a size limit; nothing was written
-  overloaded,        ///< over a limit of number (inbox, queue): try later; nothing was written
-  denied,            ///< policy forbids it
-  held,              ///< the session is held and takes no input
-  ended,             ///< the session has ended and takes no input
-  diverged,          ///< workflow code does not match its log
+  invalid,       ///< the request itself is wrong (bad name, bad JSON, over a limit of form)
+  not_found,     ///< no such session, run, checkpoint, artifact, file
+  conflict,      ///< the same id exists with another content
+  stale,         ///< an append named a sequence that is no longer the head: nothing was appended
+  fenced,        ///< an append named an epoch older than the store's: nothing was appended
+  corrupt,       ///< bytes that fail verification (schema, checksum, chain)
+  data_loss,     ///< the store holds less than it had acknowledged
+  newer_format,  ///< written by a newer version: it may be shown, not run
+  foreign,       ///< not a Dalsegno store
+  locked,        ///< another process has the store open
+  io,            ///< the disk refused; whether the write is there is unknown until it is read back
+  no_space,      ///< below the floor of free space, or the disk is full
+  too_large,     ///< over a size limit; nothing was written
+  overloaded,    ///< over a limit of number (inbox, queue): try later; nothing was written
+  denied,        ///< policy forbids it
+  held,          ///< the session is held and takes no input
+  ended,         ///< the session has ended and takes no input
+  diverged,      ///< workflow code does not match its log
   unknown_workflow,  ///< no workflow of that name is registered in this program
   unavailable,       ///< the runtime is stopping or has stopped
   undecidable,       ///< cannot be known any more (erased)

@@ -1,5 +1,11 @@
 #pragma once
 
+#include "dalsegno/ids.h"
+#include "dalsegno/payload.h"
+#include "dalsegno/registry.h"
+#include "dalsegno/result.h"
+#include "dalsegno/store.h"
+
 #include <cstddef>
 #include <functional>
 #include <memory>
@@ -7,12 +13,6 @@
 #include <string_view>
 #include <type_traits>
 #include <utility>
-
-#include "dalsegno/ids.h"
-#include "dalsegno/payload.h"
-#include "dalsegno/registry.h"
-#include "dalsegno/result.h"
-#include "dalsegno/store.h"
 
 namespace dalsegno {
 
@@ -38,53 +38,77 @@ struct Acknowledgement {
 ///
 ///     auto store = dalsegno::Store::open("./data");
 ///     dalsegno::Registry registry;
-///     registry.add(dalsegno::define_workflow("refund", refund)).add(pay_back, [](auto const&, Refund r) { … });
-///     auto runtime = dalsegno::Runtime::start(std::move(*store), std::move(registry), {.policy = …});
+///     registry.add(dalsegno::define_workflow("refund", refund)).add(pay_back, [](auto const&,
+///     Refund r) { … }); auto runtime = dalsegno::Runtime::start(std::move(*store),
+///     std::move(registry), {.policy = …});
 ///     (*runtime)->start_session({.name = "order-17"}, "refund", Refund{"17", 20});
 ///     auto receipt = (*runtime)->result<Receipt>({.name = "order-17"});
 ///
-/// Sessions that were under way when the last process ended go on by themselves. Thread: any, but for `stop`.
+/// Sessions that were under way when the last process ended go on by themselves. Thread: any, but
+/// for `stop`.
 class Runtime {
  public:
   /// Errors: those of the store; Errc::invalid for a wrong policy document.
-  [[nodiscard]] static Result<std::unique_ptr<Runtime>> start(Store store, Registry registry, RuntimeOptions options);
+  [[nodiscard]] static Result<std::unique_ptr<Runtime>> start(Store store,
+                                                              Registry registry,
+                                                              RuntimeOptions options);
   Runtime(Runtime const&) = delete;
   Runtime& operator=(Runtime const&) = delete;
   ~Runtime();
 
-  /// Starts a session; waits until that is durable. The same name with the same workflow and input is the same session;
-  /// with another one Errc::conflict. Other errors: Errc::unknown_workflow, Errc::invalid, Errc::too_large,
-  /// Errc::no_space, Errc::unavailable, those of the log.
+  /// Starts a session; waits until that is durable. The same name with the same workflow and input
+  /// is the same session; with another one Errc::conflict. Other errors: Errc::unknown_workflow,
+  /// Errc::invalid, Errc::too_large, Errc::no_space, Errc::unavailable, those of the log.
   template <class In>
-  Result<Acknowledgement> start_session(SessionId const& session, std::string workflow, In const& input,
+  Result<Acknowledgement> start_session(SessionId const& session,
+                                        std::string workflow,
+                                        In const& input,
                                         std::string principal = {}) {
     return start_with_json(session, std::move(workflow), to_json(input), std::move(principal));
   }
-  Result<Acknowledgement> start_with_json(SessionId const& session, std::string workflow, std::string input,
+  Result<Acknowledgement> start_with_json(SessionId const& session,
+                                          std::string workflow,
+                                          std::string input,
                                           std::string principal = {});
 
-  /// Sends a signal; waits until it is durable. A `key` makes it safe to repeat: the session gets it once.
-  /// Errors: Errc::not_found, Errc::ended, Errc::held, Errc::overloaded, Errc::too_large, Errc::unavailable.
+  /// Sends a signal; waits until it is durable. A `key` makes it safe to repeat: the session gets
+  /// it once. Errors: Errc::not_found, Errc::ended, Errc::held, Errc::overloaded, Errc::too_large,
+  /// Errc::unavailable.
   template <class T>
-  Result<Acknowledgement> signal(SessionId const& session, std::string name, T const& payload, std::string key = {},
+  Result<Acknowledgement> signal(SessionId const& session,
+                                 std::string name,
+                                 T const& payload,
+                                 std::string key = {},
                                  std::string principal = {}) {
-    return signal_with_json(session, std::move(name), to_json(payload), std::move(key), std::move(principal));
+    return signal_with_json(
+        session, std::move(name), to_json(payload), std::move(key), std::move(principal));
   }
-  Result<Acknowledgement> signal_with_json(SessionId const& session, std::string name, std::string payload,
-                                           std::string key = {}, std::string principal = {});
+  Result<Acknowledgement> signal_with_json(SessionId const& session,
+                                           std::string name,
+                                           std::string payload,
+                                           std::string key = {},
+                                           std::string principal = {});
 
   /// Sends a signal and waits for the answer that the workflow gives to it (ctx.answer), as JSON.
-  Result<std::string> ask_with_json(SessionId const& session, std::string name, std::string payload,
-                                    std::string key = {}, std::string principal = {});
+  Result<std::string> ask_with_json(SessionId const& session,
+                                    std::string name,
+                                    std::string payload,
+                                    std::string key = {},
+                                    std::string principal = {});
   template <class Answer, class T>
-  Result<Answer> ask(SessionId const& session, std::string name, T const& payload, std::string key = {},
+  Result<Answer> ask(SessionId const& session,
+                     std::string name,
+                     T const& payload,
+                     std::string key = {},
                      std::string principal = {}) {
-    auto answer = ask_with_json(session, std::move(name), to_json(payload), std::move(key), std::move(principal));
+    auto answer = ask_with_json(
+        session, std::move(name), to_json(payload), std::move(key), std::move(principal));
     if (!answer) return answer.error();
     return from_json<Answer>(*answer);
   }
 
-  /// Waits for the end of a session. A failed one gives Errc::ended with its type and message, a held one Errc::held.
+  /// Waits for the end of a session. A failed one gives Errc::ended with its type and message, a
+  /// held one Errc::held.
   Result<std::string> result_as_json(SessionId const& session);
   template <class Out>
   Result<Out> result(SessionId const& session) {

@@ -1,9 +1,9 @@
 #pragma once
 
+#include "dalsegno/result.h"
+
 #include <filesystem>
 #include <memory>
-
-#include "dalsegno/result.h"
 
 namespace dalsegno {
 
@@ -14,9 +14,10 @@ class EventLog;
 /// A place where sessions are recorded. Move-only; closes when it goes.
 class Store {
  public:
-  /// Opens or creates the embedded store (RocksDB) in `folder`. One process at a time; needs no server.
-  /// Errors: Errc::locked, Errc::foreign (the folder holds something else), Errc::newer_format, Errc::corrupt,
-  /// Errc::data_loss (it holds less than it had acknowledged), Errc::io, Errc::no_space.
+  /// Opens or creates the embedded store (RocksDB) in `folder`. One process at a time; needs no
+  /// server. Errors: Errc::locked, Errc::foreign (the folder holds something else),
+  /// Errc::newer_format, Errc::corrupt, Errc::data_loss (it holds less than it had acknowledged),
+  /// Errc::io, Errc::no_space.
   [[nodiscard]] static Result<Store> open(std::filesystem::path const& folder);
   /// A store in memory, for tests: nothing survives it.
   [[nodiscard]] static Store in_memory();

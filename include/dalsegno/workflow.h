@@ -1,9 +1,16 @@
 #pragma once
 
-// Writing workflows: coroutines of type Workflow<T> that take a Context and ask it for everything that is not pure
-// computation. A workflow is deterministic: given the same recorded events it issues the same commands in the same
-// order. So: no clock but ctx.now(), no randomness but ctx.random() and ctx.uuid(), no I/O but in activities, no
-// iteration over unordered containers, no threads, no other kind of coroutine.
+// Writing workflows: coroutines of type Workflow<T> that take a Context and ask it for everything
+// that is not pure computation. A workflow is deterministic: given the same recorded events it
+// issues the same commands in the same order. So: no clock but ctx.now(), no randomness but
+// ctx.random() and ctx.uuid(), no I/O but in activities, no iteration over unordered containers, no
+// threads, no other kind of coroutine.
+
+#include "dalsegno/activity.h"
+#include "dalsegno/errors.h"
+#include "dalsegno/ids.h"
+#include "dalsegno/payload.h"
+#include "dalsegno/workflow_host.h"
 
 #include <chrono>
 #include <concepts>
@@ -21,15 +28,10 @@
 #include <variant>
 #include <vector>
 
-#include "dalsegno/activity.h"
-#include "dalsegno/errors.h"
-#include "dalsegno/ids.h"
-#include "dalsegno/payload.h"
-#include "dalsegno/workflow_host.h"
-
 namespace dalsegno {
 
-// ---- Workflow<T> ------------------------------------------------------------------------------------------------
+// ---- Workflow<T>
+// ------------------------------------------------------------------------------------------------
 
 namespace detail {
 
@@ -89,8 +91,9 @@ class WorkflowPromise<void> : public WorkflowPromiseBase {
 
 }  // namespace detail
 
-/// A durable coroutine. It starts when it is awaited, spawned, or entered by the engine. Move-only; owns its frame.
-/// Parameters are taken by value (the Context by reference): they must outlive the caller's temporaries.
+/// A durable coroutine. It starts when it is awaited, spawned, or entered by the engine. Move-only;
+/// owns its frame. Parameters are taken by value (the Context by reference): they must outlive the
+/// caller's temporaries.
 template <class T = void>
 class [[nodiscard]] Workflow {
  public:
@@ -131,10 +134,12 @@ class [[nodiscard]] Workflow {
   Handle handle_;
 };
 
-// ---- operations -------------------------------------------------------------------------------------------------
+// ---- operations
+// -------------------------------------------------------------------------------------------------
 
-/// Something a workflow can wait for: a call, a sleep, a signal. It is issued, and gets its number, when it is awaited
-/// or handed to `all` or `any`, in the order in which it stands there. Await it once.
+/// Something a workflow can wait for: a call, a sleep, a signal. It is issued, and gets its number,
+/// when it is awaited or handed to `all` or `any`, in the order in which it stands there. Await it
+/// once.
 template <class T>
 class [[nodiscard]] Operation {
  public:
@@ -144,7 +149,9 @@ class [[nodiscard]] Operation {
   Operation(detail::Host& host, detail::Request request, Decode decode)
       : host_(&host), request_(std::move(request)), decode_(decode) {}
   Operation(Operation&& other) noexcept
-      : host_(other.host_), request_(std::move(other.request_)), decode_(other.decode_),
+      : host_(other.host_),
+        request_(std::move(other.request_)),
+        decode_(other.decode_),
         id_(std::exchange(other.id_, OperationId::none)) {}
   Operation(Operation const&) = delete;
   Operation& operator=(Operation const&) = delete;
@@ -187,14 +194,15 @@ class [[nodiscard]] Operation {
   OperationId id_ = OperationId::none;
 };
 
-/// A workflow that runs beside its parent. Await it for its result; when it is dropped its frame is destroyed and what it
-/// still waited for is left alone.
+/// A workflow that runs beside its parent. Await it for its result; when it is dropped its frame is
+/// destroyed and what it still waited for is left alone.
 template <class T>
 class [[nodiscard]] Spawned {
  public:
   using value_type = T;
 
-  Spawned(detail::Host& host, Workflow<T> body) : state_(std::make_unique<State>(host, std::move(body))) {}
+  Spawned(detail::Host& host, Workflow<T> body)
+      : state_(std::make_unique<State>(host, std::move(body))) {}
 
   void start() {}  // runs since it was spawned
   [[nodiscard]] bool done() const { return state_->body.done(); }
@@ -222,7 +230,8 @@ class [[nodiscard]] Spawned {
 
  private:
   struct State : detail::Waiter {
-    State(detail::Host& the_host, Workflow<T> the_body) : host(the_host), body(std::move(the_body)) {
+    State(detail::Host& the_host, Workflow<T> the_body)
+        : host(the_host), body(std::move(the_body)) {
       body.handle().promise().on_end_ = this;
       task = host.begin_task(body.handle());
     }
@@ -286,17 +295,22 @@ class [[nodiscard]] All {
 
   bool await_ready() {
     std::size_t open = 0;
-    std::apply([&](auto&... part) { ((part.start(), open += part.done() ? 0U : 1U), ...); }, parts_);
+    std::apply([&](auto&... part) { ((part.start(), open += part.done() ? 0U : 1U), ...); },
+               parts_);
     gate_.open_after(open);
     return gate_.is_open();
   }
   void await_suspend(std::coroutine_handle<> caller) {
     gate_.wait(host_, caller);
-    std::apply([&](auto&... part) { ((part.done() ? void() : part.subscribe(gate_)), ...); }, parts_);
+    std::apply([&](auto&... part) { ((part.done() ? void() : part.subscribe(gate_)), ...); },
+               parts_);
   }
   auto await_resume() {
-    return std::apply([](auto&... part) { return std::tuple<NotVoid<typename Parts::value_type>...>{take_value(part)...}; },
-                      parts_);
+    return std::apply(
+        [](auto&... part) {
+          return std::tuple<NotVoid<typename Parts::value_type>...>{take_value(part)...};
+        },
+        parts_);
   }
 
  private:
@@ -391,7 +405,8 @@ class [[nodiscard]] CheckpointAwaiter {
  public:
   CheckpointAwaiter(Host& host, std::string state) : host_(host), state_(std::move(state)) {}
   bool await_ready() { return host_.checkpoint(std::move(state_)) == CheckpointPlace::at_entry; }
-  void await_suspend(std::coroutine_handle<>) noexcept {}  // the frame ends here: it is never resumed
+  void await_suspend(std::coroutine_handle<>) noexcept {
+  }  // the frame ends here: it is never resumed
   void await_resume() noexcept {}
 
  private:
@@ -401,10 +416,11 @@ class [[nodiscard]] CheckpointAwaiter {
 
 }  // namespace detail
 
-// ---- Context ----------------------------------------------------------------------------------------------------
+// ---- Context
+// ----------------------------------------------------------------------------------------------------
 
-/// What a workflow asks for everything outside of itself. Lives as long as the session is in memory; use it only from
-/// the workflow it was given to.
+/// What a workflow asks for everything outside of itself. Lives as long as the session is in
+/// memory; use it only from the workflow it was given to.
 class Context {
  public:
   explicit Context(detail::Host& host) : host_(host) {}
@@ -419,8 +435,10 @@ class Context {
   template <class In, class Out, std::convertible_to<In> Arg>
   Operation<Out> call(Activity<In, Out> const& activity, Arg&& input) {
     return Operation<Out>(host_,
-                          detail::CallRequest{detail::CallKind::activity, std::string(activity.name),
-                                              to_json(static_cast<In>(std::forward<Arg>(input))), activity.options},
+                          detail::CallRequest{detail::CallKind::activity,
+                                              std::string(activity.name),
+                                              to_json(static_cast<In>(std::forward<Arg>(input))),
+                                              activity.options},
                           &decode_value<Out>);
   }
 
@@ -428,18 +446,22 @@ class Context {
   template <class Out, class In>
   Operation<Out> model(std::string name, In const& request, ActivityOptions options = {}) {
     return Operation<Out>(
-        host_, detail::CallRequest{detail::CallKind::model, std::move(name), to_json(request), options},
+        host_,
+        detail::CallRequest{detail::CallKind::model, std::move(name), to_json(request), options},
         &decode_value<Out>);
   }
   template <class Out, class In>
   Operation<Out> tool(std::string name, In const& request, ActivityOptions options = {}) {
     return Operation<Out>(
-        host_, detail::CallRequest{detail::CallKind::tool, std::move(name), to_json(request), options},
+        host_,
+        detail::CallRequest{detail::CallKind::tool, std::move(name), to_json(request), options},
         &decode_value<Out>);
   }
 
   /// Ends not before `now() + duration` (log time). Costs no memory and no thread while it waits.
-  Operation<void> sleep(std::chrono::microseconds duration) { return sleep_until(now() + duration); }
+  Operation<void> sleep(std::chrono::microseconds duration) {
+    return sleep_until(now() + duration);
+  }
   Operation<void> sleep_until(Time due) {
     return Operation<void>(host_, detail::SleepRequest{due}, &decode_nothing);
   }
@@ -447,23 +469,26 @@ class Context {
   /// The next signal of that name ("*": of any name), in the order in which they were recorded.
   template <class T>
   Operation<T> receive(std::string signal) {
-    return Operation<T>(host_, detail::ReceiveRequest{std::move(signal), std::nullopt}, &decode_value<T>);
+    return Operation<T>(
+        host_, detail::ReceiveRequest{std::move(signal), std::nullopt}, &decode_value<T>);
   }
-  /// The same, or nullopt once `timeout` has passed; a signal that comes later stays for the next receiver.
+  /// The same, or nullopt once `timeout` has passed; a signal that comes later stays for the next
+  /// receiver.
   template <class T>
   Operation<std::optional<T>> receive(std::string signal, std::chrono::microseconds timeout) {
-    return Operation<std::optional<T>>(host_, detail::ReceiveRequest{std::move(signal), now() + timeout},
+    return Operation<std::optional<T>>(host_,
+                                       detail::ReceiveRequest{std::move(signal), now() + timeout},
                                        &decode_unless_timed_out<T>);
   }
   /// A signal together with its sequence: what `answer` names.
   template <class T>
   Operation<std::pair<Sequence, T>> receive_with_sequence(std::string signal) {
-    return Operation<std::pair<Sequence, T>>(host_, detail::ReceiveRequest{std::move(signal), std::nullopt},
-                                             &decode_with_sequence<T>);
+    return Operation<std::pair<Sequence, T>>(
+        host_, detail::ReceiveRequest{std::move(signal), std::nullopt}, &decode_with_sequence<T>);
   }
 
-  /// Waits for all parts; results in their order. If some failed, throws the failure of the first of them, after all
-  /// have ended. Parts are Operations or Spawned.
+  /// Waits for all parts; results in their order. If some failed, throws the failure of the first
+  /// of them, after all have ended. Parts are Operations or Spawned.
   template <class... Parts>
   detail::All<Parts...> all(Parts... parts) {
     return detail::All<Parts...>(host_, std::move(parts)...);
@@ -472,8 +497,8 @@ class Context {
   detail::AllOf<Part> all(std::vector<Part> parts) {
     return detail::AllOf<Part>(host_, std::move(parts));
   }
-  /// Waits for the first part to end (by recorded order) and cancels the others in operation order. The result's
-  /// index() is the winner; a failed winner throws.
+  /// Waits for the first part to end (by recorded order) and cancels the others in operation order.
+  /// The result's index() is the winner; a failed winner throws.
   template <class... Parts>
   detail::Any<Parts...> any(Parts... parts) {
     return detail::Any<Parts...>(host_, std::move(parts)...);
@@ -484,9 +509,11 @@ class Context {
     return Spawned<T>(host_, std::move(body));
   }
 
-  /// Log time of the step under way: the same for all that happens in it, and never running backward.
+  /// Log time of the step under way: the same for all that happens in it, and never running
+  /// backward.
   [[nodiscard]] Time now() const { return host_.now(); }
-  /// 64 random bits from the session's recorded seed (SplitMix64, Steele et al. 2014, indexed by position).
+  /// 64 random bits from the session's recorded seed (SplitMix64, Steele et al. 2014, indexed by
+  /// position).
   [[nodiscard]] std::uint64_t random() { return host_.random(); }
   /// Uniform in [0, bound), bound > 0 (rejection sampling: no bias).
   [[nodiscard]] std::uint64_t random_below(std::uint64_t bound);
@@ -495,8 +522,9 @@ class Context {
   /// A version 4 UUID (RFC 9562) from `random`.
   [[nodiscard]] std::string uuid();
 
-  /// A value that is read once: `read` runs in life, its result is recorded, and replay gives it back. `read` does no
-  /// I/O and issues no commands; a value from outside that needs I/O is an activity.
+  /// A value that is read once: `read` runs in life, its result is recorded, and replay gives it
+  /// back. `read` does no I/O and issues no commands; a value from outside that needs I/O is an
+  /// activity.
   template <class Read>
   auto record(std::string name, Read read) {
     using Value = std::invoke_result_t<Read&>;
@@ -513,8 +541,9 @@ class Context {
   /// Says something to the program's log; silent on replay.
   void log(std::string_view message) { host_.log(message); }
 
-  /// The answer to the turn that came in as signal number `turn`; `source` is the model call whose output it is
-  /// (last_operation() right after it). Recorded; the client gets it once that is durable.
+  /// The answer to the turn that came in as signal number `turn`; `source` is the model call whose
+  /// output it is (last_operation() right after it). Recorded; the client gets it once that is
+  /// durable.
   template <class T>
   void answer(Sequence turn, OperationId source, T const& content) {
     host_.answer(turn, source, to_json(content));
@@ -522,10 +551,10 @@ class Context {
   /// The operation whose result this workflow was given last.
   [[nodiscard]] OperationId last_operation() const { return host_.last_taken(); }
 
-  /// Records `state` as a point from which replay may start, ends this frame and enters the workflow again with
-  /// decode(encode(state)): in life as in recovery. The first checkpoint after an entry does nothing, and no command
-  /// may come before it. Not while an operation or a spawned workflow is open.
-  /// Throws WorkflowError when a rule is broken.
+  /// Records `state` as a point from which replay may start, ends this frame and enters the
+  /// workflow again with decode(encode(state)): in life as in recovery. The first checkpoint after
+  /// an entry does nothing, and no command may come before it. Not while an operation or a spawned
+  /// workflow is open. Throws WorkflowError when a rule is broken.
   template <class State>
   detail::CheckpointAwaiter checkpoint(State const& state) {
     return detail::CheckpointAwaiter(host_, to_json(state));
@@ -562,7 +591,8 @@ class Context {
   detail::Host& host_;
 };
 
-// ---- registration -----------------------------------------------------------------------------------------------
+// ---- registration
+// -----------------------------------------------------------------------------------------------
 
 /// A workflow under its name, its types erased: input and result are JSON.
 struct WorkflowDefinition {
@@ -573,7 +603,9 @@ struct WorkflowDefinition {
 namespace detail {
 
 template <class Out, class In>
-Workflow<std::string> enter_erased(Workflow<Out> (*body)(Context&, In), Context& context, std::string input) {
+Workflow<std::string> enter_erased(Workflow<Out> (*body)(Context&, In),
+                                   Context& context,
+                                   std::string input) {
   auto decoded = from_json<In>(input);
   if (!decoded) throw Failure("input_mismatch", decoded.error().detail);
   if constexpr (std::is_void_v<Out>) {

@@ -1,6 +1,10 @@
 #pragma once
 
-// What stands between workflow code and the session that runs it. For the engine and for workflow.h; not for users.
+// What stands between workflow code and the session that runs it. For the engine and for
+// workflow.h; not for users.
+
+#include "dalsegno/activity.h"
+#include "dalsegno/ids.h"
 
 #include <coroutine>
 #include <cstdint>
@@ -12,14 +16,12 @@
 #include <variant>
 #include <vector>
 
-#include "dalsegno/activity.h"
-#include "dalsegno/ids.h"
-
 namespace dalsegno::detail {
 
 class Host;
 
-/// A line of execution within a session: the root workflow is 0, each spawned workflow has one of its own.
+/// A line of execution within a session: the root workflow is 0, each spawned workflow has one of
+/// its own.
 enum class TaskId : std::uint32_t { root = 0 };
 enum class TaskEnd : std::uint8_t { leave_operations, cancel_operations };
 
@@ -88,7 +90,8 @@ class Host {
   virtual void subscribe(OperationId id, Waiter& waiter) = 0;
   virtual Outcome take(OperationId id) = 0;
   virtual void cancel(OperationId id) = 0;
-  /// The object that stood for the operation is gone. Issues no command: frames may be destroyed at any time.
+  /// The object that stood for the operation is gone. Issues no command: frames may be destroyed at
+  /// any time.
   virtual void forget(OperationId id) noexcept = 0;
 
   virtual TaskId begin_task(std::coroutine_handle<> entry) = 0;

@@ -13,11 +13,16 @@ Json number(std::uint64_t value) { return Json(value); }
 
 std::string_view kind_name(OperationKind kind) {
   switch (kind) {
-    case OperationKind::activity: return "activity";
-    case OperationKind::model: return "model";
-    case OperationKind::tool: return "tool";
-    case OperationKind::sleep: return "sleep";
-    case OperationKind::receive: return "receive";
+    case OperationKind::activity:
+      return "activity";
+    case OperationKind::model:
+      return "model";
+    case OperationKind::tool:
+      return "tool";
+    case OperationKind::sleep:
+      return "sleep";
+    case OperationKind::receive:
+      return "receive";
   }
   return "unknown";
 }
@@ -40,13 +45,16 @@ class Fields {
     text("principal", body.principal);
     object_.set("input", to_json_value(body.input)).set("input_digest", to_hex(body.input_digest));
     object_.set("random_seed", std::to_string(body.random_seed));
-    if (body.follows) object_.set("follows", to_string(*body.follows)).set("follows_hash", to_hex(body.follows_hash));
+    if (body.follows)
+      object_.set("follows", to_string(*body.follows))
+          .set("follows_hash", to_hex(body.follows_hash));
   }
   void operator()(InputReceived const& body) {
     object_.set("signal", body.signal);
     text("producer_key", body.producer_key);
     text("principal", body.principal);
-    object_.set("payload", to_json_value(body.payload)).set("payload_digest", to_hex(body.payload_digest));
+    object_.set("payload", to_json_value(body.payload))
+        .set("payload_digest", to_hex(body.payload_digest));
   }
   void operator()(OperationCompleted const& body) {
     object_.set("attempt", number(body.attempt)).set("result", to_json_value(body.result));
@@ -56,7 +64,8 @@ class Fields {
     text("model", body.model);
     text("finish", body.finish);
     Json usage;
-    usage.set("input_tokens", number(body.input_tokens)).set("output_tokens", number(body.output_tokens));
+    usage.set("input_tokens", number(body.input_tokens))
+        .set("output_tokens", number(body.output_tokens));
     usage.set("cached_tokens", number(body.cached_tokens));
     if (body.input_tokens + body.output_tokens > 0) object_.set("usage", std::move(usage));
   }
@@ -65,7 +74,9 @@ class Fields {
     object_.set("is_error", body.is_error);
   }
   void operator()(AttemptFailed const& body) {
-    object_.set("attempt", number(body.attempt)).set("error", body.type).set("message", body.message);
+    object_.set("attempt", number(body.attempt))
+        .set("error", body.type)
+        .set("message", body.message);
     object_.set("retryable", body.retryable);
     time("retry_at", body.retry_at);
   }
@@ -88,7 +99,9 @@ class Fields {
     object_.set("document", to_json_value(body.document));
   }
   void operator()(LossAccepted const& body) {
-    object_.set("by", body.by).set("reason", body.reason).set("generation", number(body.generation));
+    object_.set("by", body.by)
+        .set("reason", body.reason)
+        .set("generation", number(body.generation));
     object_.set("acknowledged_commit", number(body.acknowledged_commit));
     object_.set("found_commit", number(body.found_commit));
   }
@@ -99,10 +112,13 @@ class Fields {
     if (body.kind == OperationKind::receive || body.kind == OperationKind::sleep) return;
     object_.set("input", to_json_value(body.input)).set("input_digest", to_hex(body.input_digest));
     Json retry;
-    retry.set("max_attempts", number(body.retry.max_attempts)).set("initial_ms", number(body.retry.initial_ms));
-    retry.set("max_interval_ms", number(body.retry.max_interval_ms)).set("factor", body.retry.factor);
+    retry.set("max_attempts", number(body.retry.max_attempts))
+        .set("initial_ms", number(body.retry.initial_ms));
+    retry.set("max_interval_ms", number(body.retry.max_interval_ms))
+        .set("factor", body.retry.factor);
     object_.set("retry", std::move(retry));
-    if (body.start_to_close_ms > 0) object_.set("start_to_close_ms", number(body.start_to_close_ms));
+    if (body.start_to_close_ms > 0)
+      object_.set("start_to_close_ms", number(body.start_to_close_ms));
   }
   void operator()(PolicyDecided const& body) {
     object_.set("attempt", number(body.attempt));
@@ -117,7 +133,9 @@ class Fields {
     object_.set("attempt", number(body.attempt)).set("input_digest", to_hex(body.input_digest));
   }
   void operator()(OperationFailed const& body) {
-    object_.set("error", body.type).set("message", body.message).set("attempts", number(body.attempts));
+    object_.set("error", body.type)
+        .set("message", body.message)
+        .set("attempts", number(body.attempts));
   }
   void operator()(OperationCancelled const& body) { object_.set("reason", body.reason); }
   void operator()(TimerStarted const& body) { object_.set("due", to_string(body.due)); }
@@ -125,20 +143,24 @@ class Fields {
     object_.set("name", body.name).set("value", to_json_value(body.value));
   }
   void operator()(AnswerGiven const& body) {
-    object_.set("turn", number(body.turn)).set("source", number(static_cast<std::uint64_t>(body.source)));
+    object_.set("turn", number(body.turn))
+        .set("source", number(static_cast<std::uint64_t>(body.source)));
     object_.set("answer", to_json_value(body.answer));
   }
   void operator()(AttributeSet const& body) {
     object_.set("name", body.name).set("value", to_json_value(body.value));
   }
   void operator()(CheckpointTaken const& body) {
-    object_.set("state_digest", to_hex(body.state_digest)).set("size_bytes", number(body.size_bytes));
+    object_.set("state_digest", to_hex(body.state_digest))
+        .set("size_bytes", number(body.size_bytes));
   }
   void operator()(SessionCompleted const& body) {
     object_.set("result", to_json_value(body.result));
     if (body.unread_signals > 0) object_.set("unread_signals", number(body.unread_signals));
   }
-  void operator()(SessionFailed const& body) { object_.set("error", body.type).set("message", body.message); }
+  void operator()(SessionFailed const& body) {
+    object_.set("error", body.type).set("message", body.message);
+  }
 
  private:
   void text(std::string_view name, std::string const& value) {
@@ -156,14 +178,16 @@ class Fields {
 Json to_json_value(Payload const& payload) {
   if (payload.artifact) {
     Json reference;
-    reference.set("artifact", to_hex(payload.artifact->digest)).set("size_bytes", number(payload.artifact->size_bytes));
+    reference.set("artifact", to_hex(payload.artifact->digest))
+        .set("size_bytes", number(payload.artifact->size_bytes));
     return reference;
   }
   if (payload.content_type.empty()) {
     if (auto parsed = parse_json(payload.bytes)) return std::move(*parsed);
   }
   Json described;
-  described.set("content_type", payload.content_type).set("size_bytes", number(payload.bytes.size()));
+  described.set("content_type", payload.content_type)
+      .set("size_bytes", number(payload.bytes.size()));
   if (payload.content_type.starts_with("text/")) described.set("text", payload.bytes);
   return described;
 }
@@ -181,7 +205,9 @@ Json to_json_value(Event const& event) {
 Json to_json_value(StepHeader const& header) {
   Json object;
   object.set("format", number(header.format)).set("log_id", to_string(header.log_id));
-  object.set("tenant", header.session.tenant).set("session", header.session.name).set("run", to_string(header.run));
+  object.set("tenant", header.session.tenant)
+      .set("session", header.session.name)
+      .set("run", to_string(header.run));
   object.set("first_sequence", number(header.first_sequence)).set("epoch", number(header.epoch));
   object.set("previous", to_hex(header.previous)).set("recorded_at", to_string(header.recorded_at));
   if (header.cause > 0) object.set("cause", number(header.cause));

@@ -1,11 +1,11 @@
 #include "dalsegno/store.h"
 
-#include <utility>
-
 #include "dalsegno/try.h"
 #include "storage/log/event_log.h"
 #include "storage/memory/memory_log.h"
 #include "storage/rocksdb/rocksdb_log.h"
+
+#include <utility>
 
 namespace dalsegno {
 
