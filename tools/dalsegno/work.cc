@@ -1,0 +1,75 @@
+#include "tools/dalsegno/work.h"
+
+#include "dalsegno/try.h"
+#include "storage/rocksdb/rocksdb_log.h"
+
+#include <algorithm>
+#include <fstream>
+#include <iterator>
+#include <thread>
+#include <utility>
+
+namespace dalsegno::command {
+
+Result<std::unique_ptr<storage::EventLog>> open_store_to_work(Globals const& globals) {
+  auto opened = storage::open_rocksdb(globals.data);
+  if (opened) return std::move(*opened);
+  auto error = std::move(opened.error());
+  if (error.code == Errc::locked) {
+    error.detail +=
+        "; another dalsegno works in this store: wait until it has ended, or choose another with "
+        "--data";
+  } else if (error.code == Errc::data_loss) {
+    error.detail +=
+        "; nothing was changed. Look for a copy first; `dalsegno accept-loss` goes on without them";
+  }
+  if (!error.detail.starts_with(globals.data.string()))
+    error.detail.insert(0, globals.data.string() + ": ");
+  return error;
+}
+
+Result<engine::PolicySet> read_policy(std::string const& file) {
+  std::error_code code;
+  if (!std::filesystem::exists(file, code))
+    return Error{Errc::not_found, file + ": there is no such file"};
+  std::ifstream in(file, std::ios::binary);
+  std::string const text{std::istreambuf_iterator<char>(in), {}};
+  if (!in || std::filesystem::is_directory(file, code))
+    return Error{Errc::io, file + ": cannot be read"};
+  return engine::PolicySet::parse(text, file);
+}
+
+Result<std::string> find_interrupted(storage::EventLog const& log,
+                                     std::function<bool(SessionId const&)> const& served) {
+  std::string found;
+  TRY_VOID(log.scan_heads([&](SessionId const& id, storage::Head const& head) {
+    bool const under_way = head.status == storage::SessionStatus::open && head.open_attempts > 0;
+    if (under_way && !served(id)) found = to_string(id);
+    return found.empty();
+  }));
+  if (!found.empty()) return found;
+  // Of the built-in workflows only calls arm timers: each is an attempt that will be made.
+  constexpr std::size_t looked_at = 10'000;
+  TRY(auto const timers, log.timers(Time::min(), Time::max(), looked_at));
+  for (auto const& timer : timers) {
+    if (!served(timer.session)) return to_string(timer.session);
+  }
+  return found;
+}
+
+Result<std::unique_ptr<engine::Engine>> start_engine(Globals const& globals,
+                                                     storage::EventLog& log,
+                                                     Registry const& registry,
+                                                     engine::PolicySet policy,
+                                                     OnDurable on_durable) {
+  engine::EngineOptions options;
+  options.shards = std::clamp(std::thread::hardware_concurrency(), 1U, 8U);
+  options.marker_file = globals.data / "MARKERS";
+  options.on_durable = std::move(on_durable);
+  options.say = [](SessionId const& session, std::string_view text) {
+    say(session.name.empty() ? std::string(text) : session.name + ": " + std::string(text));
+  };
+  return engine::Engine::start(log, registry, std::move(policy), std::move(options));
+}
+
+}  // namespace dalsegno::command

@@ -1,0 +1,41 @@
+#pragma once
+
+// What the verbs that run sessions share: run, send.
+
+#include "dalsegno/registry.h"
+#include "dalsegno/result.h"
+#include "engine/policy/policy.h"
+#include "engine/runtime/engine.h"
+#include "storage/log/event_log.h"
+#include "tools/dalsegno/globals.h"
+
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+
+namespace dalsegno::command {
+
+/// Opens or creates the store in `globals.data` for writing. Errors: those of open_rocksdb; the
+/// detail names the folder and says what to do.
+[[nodiscard]] Result<std::unique_ptr<storage::EventLog>> open_store_to_work(Globals const& globals);
+
+/// Reads a policy document. Errors: Errc::not_found, Errc::io, those of PolicySet::parse.
+[[nodiscard]] Result<engine::PolicySet> read_policy(std::string const& file);
+
+/// An open session of which a call is under way or waits to be made again, so that an engine takes
+/// it up at once, and that `served` knows nothing of. "" when there is none.
+[[nodiscard]] Result<std::string> find_interrupted(
+    storage::EventLog const& log, std::function<bool(SessionId const&)> const& served);
+
+using OnDurable = std::function<void(SessionId const&, std::span<storage::Event const>)>;
+
+/// Starts an engine on the store of `globals.data`; what people should know goes to stderr.
+/// `log` and `registry` must outlive it.
+[[nodiscard]] Result<std::unique_ptr<engine::Engine>> start_engine(Globals const& globals,
+                                                                   storage::EventLog& log,
+                                                                   Registry const& registry,
+                                                                   engine::PolicySet policy,
+                                                                   OnDurable on_durable = {});
+
+}  // namespace dalsegno::command
