@@ -41,4 +41,6 @@ int fail(Error const& error) {
   return exit_code_for(error.code);
 }
 
+int ended(Result<int> const& outcome) { return outcome ? *outcome : fail(outcome.error()); }
+
 }  // namespace dalsegno::command

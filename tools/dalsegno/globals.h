@@ -28,5 +28,7 @@ struct Globals {
 void say(std::string_view message);
 /// Says what went wrong; returns the exit code for it.
 [[nodiscard]] int fail(Error const& error);
+/// The exit code of a verb that returns one, or what went wrong.
+[[nodiscard]] int ended(Result<int> const& outcome);
 
 }  // namespace dalsegno::command

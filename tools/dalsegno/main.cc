@@ -1,4 +1,6 @@
 #include "tools/dalsegno/globals.h"
+#include "tools/dalsegno/run.h"
+#include "tools/dalsegno/send.h"
 #include "tools/dalsegno/suggest.h"
 #include "tools/dalsegno/verbs.h"
 
@@ -19,9 +21,15 @@ namespace dalsegno::command {
 namespace {
 
 void add_verbs(CLI::App& app, Globals& globals) {
-  // -- work: add_demo, add_run, add_send go here --
+  // -- work --
+  add_run(app, globals);
+  add_send(app, globals);
   // -- look --
   add_ls(app, globals);
+  add_log(app, globals);
+  add_why(app, globals);
+  // -- prove --
+  add_verify(app, globals);
 }
 
 void add_options(CLI::App& app, Globals& globals) {

@@ -122,6 +122,19 @@ void say_verified(storage::EventLog const& log, std::uint64_t steps) {
       " to commit " + std::to_string(log.info().last_commit) + " (not sealed)");
 }
 
+int rests_on(OpenStore const& store, forensics::History const& history) {
+  if (history.broken) {
+    say_not_verified(history.broken->detail);
+    return exit_code_for(history.broken->code);
+  }
+  if (!store.loss.empty()) {
+    say_not_verified("the end of the log is missing: " + store.loss);
+    return exit_integrity;
+  }
+  say_verified(*store.log, history.steps);
+  return exit_fine;
+}
+
 void say_not_verified(std::string_view why) { say("NOT VERIFIED: " + std::string(why)); }
 
 }  // namespace dalsegno::command

@@ -4,6 +4,7 @@
 
 #include "dalsegno/result.h"
 #include "storage/log/event_log.h"
+#include "tools/dalsegno/forensics/history.h"
 #include "tools/dalsegno/globals.h"
 
 #include <memory>
@@ -43,6 +44,9 @@ struct FoundSession {
 
 /// "open", "completed", "failed", "held".
 [[nodiscard]] std::string_view name_of(storage::SessionStatus status);
+
+/// Says what an answer from this history rests on; returns the exit code that follows from it.
+[[nodiscard]] int rests_on(OpenStore const& store, forensics::History const& history);
 
 /// Says what an answer rests on: "verified: chain of 12 steps to commit 7 (not sealed)".
 void say_verified(storage::EventLog const& log, std::uint64_t steps);

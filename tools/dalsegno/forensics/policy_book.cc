@@ -1,0 +1,118 @@
+#include "tools/dalsegno/forensics/policy_book.h"
+
+#include "dalsegno/try.h"
+#include "engine/policy/document.h"
+#include "storage/log/journal.h"
+
+#include <algorithm>
+#include <utility>
+#include <variant>
+
+namespace dalsegno::forensics {
+
+namespace {
+
+std::string listed(std::vector<std::string> const& rules) {
+  if (rules.empty()) return "no rule";
+  std::string text;
+  for (auto const& rule : rules) text += (text.empty() ? "" : ", ") + rule;
+  return text;
+}
+
+std::string_view effect_name(bool permitted) { return permitted ? "permit" : "deny"; }
+
+}  // namespace
+
+std::string_view name_of(Verdict verdict) {
+  switch (verdict) {
+    case Verdict::holds:
+      return "holds";
+    case Verdict::fails:
+      return "fails";
+    case Verdict::unknown:
+      return "unknown";
+  }
+  return "unknown";
+}
+
+PolicyBook::Entry PolicyBook::make_entry(storage::PolicyActivated const& activated) {
+  Entry entry;
+  entry.name = activated.name;
+  auto const& text = activated.document.bytes;
+  auto set = engine::PolicySet::parse(text, "journal");
+  if (!set) {
+    entry.problem = "the document in the journal cannot be read: " + set.error().detail;
+    return entry;
+  }
+  if (set->digest() != activated.digest) {
+    entry.problem = "the document in the journal has another digest than it is recorded under";
+    return entry;
+  }
+  entry.set = std::move(*set);
+  if (auto const document = engine::read_policy_document(text, "journal")) {
+    for (auto const& rule : document->rules) {
+      auto const permits = rule.effect == engine::RuleEffect::permit;
+      entry.rules.push_back({rule.id, permits ? "permit" : "forbid", rule.reason, rule.owner});
+    }
+  }
+  return entry;
+}
+
+Result<PolicyBook> PolicyBook::read(storage::EventLog const& log) {
+  PolicyBook book;
+  TRY(auto const events, storage::read_journal(log));
+  for (auto const& event : events) {
+    if (auto const* const activated = std::get_if<storage::PolicyActivated>(&event.body))
+      book.entries_.try_emplace(activated->digest, make_entry(*activated));
+    if (auto const* const accepted = std::get_if<storage::LossAccepted>(&event.body))
+      book.losses_.push_back(*accepted);
+  }
+  return book;
+}
+
+bool PolicyBook::knows(storage::Digest const& policy) const {
+  auto const found = entries_.find(policy);
+  return found != entries_.end() && found->second.set.has_value();
+}
+
+std::string PolicyBook::name(storage::Digest const& policy) const {
+  auto const found = entries_.find(policy);
+  return found == entries_.end() ? std::string() : found->second.name;
+}
+
+RuleText PolicyBook::rule(storage::Digest const& policy, std::string const& id) const {
+  if (auto const found = entries_.find(policy); found != entries_.end()) {
+    auto const& rules = found->second.rules;
+    auto const rule = std::ranges::find(rules, id, &RuleText::id);
+    if (rule != rules.end()) return *rule;
+  }
+  return {id, "", "", ""};
+}
+
+Judgement PolicyBook::judge(SessionId const& session,
+                            std::string_view workflow,
+                            storage::PolicyDecided const& decided) const {
+  auto const found = entries_.find(decided.policy);
+  if (found == entries_.end())
+    return {Verdict::unknown,
+            "the journal does not hold policy " + storage::to_hex(decided.policy)};
+  if (!found->second.set) return {Verdict::unknown, found->second.problem};
+  auto const again = found->second.set->decide({decided.principal,
+                                                session.tenant,
+                                                session.name,
+                                                workflow,
+                                                decided.action,
+                                                decided.resource});
+  bool const permitted = decided.effect == storage::DecisionEffect::permit;
+  if (again.permitted != permitted)
+    return {Verdict::fails,
+            "the log says " + std::string(effect_name(permitted)) + ", its policy says " +
+                std::string(effect_name(again.permitted)) + " (" + listed(again.rules) + ")"};
+  if (again.rules != decided.rules)
+    return {Verdict::fails,
+            "the log names " + listed(decided.rules) + " as determining, its policy " +
+                listed(again.rules)};
+  return {Verdict::holds, ""};
+}
+
+}  // namespace dalsegno::forensics

@@ -1,0 +1,71 @@
+#pragma once
+
+#include "dalsegno/result.h"
+#include "engine/policy/policy.h"
+#include "storage/event/event.h"
+#include "storage/log/event_log.h"
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace dalsegno::forensics {
+
+/// What came of checking something again.
+enum class Verdict : std::uint8_t { holds, fails, unknown };
+
+/// "holds", "fails", "unknown".
+[[nodiscard]] std::string_view name_of(Verdict verdict);
+
+/// A rule as the policy document has it.
+struct RuleText {
+  std::string id;
+  std::string effect;  ///< "permit", "forbid"; "" when the document is not there
+  std::string reason;
+  std::string owner;
+};
+
+/// A verdict with what there is to say about it.
+struct Judgement {
+  Verdict verdict = Verdict::unknown;
+  std::string why;  ///< empty when it holds
+};
+
+/// The policy documents that the store's journal holds, to judge recorded decisions again.
+class PolicyBook {
+ public:
+  /// Errors: those of read_journal.
+  [[nodiscard]] static Result<PolicyBook> read(storage::EventLog const& log);
+
+  /// Whether the document with that digest is in the journal and can be read.
+  [[nodiscard]] bool knows(storage::Digest const& policy) const;
+  /// Its name; "" when it is not there.
+  [[nodiscard]] std::string name(storage::Digest const& policy) const;
+  [[nodiscard]] RuleText rule(storage::Digest const& policy, std::string const& id) const;
+
+  /// Decides again, under the recorded document, with what was recorded, and compares effect and
+  /// determining rules.
+  [[nodiscard]] Judgement judge(SessionId const& session,
+                                std::string_view workflow,
+                                storage::PolicyDecided const& decided) const;
+
+  /// Losses that somebody accepted, oldest first.
+  [[nodiscard]] std::vector<storage::LossAccepted> const& losses() const { return losses_; }
+
+ private:
+  struct Entry {
+    std::string name;
+    std::optional<engine::PolicySet> set;
+    std::vector<RuleText> rules;
+    std::string problem;  ///< why there is no set
+  };
+  static Entry make_entry(storage::PolicyActivated const& activated);
+
+  std::map<storage::Digest, Entry> entries_;
+  std::vector<storage::LossAccepted> losses_;
+};
+
+}  // namespace dalsegno::forensics

@@ -1,0 +1,436 @@
+#include "tools/dalsegno/forensics/run_check.h"
+
+#include "dalsegno/try.h"
+#include "engine/policy/permit.h"
+#include "engine/session/overloaded.h"
+#include "tools/dalsegno/forensics/calls.h"
+#include "tools/dalsegno/forensics/history.h"
+
+#include <algorithm>
+#include <utility>
+#include <variant>
+
+namespace dalsegno::forensics {
+
+namespace {
+
+using engine::overloaded;
+
+/// What an event may be within its step.
+enum class Place : std::uint8_t { input, command, anywhere };
+
+Place place_of(storage::EventBody const& body) {
+  return std::visit(overloaded{
+                        [](storage::SessionStarted const&) { return Place::input; },
+                        [](storage::InputReceived const&) { return Place::input; },
+                        [](storage::OperationCompleted const&) { return Place::input; },
+                        [](storage::ModelCompleted const&) { return Place::input; },
+                        [](storage::ToolCompleted const&) { return Place::input; },
+                        [](storage::AttemptFailed const&) { return Place::input; },
+                        [](storage::AttemptOrphaned const&) { return Place::input; },
+                        [](storage::TimerFired const&) { return Place::input; },
+                        [](storage::Held const&) { return Place::input; },
+                        [](storage::Released const&) { return Place::input; },
+                        [](storage::OperatorActed const&) { return Place::input; },
+                        [](storage::PolicyActivated const&) { return Place::input; },
+                        [](storage::LossAccepted const&) { return Place::input; },
+                        [](storage::UnknownBody const&) { return Place::anywhere; },
+                        [](auto const&) { return Place::command; },
+                    },
+                    body);
+}
+
+std::string number(std::uint64_t value) { return std::to_string(value); }
+std::string number(OperationId id) { return std::to_string(static_cast<std::uint64_t>(id)); }
+
+}  // namespace
+
+RunCheck::RunCheck(SessionChecks& shared, RunId run, Findings& findings)
+    : shared_(shared), run_(run), findings_(findings) {
+  state_.session = shared.session;
+  state_.run = run;
+  state_.log_id = shared.log.info().log_id;
+}
+
+void RunCheck::found(std::string_view check,
+                     Sequence sequence,
+                     std::string detail,
+                     Severity severity) {
+  findings_.add(
+      {severity, std::string(check), shared_.session, run_, sequence, 0, std::move(detail)});
+}
+
+Result<> RunCheck::take(storage::DecodedStep const& step) {
+  auto const& header = step.step.header;
+  auto const& events = step.step.events;
+  if (header.recorded_at < last_time_)
+    found("time",
+          header.first_sequence,
+          "it was recorded before the step before it: time ran backward");
+  last_time_ = std::max(last_time_, header.recorded_at);
+  if (!shared_.is_journal) check_cause(header, events.front());
+  for (auto const& event : events) {
+    ++events_;
+    if (std::holds_alternative<storage::UnknownBody>(event.body)) {
+      if (!saw_unknown_)
+        found(
+            "schema",
+            event.sequence,
+            "a kind of event that this version does not know; what follows from it is not checked",
+            Severity::warning);
+      saw_unknown_ = true;
+    }
+    if (!saw_unknown_ && !shared_.is_journal) check_place(event, &event == &events.front());
+    TRY_VOID(check_body(event));
+    engine::apply(state_, event, header.recorded_at);
+  }
+  engine::apply_step_end(state_, header, step.hash);
+  return {};
+}
+
+// ---- where it came from
+// -----------------------------------------------------------------------------------------
+
+void RunCheck::check_cause(storage::StepHeader const& header, storage::Event const& first) {
+  if (saw_unknown_) return;
+  auto const open = state_.operations.find(first.operation);
+  Sequence const expected = open == state_.operations.end() ? 0 : open->second.cause;
+  if (header.cause == expected) return;
+  auto const name = std::string(storage::name_of(first.body));
+  if (expected == 0) {
+    found(
+        "cause",
+        first.sequence,
+        name + " names " + number(header.cause) + " as its cause, but nothing under way led to it");
+  } else {
+    found("cause",
+          first.sequence,
+          name + " of operation " + number(first.operation) + " names " + number(header.cause) +
+              " as its cause; it came from " + number(expected));
+  }
+}
+
+void RunCheck::check_place(storage::Event const& event, bool is_first) {
+  auto const place = place_of(event.body);
+  auto const name = std::string(storage::name_of(event.body));
+  if (is_first && place == Place::command)
+    found("step", event.sequence, name + " begins a step; only an input may");
+  if (!is_first && place == Place::input)
+    found("step", event.sequence, name + " stands in the middle of a step; an input begins one");
+  auto const starts = std::holds_alternative<storage::SessionStarted>(event.body);
+  if (starts != (event.sequence == 1)) {
+    found("step",
+          event.sequence,
+          starts ? "a second SessionStarted" : "the run does not begin with SessionStarted");
+  }
+  bool const late = std::holds_alternative<storage::AttemptOrphaned>(event.body) ||
+                    std::holds_alternative<storage::OperatorActed>(event.body);
+  if (ended_ != 0 && !late)
+    found("end", event.sequence, name + " after the session had ended, at " + number(ended_));
+}
+
+// ---- the events
+// -------------------------------------------------------------------------------------------------
+
+Result<> RunCheck::check_body(storage::Event const& event) {
+  Result<> outcome;
+  std::visit(
+      overloaded{
+          [&](storage::UnknownBody const&) {},
+          [&](storage::SessionStarted const& body) {
+            started_ = body;
+            outcome = check_payload(event, body.input, &body.input_digest);
+          },
+          [&](storage::InputReceived const& body) {
+            signals_.push_back(event.sequence);
+            outcome = check_payload(event, body.payload, &body.payload_digest);
+          },
+          [&](storage::OperationRequested const& body) {
+            take_request(event, body);
+            bool const digested = body.kind != storage::OperationKind::receive &&
+                                  body.kind != storage::OperationKind::sleep;
+            outcome = check_payload(event, body.input, digested ? &body.input_digest : nullptr);
+          },
+          [&](storage::PolicyDecided const& body) { take_decision(event, body); },
+          [&](storage::AttemptStarted const& body) { take_start(event, body); },
+          [&](storage::AttemptFailed const& body) { take_failure(event, body.attempt); },
+          [&](storage::AttemptOrphaned const& body) { take_orphan(event, body); },
+          [&](storage::OperationCompleted const& body) {
+            take_result(event, body.attempt);
+            outcome = check_payload(event, body.result, nullptr);
+          },
+          [&](storage::ModelCompleted const& body) {
+            take_result(event, body.attempt);
+            outcome = check_payload(event, body.result, nullptr);
+          },
+          [&](storage::ToolCompleted const& body) {
+            take_result(event, body.attempt);
+            outcome = check_payload(event, body.result, nullptr);
+          },
+          [&](storage::OperationFailed const&) { take_end(event); },
+          [&](storage::OperationCancelled const&) { take_end(event); },
+          [&](storage::TimerStarted const&) {
+            if (operations_.contains(event.operation)) return;
+            take_request(event,
+                         {.kind = storage::OperationKind::sleep,
+                          .name = {},
+                          .label = {},
+                          .input = {},
+                          .input_digest = {},
+                          .retry = {},
+                          .start_to_close_ms = 0});
+          },
+          [&](storage::TimerFired const& body) {
+            auto const open = state_.operations.find(event.operation);
+            if (open == state_.operations.end() || open->second.timer_due != body.due)
+              found("timer", event.sequence, "a timer fired that was not armed");
+          },
+          [&](storage::ValueRecorded const& body) {
+            outcome = check_payload(event, body.value, nullptr);
+          },
+          [&](storage::AttributeSet const& body) {
+            outcome = check_payload(event, body.value, nullptr);
+          },
+          [&](storage::AnswerGiven const& body) {
+            take_answer(event, body);
+            outcome = check_payload(event, body.answer, nullptr);
+          },
+          [&](storage::CheckpointTaken const& body) { outcome = take_checkpoint(event, body); },
+          [&](storage::Held const&) {},
+          [&](storage::Released const&) {},
+          [&](storage::OperatorActed const&) {},
+          [&](storage::PolicyActivated const& body) {
+            if (!body.document.artifact && storage::sha256({body.document.bytes}) != body.digest)
+              found("digest",
+                    event.sequence,
+                    "the policy document does not have the digest that it is recorded under");
+          },
+          [&](storage::LossAccepted const& body) {
+            found("loss",
+                  event.sequence,
+                  body.by + " accepted that commits after " + number(body.found_commit) +
+                      " of generation " + number(body.generation) + " are gone: " + body.reason,
+                  Severity::warning);
+          },
+          [&](storage::SessionCompleted const& body) {
+            ended_ = event.sequence;
+            outcome = check_payload(event, body.result, nullptr);
+          },
+          [&](storage::SessionFailed const&) { ended_ = event.sequence; },
+      },
+      event.body);
+  return outcome;
+}
+
+RunCheck::Operation* RunCheck::find(storage::Event const& event) {
+  auto const found_at = operations_.find(event.operation);
+  if (found_at != operations_.end()) return &found_at->second;
+  if (!saw_unknown_)
+    found("operation",
+          event.sequence,
+          std::string(storage::name_of(event.body)) + " of operation " + number(event.operation) +
+              ", which nobody requested");
+  return nullptr;
+}
+
+void RunCheck::take_request(storage::Event const& event, storage::OperationRequested const& body) {
+  auto const id = static_cast<std::uint64_t>(event.operation);
+  if (id != last_operation_ + 1 && !saw_unknown_)
+    found("operation",
+          event.sequence,
+          "operation " + number(id) + " follows operation " + number(last_operation_));
+  last_operation_ = std::max(last_operation_, id);
+  auto& operation = operations_[event.operation];
+  operation.kind = body.kind;
+  operation.name = body.name;
+  operation.input_digest = body.input_digest;
+}
+
+void RunCheck::take_decision(storage::Event const& event, storage::PolicyDecided const& body) {
+  auto* const operation = find(event);
+  if (operation == nullptr) return;
+  if (operation->ended != 0)
+    found("permit",
+          event.sequence,
+          "a decision for operation " + number(event.operation) + ", which had ended at " +
+              number(operation->ended));
+  if (body.attempt != operation->started + 1)
+    found("attempt",
+          event.sequence,
+          "a decision for attempt " + number(body.attempt) + "; the next one is " +
+              number(operation->started + 1));
+  if (body.input_digest != operation->input_digest)
+    found("permit", event.sequence, "the decision is about another input than was requested");
+  if (body.action != action_of(operation->kind) || body.resource != operation->name)
+    found("permit",
+          event.sequence,
+          "the decision is about " + body.action + " " + body.resource + ", requested was " +
+              std::string(name_of(operation->kind)) + " " + operation->name);
+  if (auto const again = shared_.policies.judge(shared_.session, state_.workflow, body);
+      again.verdict != Verdict::holds)
+    found("decision",
+          event.sequence,
+          again.why,
+          again.verdict == Verdict::fails ? Severity::failure : Severity::warning);
+  operation->decided = body;
+  if (body.effect == storage::DecisionEffect::deny) {
+    operation->denied = true;
+    operation->ended = event.sequence;
+  }
+}
+
+void RunCheck::take_start(storage::Event const& event, storage::AttemptStarted const& body) {
+  auto* const operation = find(event);
+  if (operation == nullptr) return;
+  auto const attempt =
+      "attempt " + number(body.attempt) + " of operation " + number(event.operation);
+  if (operation->ended != 0 && !operation->denied)
+    found("attempt",
+          event.sequence,
+          attempt + " was started after the operation had ended, at " + number(operation->ended));
+  if (body.attempt != operation->started + 1)
+    found("attempt", event.sequence, attempt + " follows attempt " + number(operation->started));
+  if (operation->attempt_open)
+    found(
+        "attempt", event.sequence, attempt + " was started while the one before it was under way");
+  auto const permit = operation->decided
+                          ? engine::Permit::from(run_, event.operation, *operation->decided)
+                          : std::nullopt;
+  if (!permit) {
+    found("permit",
+          event.sequence,
+          attempt + (operation->decided ? " was started although policy denied it"
+                                        : " was started without a decision"));
+  } else if (!permit->covers(run_, event.operation, body.attempt, body.input_digest)) {
+    found("permit", event.sequence, attempt + " is not what the decision before it permits");
+  }
+  if (body.input_digest != operation->input_digest)
+    found("permit", event.sequence, attempt + " was started with another input than was requested");
+  operation->started = std::max(operation->started, body.attempt);
+  operation->attempt_open = true;
+}
+
+void RunCheck::take_result(storage::Event const& event, std::uint32_t attempt) {
+  auto* const operation = find(event);
+  if (operation == nullptr) return;
+  if (operation->ended != 0) {
+    found("attempt",
+          event.sequence,
+          "a result of operation " + number(event.operation) + ", which had ended at " +
+              number(operation->ended));
+  } else if (!operation->attempt_open || attempt != operation->started) {
+    found("attempt",
+          event.sequence,
+          "a result of attempt " + number(attempt) + " of operation " + number(event.operation) +
+              ", which was not under way");
+  }
+  operation->attempt_open = false;
+  if (operation->ended == 0) operation->ended = event.sequence;
+}
+
+void RunCheck::take_failure(storage::Event const& event, std::uint32_t attempt) {
+  auto* const operation = find(event);
+  if (operation == nullptr) return;
+  if (!operation->attempt_open || attempt != operation->started || operation->ended != 0)
+    found("attempt",
+          event.sequence,
+          "a failure of attempt " + number(attempt) + " of operation " + number(event.operation) +
+              ", which was not under way");
+  operation->attempt_open = false;
+}
+
+void RunCheck::take_orphan(storage::Event const& event, storage::AttemptOrphaned const& body) {
+  auto* const operation = find(event);
+  if (operation == nullptr) return;
+  if (body.attempt == 0 || body.attempt > operation->started)
+    found("attempt",
+          event.sequence,
+          "attempt " + number(body.attempt) + " of operation " + number(event.operation) +
+              " was orphaned but never started");
+  if (body.attempt == operation->started) operation->attempt_open = false;
+}
+
+void RunCheck::take_end(storage::Event const& event) {
+  auto* const operation = find(event);
+  if (operation == nullptr) return;
+  if (operation->ended != 0)
+    found("operation",
+          event.sequence,
+          "operation " + number(event.operation) + " ended a second time; first at " +
+              number(operation->ended));
+  operation->ended = event.sequence;
+}
+
+void RunCheck::take_answer(storage::Event const& event, storage::AnswerGiven const& body) {
+  if (saw_unknown_) return;
+  if (!std::ranges::binary_search(signals_, body.turn))
+    found("answer",
+          event.sequence,
+          "the answer is to sequence " + number(body.turn) + ", which is no signal before it");
+  if (body.source == OperationId::none) return;
+  auto const source = operations_.find(body.source);
+  if (source == operations_.end() || source->second.ended == 0 || source->second.denied)
+    found("answer",
+          event.sequence,
+          "the answer comes from operation " + number(body.source) +
+              ", which has no result before it");
+}
+
+// ---- what lies beside the steps
+// ---------------------------------------------------------------------------------
+
+Result<> RunCheck::take_checkpoint(storage::Event const& event,
+                                   storage::CheckpointTaken const& body) {
+  checkpoints_.push_back(event.sequence);
+  TRY(auto const stored, shared_.log.newest_checkpoint(shared_.session, run_, event.sequence));
+  if (!stored || stored->sequence != event.sequence) {
+    found("checkpoint",
+          event.sequence,
+          "the checkpoint is not in the store; replay begins earlier",
+          Severity::warning);
+  } else if (stored->bytes.size() != body.size_bytes ||
+             storage::sha256({stored->bytes}) != body.state_digest) {
+    found("checkpoint",
+          event.sequence,
+          "the stored checkpoint does not have the digest that was recorded");
+  }
+  return {};
+}
+
+Result<> RunCheck::check_payload(storage::Event const& event,
+                                 storage::Payload const& payload,
+                                 storage::Digest const* recorded) {
+  if (!payload.artifact && recorded == nullptr) return {};
+  std::string fetched;
+  std::string_view bytes = payload.bytes;
+  if (payload.artifact) {
+    auto artifact = shared_.log.artifact(shared_.session, payload.artifact->digest);
+    if (!artifact && artifact.error().code == Errc::io) return artifact.error();
+    if (!artifact) {
+      found("artifact", event.sequence, artifact.error().detail);
+      return {};
+    }
+    fetched = std::move(*artifact);
+    bytes = fetched;
+  }
+  if (!shared_.digester) {
+    if (!std::exchange(said_undecidable_, true))
+      found("digest",
+            event.sequence,
+            "the session's key is gone: no digest of a payload can be checked",
+            Severity::undecidable);
+    return {};
+  }
+  auto const digest = shared_.digester->digest(bytes);
+  if (payload.artifact &&
+      (payload.artifact->digest != digest || payload.artifact->size_bytes != bytes.size()))
+    found("artifact",
+          event.sequence,
+          "artifact " + storage::to_hex(payload.artifact->digest) + " does not have its digest");
+  if (recorded != nullptr && *recorded != digest)
+    found(
+        "digest", event.sequence, "the payload does not have the digest that was recorded with it");
+  return {};
+}
+
+}  // namespace dalsegno::forensics

@@ -1,0 +1,339 @@
+#include "tools/dalsegno/forensics/verify.h"
+
+#include "dalsegno/try.h"
+#include "storage/log/chain.h"
+#include "storage/log/journal.h"
+#include "storage/log/step_key.h"
+#include "tools/dalsegno/forensics/commit_check.h"
+#include "tools/dalsegno/forensics/policy_book.h"
+#include "tools/dalsegno/forensics/run_check.h"
+
+#include <algorithm>
+#include <limits>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <utility>
+
+namespace dalsegno::forensics {
+
+namespace {
+
+struct ListedSession {
+  SessionId id;
+  storage::Head head;
+};
+
+/// One verification of a store.
+class Verification {
+ public:
+  Verification(storage::EventLog const& log, VerifyOptions const& options)
+      : log_(log),
+        options_(options),
+        info_(log.info()),
+        commits_(log,
+                 options.sessions.empty() ? Coverage::all_sessions : Coverage::some_sessions,
+                 report_.findings) {}
+
+  Result<VerifyReport> run() {
+    TRY_VOID(read_policies());
+    TRY_VOID(list_sessions());
+    TRY_VOID(list_timers());
+    for (auto const& session : sessions_) TRY_VOID(check_session(session));
+    check_timers_of_nobody();
+    TRY_VOID(commits_.run());
+    report_.commits = commits_.commits();
+    check_watermark();
+    return std::move(report_);
+  }
+
+ private:
+  void found(std::string_view check,
+             SessionId const& session,
+             RunId const& run,
+             Sequence sequence,
+             std::string detail,
+             Severity severity = Severity::failure) {
+    report_.findings.add(
+        {severity, std::string(check), session, run, sequence, 0, std::move(detail)});
+  }
+
+  Result<> read_policies() {
+    auto book = PolicyBook::read(log_);
+    if (book) {
+      policies_ = std::move(*book);
+    } else if (book.error().code == Errc::io) {
+      return book.error();
+    }  // else the check of the journal itself will say so
+    return {};
+  }
+
+  Result<> list_sessions() {
+    if (options_.sessions.empty()) {
+      auto const read = log_.scan_heads([this](SessionId const& id, storage::Head const& head) {
+        sessions_.push_back({id, head});
+        return true;
+      });
+      if (!read && read.error().code == Errc::io) return read.error();
+      if (!read) found("head", {"", ""}, {}, 0, read.error().detail);
+      return {};
+    }
+    for (auto const& id : options_.sessions) {
+      TRY(auto head, log_.head(id));
+      if (!head) return Error{Errc::not_found, "there is no session " + to_string(id)};
+      sessions_.push_back({id, std::move(*head)});
+    }
+    return {};
+  }
+
+  Result<> list_timers() {
+    auto timers = log_.timers(Time::min(), Time::max(), std::numeric_limits<std::size_t>::max());
+    if (timers) {
+      timers_.insert(timers->begin(), timers->end());
+      return {};
+    }
+    if (timers.error().code == Errc::io) return timers.error();
+    found("timer", {"", ""}, {}, 0, timers.error().detail);
+    return {};
+  }
+
+  // ---- a session ----
+
+  Result<> check_session(ListedSession const& listed) {
+    ++report_.sessions;
+    auto const& [id, head] = listed;
+    SessionChecks shared{log_, policies_, id, id == storage::journal_session(), std::nullopt};
+    auto const secret = log_.secret(id);
+    if (secret) {
+      shared.digester.emplace(*secret);
+    } else if (secret.error().code == Errc::io) {
+      return secret.error();
+    } else if (secret.error().code != Errc::not_found) {
+      found("vault", id, head.run, 0, secret.error().detail);
+    }
+    auto const runs = log_.runs(id);
+    if (!runs && runs.error().code == Errc::io) return runs.error();
+    if (!runs) {
+      found("schema", id, head.run, 0, runs.error().detail);
+      return {};
+    }
+    if (std::ranges::find(*runs, head.run) == runs->end())
+      found("head", id, head.run, 0, "the session's head names a run that has no steps");
+    std::map<RunId, storage::Digest> ends;
+    std::map<RunId, std::optional<storage::SessionStarted>> starts;
+    for (auto const& run : *runs) {
+      ++report_.runs;
+      RunCheck check(shared, run, report_.findings);
+      TRY(bool const whole, check_run(shared, run, check));
+      report_.events += check.events();
+      if (!whole) {
+        unread_.insert(id);
+        continue;
+      }
+      ends[run] = check.state().hash;
+      starts[run] = check.started();
+      TRY_VOID(check_stored_checkpoints(shared, run, check));
+      if (run == head.run) {
+        check_head(shared, head, check);
+        check_timers(shared, check);
+      }
+    }
+    check_lineage(id, head, ends, starts);
+    return {};
+  }
+
+  /// Whether the run could be read to its end.
+  Result<bool> check_run(SessionChecks const& shared, RunId const& run, RunCheck& check) {
+    storage::ChainVerifier chain(info_.log_id, shared.session, run);
+    bool whole = true;
+    Result<> outcome;
+    auto const visit = [&](std::string_view bytes) {
+      ++report_.steps;
+      auto const step = storage::decode(bytes, storage::Reading::show);
+      if (!step) {
+        if (std::exchange(whole, false))
+          found("schema", shared.session, run, chain.last_sequence() + 1, step.error().detail);
+        return true;
+      }
+      auto const& header = step->step.header;
+      commits_.saw(storage::step_key(storage::partition_of(header.session, info_.partitions),
+                                     header.session,
+                                     header.run,
+                                     header.first_sequence),
+                   step->hash,
+                   step->step.events.back().sequence);
+      if (!whole) return true;  // its place in the commits is all that can be said
+      if (auto const fits = chain.check(*step); !fits) {
+        whole = false;
+        auto const gap = header.first_sequence != chain.last_sequence() + 1;
+        found(gap ? "sequence" : "chain",
+              shared.session,
+              run,
+              header.first_sequence,
+              fits.error().detail);
+        return true;
+      }
+      outcome = check.take(*step);
+      return outcome.has_value();
+    };
+    auto const read = log_.read_steps(shared.session, run, 1, visit);
+    if (!outcome) return outcome.error();
+    if (!read) {
+      if (read.error().code == Errc::io) return read.error();
+      found("schema", shared.session, run, chain.last_sequence() + 1, read.error().detail);
+      whole = false;
+    }
+    return whole;
+  }
+
+  void check_head(SessionChecks const& shared, storage::Head const& head, RunCheck const& check) {
+    auto told = engine::head_of(check.state());
+    if (shared.is_journal || check.saw_unknown()) {  // their fold does not tell all of it
+      auto comparable = head;
+      comparable.last_sequence = told.last_sequence;
+      comparable.hash = told.hash;
+      comparable.epoch = told.epoch;
+      comparable.steps = told.steps;
+      told = comparable;
+    }
+    if (head == told) return;
+    std::string differs;
+    auto const compare = [&](bool same, std::string_view name) {
+      if (!same) differs += (differs.empty() ? "" : ", ") + std::string(name);
+    };
+    compare(head.workflow == told.workflow, "workflow");
+    compare(head.status == told.status, "status");
+    compare(head.last_sequence == told.last_sequence, "last sequence");
+    compare(head.hash == told.hash, "hash of the last step");
+    compare(head.epoch == told.epoch, "epoch");
+    compare(head.started_at == told.started_at && head.updated_at == told.updated_at, "times");
+    compare(head.steps == told.steps, "number of steps");
+    compare(head.checkpoint == told.checkpoint, "checkpoint");
+    compare(head.open_attempts == told.open_attempts, "open attempts");
+    found("head",
+          shared.session,
+          head.run,
+          told.last_sequence,
+          "the session's head, at " + std::to_string(head.last_sequence) +
+              ", is not what its steps tell, up to " + std::to_string(told.last_sequence) + ": " +
+              differs);
+  }
+
+  Result<> check_stored_checkpoints(SessionChecks const& shared,
+                                    RunId const& run,
+                                    RunCheck const& check) {
+    TRY(auto const stored, log_.checkpoints(shared.session, run));
+    for (auto const sequence : stored) {
+      if (!std::ranges::binary_search(check.checkpoints(), sequence) && !check.saw_unknown())
+        found("checkpoint",
+              shared.session,
+              run,
+              sequence,
+              "the store holds a checkpoint that the log does not know");
+    }
+    return {};
+  }
+
+  void check_timers(SessionChecks const& shared, RunCheck const& check) {
+    auto const& state = check.state();
+    if (check.saw_unknown()) return;
+    for (auto const& [id, operation] : state.operations) {
+      if (!operation.timer_due) continue;
+      if (timers_.erase({*operation.timer_due, shared.session, state.run, id}) == 0)
+        found("timer",
+              shared.session,
+              state.run,
+              operation.cause,
+              "operation " + std::to_string(static_cast<std::uint64_t>(id)) +
+                  " waits for a timer at " + to_string(*operation.timer_due) +
+                  " that is not armed");
+    }
+  }
+
+  void check_timers_of_nobody() {
+    for (auto const& timer : timers_) {
+      bool const wanted =
+          options_.sessions.empty() ||
+          std::ranges::find(options_.sessions, timer.session) != options_.sessions.end();
+      if (wanted)
+        found("timer",
+              timer.session,
+              timer.run,
+              0,
+              "a timer at " + to_string(timer.due) + " for operation " +
+                  std::to_string(static_cast<std::uint64_t>(timer.operation)) +
+                  ", which does not wait for it",
+              Severity::warning);
+    }
+  }
+
+  /// Each run but the first follows one that is there, and names its last step.
+  void check_lineage(SessionId const& id,
+                     storage::Head const& head,
+                     std::map<RunId, storage::Digest> const& ends,
+                     std::map<RunId, std::optional<storage::SessionStarted>> const& starts) {
+    std::size_t first = 0;
+    for (auto const& [run, started] : starts) {
+      if (!started || !started->follows) {
+        ++first;
+        continue;
+      }
+      auto const before = ends.find(*started->follows);
+      if (before == ends.end()) {
+        found("run",
+              id,
+              run,
+              1,
+              "it follows run " + to_string(*started->follows) + ", which cannot be read");
+      } else if (before->second != started->follows_hash) {
+        found(
+            "run",
+            id,
+            run,
+            1,
+            "it follows run " + to_string(*started->follows) + " but does not name its last step");
+      }
+    }
+    if (first > 1)
+      found("run", id, head.run, 0, std::to_string(first) + " runs of the session follow no other");
+  }
+
+  void check_watermark() {
+    if (!options_.sessions.empty()) return;
+    if (info_.watermark_commit > info_.last_commit) {
+      found("watermark",
+            {"", ""},
+            {},
+            0,
+            "commit " + std::to_string(info_.watermark_commit) +
+                " had been acknowledged; the store ends at commit " +
+                std::to_string(info_.last_commit));
+    } else if (info_.watermark_commit == 0 && info_.last_commit > 0) {
+      found("watermark",
+            {"", ""},
+            {},
+            0,
+            "there is no watermark: a lost end of the log would not show",
+            Severity::warning);
+    }
+  }
+
+  storage::EventLog const& log_;
+  VerifyOptions const& options_;
+  storage::StoreInfo info_;
+  VerifyReport report_;
+  PolicyBook policies_;
+  std::vector<ListedSession> sessions_;
+  std::set<storage::Timer> timers_;  // armed; those that an operation waits for are taken out
+  std::set<SessionId> unread_;       // sessions that could not be read to the end
+  CommitCheck commits_;
+};
+
+}  // namespace
+
+Result<VerifyReport> verify_store(storage::EventLog const& log, VerifyOptions const& options) {
+  return Verification(log, options).run();
+}
+
+}  // namespace dalsegno::forensics
