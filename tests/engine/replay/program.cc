@@ -1,0 +1,252 @@
+#include "tests/engine/replay/program.h"
+
+#include "engine/session/random.h"
+#include "storage/event/codec.h"
+
+#include <array>
+#include <chrono>
+#include <map>
+#include <set>
+#include <string_view>
+#include <utility>
+#include <variant>
+
+namespace dalsegno::engine::test {
+namespace {
+
+using std::chrono::milliseconds;
+using Call = Activity<std::int64_t, std::string>;
+
+constexpr RetryPolicy four_attempts{.initial = milliseconds(100), .max_attempts = 4, .jitter = 0.3};
+constexpr Call work{"work", {.start_to_close = {}, .retry = four_attempts}};
+constexpr Call flaky{"flaky", {.start_to_close = {}, .retry = four_attempts}};
+constexpr Call broken{"broken", {.start_to_close = {}, .retry = four_attempts}};
+constexpr Call forbidden{"forbidden", {.start_to_close = {}, .retry = four_attempts}};
+constexpr Call large{"large", {.start_to_close = {}, .retry = four_attempts}};
+constexpr Call slow{"slow",
+                    {.start_to_close = milliseconds(1'000),
+                     .retry = {.initial = milliseconds(100), .max_attempts = 2}}};
+
+constexpr std::array calls{&work, &flaky, &broken, &forbidden, &large, &slow};
+
+Call const* find_call(std::string_view kind) {
+  for (auto const* const call : calls) {
+    if (call->name == kind) return call;
+  }
+  return nullptr;
+}
+
+enum class Place : std::uint8_t { main_line, beside };
+
+// Parameters by value: each frame owns what it works on.
+Workflow<std::string> run_one(Context& ctx, Instruction what, Place place);
+
+Workflow<std::string> make_call(Context& ctx, Call call, std::int64_t number) {
+  try {
+    auto const answer = co_await ctx.call(call, number);
+    co_return answer.size() > 100 ? std::to_string(answer.size()) : answer;
+  } catch (PolicyDenied const&) {
+    co_return "denied";
+  } catch (ActivityFailed const& failed) {
+    co_return "failed " + failed.type();
+  }
+}
+
+Workflow<std::string> run_each(Context& ctx, std::vector<Instruction> parts) {
+  std::vector<Spawned<std::string>> beside;
+  beside.reserve(parts.size());
+  for (auto const& part : parts) beside.push_back(ctx.spawn(run_one(ctx, part, Place::beside)));
+  std::string results;
+  for (auto const& result : co_await ctx.all(std::move(beside))) results += result + ";";
+  co_return "each(" + results + ")";
+}
+
+Workflow<std::string> run_first(Context& ctx, Instruction what) {
+  auto winner = co_await ctx.any(ctx.spawn(run_one(ctx, what.parts.front(), Place::beside)),
+                                 ctx.receive<std::int64_t>("other"),
+                                 ctx.sleep(milliseconds(what.number)));
+  co_return "first " + std::to_string(winner.index());
+}
+
+Workflow<std::string> run_receive(Context& ctx, Place place) {
+  auto const value =
+      co_await ctx.receive<std::int64_t>(place == Place::main_line ? "main" : "beside");
+  co_return place == Place::main_line ? "got " + std::to_string(value) : "got one";
+}
+
+Workflow<std::string> run_one(Context& ctx, Instruction what, Place place) {
+  if (auto const* const call = find_call(what.kind))
+    co_return co_await make_call(ctx, *call, what.number);
+  if (what.kind == "sleep") {
+    co_await ctx.sleep(milliseconds(what.number));
+    co_return "slept";
+  }
+  if (what.kind == "receive") co_return co_await run_receive(ctx, place);
+  if (what.kind == "receive_until") {
+    auto const value = co_await ctx.receive<std::int64_t>("other", milliseconds(what.number));
+    co_return value ? "in time" : "too late";
+  }
+  if (what.kind == "both") {
+    auto [answer, nothing] =
+        co_await ctx.all(ctx.call(work, what.number), ctx.sleep(milliseconds(what.number)));
+    co_return "both " + answer;
+  }
+  if (what.kind == "race") {
+    auto const winner = co_await ctx.any(ctx.call(work, what.number),
+                                         ctx.receive<std::int64_t>("other"),
+                                         ctx.call(work, what.number + 1),
+                                         ctx.sleep(milliseconds(what.number)));
+    co_return "race " + std::to_string(winner.index());
+  }
+  if (what.kind == "first") co_return co_await run_first(ctx, what);
+  if (what.kind == "each") co_return co_await run_each(ctx, what.parts);
+  if (what.kind == "drop") {
+    auto const beside = ctx.spawn(run_one(ctx, what.parts.front(), Place::beside));
+    co_return "dropped beside " + co_await run_one(ctx, what.parts.back(), place);
+  }
+  if (what.kind == "record") {
+    ctx.set_attribute("recorded", ctx.record("reading", [] { return ++readings; }));
+    co_return "recorded";
+  }
+  if (what.kind == "time") {
+    ctx.set_attribute("now", to_string(ctx.now()));
+    co_return "time";
+  }
+  if (what.kind == "uuid") ctx.set_attribute("uuid", ctx.uuid());
+  if (what.kind == "random") co_return std::to_string(ctx.random());
+  co_return what.kind;
+}
+
+Workflow<std::string> run_program(Context& ctx, Program program) {
+  while (program.loops > 0) {
+    if (program.checkpoints) co_await ctx.checkpoint(program);
+    --program.loops;
+    for (auto const& instruction : program.body) {
+      program.results.push_back(co_await run_one(ctx, instruction, Place::main_line));
+    }
+  }
+  co_return to_json(program.results);
+}
+
+// ---- random programs
+// --------------------------------------------------------------------------------------------
+
+std::int64_t below(std::mt19937_64& random, std::uint64_t bound) {
+  return static_cast<std::int64_t>(random() % bound);
+}
+
+Instruction random_instruction(std::mt19937_64& random, int depth, Place place) {
+  constexpr std::array leaves{"work",
+                              "work",
+                              "flaky",
+                              "broken",
+                              "forbidden",
+                              "large",
+                              "slow",
+                              "sleep",
+                              "sleep",
+                              "receive",
+                              "receive_until",
+                              "both",
+                              "race",
+                              "record",
+                              "time"};
+  constexpr std::array nested{"first", "each", "each", "drop"};
+  constexpr std::array drawn{"random", "uuid"};  // whose position is certain on the main line only
+  Instruction what;
+  what.number = below(random, 2'000);
+  auto const choice = below(random, 10);
+  if (choice < 3 && depth > 0) {
+    what.kind = nested[random() % nested.size()];
+    auto const parts = what.kind == "first" ? 1 : 2 + below(random, 2);
+    for (std::int64_t i = 0; i < parts; ++i)
+      what.parts.push_back(random_instruction(random, depth - 1, Place::beside));
+    // The last part of a drop runs in the line of its parent.
+    if (what.kind == "drop") what.parts.back() = random_instruction(random, depth - 1, place);
+  } else if (choice == 3 && place == Place::main_line) {
+    what.kind = drawn[random() % drawn.size()];
+  } else {
+    what.kind = leaves[random() % leaves.size()];
+  }
+  return what;
+}
+
+// ---- the model
+// --------------------------------------------------------------------------------------------------
+
+struct Model {
+  std::uint64_t seed;
+  std::uint64_t drawn = 0;
+  std::int64_t received = 0;
+
+  std::optional<std::string> result_of(Instruction const& what, Place place) {
+    static std::map<std::string, std::string> const fixed{{"broken", "failed no_way"},
+                                                          {"forbidden", "denied"},
+                                                          {"large", "100000"},
+                                                          {"sleep", "slept"},
+                                                          {"record", "recorded"},
+                                                          {"time", "time"}};
+    static std::set<std::string> const undecided{"slow", "receive_until", "race", "first"};
+    if (undecided.contains(what.kind)) return std::nullopt;
+    if (auto const found = fixed.find(what.kind); found != fixed.end()) return found->second;
+    if (what.kind == "work" || what.kind == "flaky") return "did " + std::to_string(what.number);
+    if (what.kind == "both") return "both did " + std::to_string(what.number);
+    if (what.kind == "receive")
+      return place == Place::main_line ? "got " + std::to_string(received++) : "got one";
+    if (what.kind == "random") return std::to_string(mix(seed, ++drawn));
+    if (what.kind == "uuid") {
+      drawn += 2;
+      return "uuid";
+    }
+    if (what.kind == "drop") {
+      auto const last = result_of(what.parts.back(), place);
+      return last ? std::optional("dropped beside " + *last) : std::nullopt;
+    }
+    std::string results;
+    for (auto const& part : what.parts) {
+      auto const result = result_of(part, Place::beside);
+      if (!result) return std::nullopt;
+      results += *result + ";";
+    }
+    return "each(" + results + ")";
+  }
+};
+
+}  // namespace
+
+Program random_program(std::mt19937_64& random) {
+  Program program;
+  program.loops = 1 + below(random, 3);
+  program.checkpoints = random() % 4 != 0;
+  for (auto left = 1 + below(random, 4); left > 0; --left) {
+    program.body.push_back(random_instruction(random, 2, Place::main_line));
+  }
+  return program;
+}
+
+std::optional<std::string> predict(Program const& program, std::uint64_t random_seed) {
+  Model model{random_seed};
+  std::vector<std::string> results;
+  for (auto loop = program.loops; loop > 0; --loop) {
+    for (auto const& instruction : program.body) {
+      auto const result = model.result_of(instruction, Place::main_line);
+      if (!result) return std::nullopt;
+      results.push_back(*result);
+    }
+  }
+  return to_json(to_json(results));
+}
+
+WorkflowDefinition interpreter() { return define_workflow("program", run_program); }
+
+std::optional<std::string> far_side(std::string const& name,
+                                    std::string const& input,
+                                    unsigned performed) {
+  if (name == "broken") return std::nullopt;
+  if (name == "flaky" && performed <= 1 + input.size() % 2) return std::nullopt;
+  if (name == "large") return to_json(std::string(100'000, 'x'));
+  static_assert(100'000 > storage::max_inline_payload_bytes);
+  return to_json("did " + input);
+}
+
+}  // namespace dalsegno::engine::test

@@ -1,0 +1,52 @@
+#pragma once
+
+// A small language of workflows for property tests: a program is the input of one workflow that
+// interprets it, so that random programs are random workflows.
+
+#include "dalsegno/workflow.h"
+
+#include <cstdint>
+#include <optional>
+#include <random>
+#include <string>
+#include <vector>
+
+namespace dalsegno::engine::test {
+
+/// One instruction; what `number` and `parts` mean depends on `kind`.
+struct Instruction {
+  std::string kind;
+  std::int64_t number = 0;
+  std::vector<Instruction> parts;
+};
+BOOST_DESCRIBE_STRUCT(Instruction, (), (kind, number, parts))
+
+/// The state that a checkpoint keeps: what is left to do, and what came out so far.
+struct Program {
+  std::vector<Instruction> body;
+  std::int64_t loops = 1;
+  bool checkpoints = false;
+  std::vector<std::string> results;
+};
+BOOST_DESCRIBE_STRUCT(Program, (), (body, loops, checkpoints, results))
+
+[[nodiscard]] Program random_program(std::mt19937_64& random);
+
+/// What the program ends with, by a model that knows nothing of events; nullopt when this depends
+/// on the order in which things happen outside.
+[[nodiscard]] std::optional<std::string> predict(Program const& program, std::uint64_t random_seed);
+
+/// The workflow "program".
+[[nodiscard]] WorkflowDefinition interpreter();
+
+/// What ctx.record() reads: a number that differs each time it is read, so that a second reading
+/// would show.
+inline std::int64_t readings = 0;
+
+/// The far side: what the activity `name` answers to its `performed`-th execution under one key.
+/// nullopt: it fails.
+[[nodiscard]] std::optional<std::string> far_side(std::string const& name,
+                                                  std::string const& input,
+                                                  unsigned performed);
+
+}  // namespace dalsegno::engine::test

@@ -1,0 +1,280 @@
+// Random workflows, random order of what happens to them, a crash after each durable step: replay
+// equals life, and nothing that was recorded is done again.
+
+#include "tests/engine/replay/program.h"
+#include "tests/engine/session/session_driver.h"
+
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <iostream>
+#include <map>
+#include <random>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace dalsegno::engine::test {
+namespace {
+
+using Events = SessionDriver::Events;
+
+std::uint64_t seed_of_run() {
+  auto const* const given = std::getenv("DALSEGNO_SEED");
+  return given != nullptr ? std::strtoull(given, nullptr, 10) : std::random_device{}();
+}
+
+std::uint64_t seeds_in(std::uint64_t usual) {
+  auto const* const given = std::getenv("DALSEGNO_SEEDS");
+  return given != nullptr ? std::strtoull(given, nullptr, 10) : usual;
+}
+
+PolicySet policy_of_programs() {
+  return PolicySet::parse(R"({"dalsegno_policy": 1, "name": "programs", "rules": [
+    {"id": "all", "effect": "permit", "actions": ["*.call"]},
+    {"id": "not-that", "effect": "forbid", "actions": ["activity.call"], "activities": ["forbidden"]}]})")
+      .value();
+}
+
+/// The world around one session: performs its attempts, sends its signals, moves its clock; in any
+/// order.
+class World {
+ public:
+  World(Program const& program, std::uint64_t seed)
+      : program_(program), driver_(interpreter()), random_(seed) {
+    driver_.policy = policy_of_programs();
+    driver_.seed = seed;
+  }
+
+  void start() { note(driver_.start(to_json(program_))); }
+
+  /// Until the session ends, or it has made so many steps.
+  void run(std::size_t steps) {
+    for (int idle = 0; !driver_.end && driver_.steps < steps && !testing::Test::HasFailure();) {
+      auto const before = driver_.steps;
+      happen();
+      idle = driver_.steps == before ? idle + 1 : 0;
+      ASSERT_LT(idle, 2'000) << "nothing moves it any more: " << driver_.session->fingerprint();
+    }
+  }
+
+  /// The process ends; an effect that was under way may have happened or not.
+  void crash() {
+    for (auto const& attempt : driver_.attempts) {
+      if (one_in(2)) static_cast<void>(perform(attempt));
+    }
+    late_.clear();
+    auto const life = driver_.session->fingerprint();
+    driver_.restart(one_in(2) ? ReplayFrom{} : ReplayFrom{ReplayFrom::Kind::start});
+    ASSERT_FALSE(testing::Test::HasFatalFailure());
+    EXPECT_EQ(driver_.session->fingerprint(), life);
+    for (auto const& orphan : driver_.session->open_attempts("the process ended")) take(orphan);
+  }
+
+  /// What must be true of the log as a whole.
+  void check_log() const {
+    driver_.expect_replays();
+    std::map<std::string, unsigned> started;
+    for (auto const& event : driver_.history()) {
+      if (std::holds_alternative<storage::AttemptStarted>(event.body))
+        ++started[key_of(event.operation)];
+    }
+    for (auto const& [key, count] : effects_)
+      EXPECT_LE(count, started[key]) << "effects of operation " << key;
+  }
+
+  [[nodiscard]] SessionDriver& driver() { return driver_; }
+  [[nodiscard]] bool ended() const { return driver_.end.has_value(); }
+
+ private:
+  static std::string key_of(OperationId operation) {
+    return std::to_string(static_cast<std::uint64_t>(operation));
+  }
+  bool one_in(std::uint64_t n) { return random_() % n == 0; }
+
+  void take(Input const& input) { note(driver_.take(input)); }
+
+  void note(Events const& events) {
+    for (auto const& event : events) {
+      bool const ends = std::holds_alternative<storage::OperationCompleted>(event.body) ||
+                        std::holds_alternative<storage::OperationFailed>(event.body) ||
+                        std::holds_alternative<storage::OperationCancelled>(event.body);
+      if (ends) ended_operations_.insert(event.operation);
+      EXPECT_FALSE(std::holds_alternative<storage::AttemptStarted>(event.body) &&
+                   ended_operations_.contains(event.operation))
+          << "operation " << key_of(event.operation) << " had ended and was begun again";
+    }
+  }
+
+  Input perform(StartAttempt const& attempt) {
+    EXPECT_TRUE(attempt.permit.covers(
+        attempt.run, attempt.operation, attempt.attempt, attempt.input_digest));
+    auto const performed = ++effects_[key_of(attempt.operation)];
+    if (auto answer = far_side(attempt.name, *attempt.input, performed)) {
+      ResultInput result;
+      result.operation = attempt.operation;
+      result.attempt = attempt.attempt;
+      result.payload = std::move(*answer);
+      return result;
+    }
+    bool const hopeless = attempt.name == "broken";
+    return FailureInput{
+        attempt.operation, attempt.attempt, hopeless ? "no_way" : "busy", "it failed", !hopeless};
+  }
+
+  void happen() {
+    switch (random_() % 8) {
+      case 0:
+      case 1:
+      case 2:
+        return attempt_ends();
+      case 3:
+      case 4:
+        return timer_fires();
+      case 5:
+        return signal_comes();
+      case 6:
+        return late_result_comes();
+      default:
+        return nonsense_comes();
+    }
+  }
+
+  void attempt_ends() {
+    auto& attempts = driver_.attempts;
+    if (attempts.empty()) return;
+    auto const chosen = attempts.begin() + static_cast<std::ptrdiff_t>(random_() % attempts.size());
+    auto const attempt = std::move(*chosen);
+    attempts.erase(chosen);
+    auto const outcome = perform(attempt);
+    if (one_in(20)) {
+      late_.push_back(outcome);  // is on its way for long
+      if (attempt.name != "slow")
+        take(OrphanInput{attempt.operation, attempt.attempt, "nobody waits for it"});
+    } else {
+      take(outcome);
+      if (one_in(10)) late_.push_back(outcome);  // and once more
+    }
+  }
+
+  void timer_fires() {
+    auto const timers = driver_.log->timers(Time{}, Time::max(), 3).value();
+    if (timers.empty()) return;
+    driver_.now = std::max(driver_.now, timers.front().due);
+    if (one_in(5)) driver_.now += std::chrono::milliseconds(random_() % 3'000);
+    for (auto const& timer : timers) {
+      if (timer.due <= driver_.now && !driver_.end) take(TimerInput{timer.operation, timer.due});
+    }
+  }
+
+  void signal_comes() {
+    constexpr std::array names{"main", "beside", "other"};
+    std::string const name = names[random_() % names.size()];
+    auto const& inbox = driver_.session->state().inbox;
+    if (std::ranges::count(inbox, name, &InboxEntry::signal) > 3) return;
+    auto const number = sent_[name]++;
+    take(SignalInput{name, std::to_string(number), name + std::to_string(number), "world"});
+  }
+
+  void late_result_comes() {
+    if (late_.empty()) return;
+    auto const input = std::move(late_.back());
+    late_.pop_back();
+    take(input);
+  }
+
+  void nonsense_comes() {
+    auto const operation = static_cast<OperationId>(random_() % 20);
+    auto const before = driver_.session->fingerprint();
+    if (one_in(2)) {
+      take(TimerInput{operation, driver_.now + std::chrono::hours(1'000)});
+    } else {
+      take(OrphanInput{operation, 1'000, "there was no such attempt"});
+    }
+    EXPECT_EQ(driver_.session->fingerprint(), before);
+  }
+
+  Program const& program_;
+  SessionDriver driver_;
+  std::mt19937_64 random_;
+  std::map<std::string, unsigned>
+      effects_;  // at the far side: by operation, which is the key within a run
+  std::map<std::string, std::int64_t> sent_;
+  std::vector<Input> late_;
+  std::set<OperationId> ended_operations_;
+};
+
+constexpr std::size_t to_the_end = 1'000'000;
+
+struct Case {
+  std::uint64_t seed;
+  Program program;
+  explicit Case(std::uint64_t its_seed) : seed(its_seed) {
+    std::mt19937_64 random(seed);
+    program = random_program(random);
+  }
+  [[nodiscard]] std::string describe() const {
+    return "DALSEGNO_SEED=" + std::to_string(seed) + " DALSEGNO_SEEDS=1, program " +
+           to_json(program);
+  }
+  void expect_predicted(World& world) const {
+    if (!world.ended()) return;
+    if (auto const predicted = predict(program, seed))
+      EXPECT_EQ(world.driver().end->result, *predicted);
+  }
+};
+
+template <class Body>
+void for_each_case(std::uint64_t usual, Body body) {
+  auto const first = seed_of_run();
+  auto const count = seeds_in(usual);
+  std::cout << "seeds " << first << " to " << first + count - 1 << "\n";
+  for (auto seed = first; seed < first + count; ++seed) {
+    Case const one(seed);
+    SCOPED_TRACE(one.describe());
+    body(one);
+    if (testing::Test::HasFailure()) return;
+  }
+}
+
+TEST(Replay, of_a_random_workflow_equals_life_from_the_start_and_from_every_checkpoint) {
+  std::uint64_t predicted = 0;
+  std::uint64_t checkpoints = 0;
+  for_each_case(400, [&](Case const& one) {
+    World world(one.program, one.seed);
+    world.start();
+    for (std::size_t steps = 1; !world.ended() && !testing::Test::HasFailure(); steps += 5) {
+      world.run(steps);
+      world.check_log();
+    }
+    one.expect_predicted(world);
+    predicted += predict(one.program, one.seed) ? 1 : 0;
+    checkpoints += world.driver().checkpoints().size();
+  });
+  std::cout << predicted << " results predicted, " << checkpoints << " checkpoints\n";
+}
+
+TEST(Recovery, after_any_durable_step_goes_on_to_the_same_end_and_repeats_nothing_recorded) {
+  std::size_t crashes = 0;
+  for_each_case(40, [&](Case const& one) {
+    for (std::size_t step = 1; !testing::Test::HasFailure(); ++step) {
+      SCOPED_TRACE("crash after step " + std::to_string(step));
+      World world(one.program, one.seed);
+      world.start();
+      world.run(step);
+      if (world.ended()) break;  // ran to the end: every step has had its turn
+      world.crash();
+      world.run(step + 3);
+      if (!world.ended()) world.crash();
+      world.run(to_the_end);
+      world.check_log();
+      one.expect_predicted(world);
+      ++crashes;
+    }
+  });
+  std::cout << crashes << " crashes\n";
+}
+
+}  // namespace
+}  // namespace dalsegno::engine::test
