@@ -4,7 +4,8 @@
 
 namespace dalsegno::command {
 
-// What the demonstration is made of: the desk of an airline. People, bookings and flights are invented here.
+// What the demonstration is made of: the desk of an airline. People, bookings and flights are
+// invented here.
 
 /// Transcripts of the sessions "seat-change" and "refund-request", a line each.
 [[nodiscard]] std::string demo_short_sessions();

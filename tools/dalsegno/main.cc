@@ -1,3 +1,4 @@
+#include "tools/dalsegno/demo.h"
 #include "tools/dalsegno/globals.h"
 #include "tools/dalsegno/run.h"
 #include "tools/dalsegno/send.h"
@@ -22,6 +23,7 @@ namespace {
 
 void add_verbs(CLI::App& app, Globals& globals) {
   // -- work --
+  add_demo(app, globals);
   add_run(app, globals);
   add_send(app, globals);
   // -- look --
