@@ -108,7 +108,7 @@ TEST(CorruptionSweep, is_refused_or_detected_or_harmless_wherever_the_store_is_d
     }
   }
   for (auto const& [file, numbers] : by_file) {
-    for (auto const i : choose_cases(numbers.size(), 20)) chosen.push_back(numbers[i]);
+    for (auto const i : choose_cases(numbers.size(), 14)) chosen.push_back(numbers[i]);
   }
 
   auto const outcomes = dalsegno::test::run_forked(chosen, [&](std::size_t number) {

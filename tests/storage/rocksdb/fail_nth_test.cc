@@ -108,7 +108,7 @@ TEST(FailNth, keeps_everything_acknowledged_whichever_call_fails) {
   auto const store = folder.path() / "store";
   std::size_t failed = 0;
   std::size_t aborted = 0;
-  for (auto const number : choose_cases(cases.size(), 350)) {
+  for (auto const number : choose_cases(cases.size(), 200)) {
     auto const& one = cases[number];
     std::filesystem::remove_all(store);
     *acknowledged = {};

@@ -79,7 +79,7 @@ TEST(PowerLoss, loses_nothing_acknowledged_wherever_the_power_is_cut) {
   ASSERT_GT(operations, 200U);
   auto const modes = std::size(dalsegno::test::all_cuts);
   auto const outcomes =
-      dalsegno::test::run_forked(choose_cases(operations * modes, 900), [&](std::size_t number) {
+      dalsegno::test::run_forked(choose_cases(operations * modes, 500), [&](std::size_t number) {
         static WorkFolder const folder;
         static auto const recording = record(folder.path());
         // Each child records anew; its number of operations may differ a little.

@@ -215,7 +215,9 @@ Append script_step(AppendScript& script, std::size_t session, std::uint32_t step
 
 Result<> StoreScript::open() {
   log_.reset();
-  TRY(log_, open_rocksdb(folder_, script_options(files_)));
+  auto options = script_options(files_);
+  options.watermark_sync = watermark_sync;
+  TRY(log_, open_rocksdb(folder_, std::move(options)));
   for (std::size_t i = sessions_.size(); i < script_sessions; ++i) {
     sessions_.emplace_back(*log_, script_session(i), run_id(static_cast<std::uint8_t>(i + 1)));
   }
@@ -249,6 +251,19 @@ Result<> StoreScript::run(Ending ending) {
   for (std::size_t i = 0; i < 3; ++i) TRY_VOID(append(i, i + 3));
   if (ending == Ending::close) log_.reset();
   return {};
+}
+
+Error StoreScript::run_on(std::uint64_t seed) {
+  std::mt19937_64 random(seed);
+  if (auto const opened = open(); !opened) return opened.error();
+  for (;;) {
+    auto const from = random() % script_sessions;
+    auto const to = from + 1 + random() % (script_sessions - from);
+    auto done = append(from, to);
+    if (done && random() % 100 == 0) done = log_->compact();
+    if (done && random() % 100 == 0) done = open();
+    if (!done) return done.error();
+  }
 }
 
 Judgement judge(std::filesystem::path const& folder, Acknowledged const& acknowledged) {

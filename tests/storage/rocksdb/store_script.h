@@ -62,6 +62,11 @@ class StoreScript {
   enum class Ending : std::uint8_t { close, leave_open };
   [[nodiscard]] Result<> run(Ending ending = Ending::close);
 
+  /// Appends in batches of all sizes, compacts and reopens now and then, until an error or until
+  /// the process is killed.
+  [[nodiscard]] Error run_on(std::uint64_t seed);
+  std::chrono::milliseconds watermark_sync = std::chrono::hours(1);
+
   [[nodiscard]] Acknowledged const& acknowledged() const { return acknowledged_; }
 
  private:
