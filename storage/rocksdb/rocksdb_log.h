@@ -24,8 +24,10 @@ struct LossAcceptance {
 struct RocksDbOptions {
   std::uint32_t partitions = 64;               ///< fixed at creation
   std::uint64_t memtable_bytes = 32ULL << 20;  ///< all memtables together
-  std::uint64_t free_space_floor_bytes = 256ULL << 20;  ///< below: no new sessions; below half of it: no appends
-  std::uint64_t ballast_bytes = 64ULL << 20;            ///< FOLDER/BALLAST, to be deleted when the disk is full
+  std::uint64_t free_space_floor_bytes =
+      256ULL << 20;  ///< below: no new sessions; below half of it: no appends
+  std::uint64_t ballast_bytes = 64ULL
+                                << 20;  ///< FOLDER/BALLAST, to be deleted when the disk is full
   std::chrono::milliseconds watermark_sync{100};  ///< how often the watermark file itself is synced
   /// All disk access goes through it (tests wrap it); null: the machine's own.
   std::shared_ptr<rocksdb::FileSystem> file_system;
@@ -36,14 +38,13 @@ struct RocksDbOptions {
 
 /// Opens or creates a store in `folder` for reading and writing; takes the next epoch.
 ///
-/// What it refuses it leaves as it was found: damage is judged before anything is written. After `kill -9` nothing
-/// acknowledged can be missing unseen; after a power cut a loss within the last `watermark_sync` can (the blind window).
-/// On a full disk it deletes its ballast to be able to open. Blocks; milliseconds for a store that was closed, longer
-/// after a crash, for what is in the write-ahead log.
-/// Source: storage/format.md, "Store".
-/// Errors: Errc::locked, Errc::foreign (a folder that holds something else), Errc::newer_format,
-/// Errc::corrupt (RocksDB refuses), Errc::data_loss (the detail says which commits are missing),
-/// Errc::io, Errc::no_space.
+/// What it refuses it leaves as it was found: damage is judged before anything is written. After
+/// `kill -9` nothing acknowledged can be missing unseen; after a power cut a loss within the last
+/// `watermark_sync` can (the blind window). On a full disk it deletes its ballast to be able to
+/// open. Blocks; milliseconds for a store that was closed, longer after a crash, for what is in the
+/// write-ahead log. Source: storage/format.md, "Store". Errors: Errc::locked, Errc::foreign (a
+/// folder that holds something else), Errc::newer_format, Errc::corrupt (RocksDB refuses),
+/// Errc::data_loss (the detail says which commits are missing), Errc::io, Errc::no_space.
 [[nodiscard]] Result<std::unique_ptr<EventLog>> open_rocksdb(std::filesystem::path const& folder,
                                                              RocksDbOptions options = {});
 

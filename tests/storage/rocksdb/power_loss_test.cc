@@ -33,12 +33,13 @@ struct Recording {
   }
 };
 
-Recording record(std::filesystem::path const& folder) {
+Recording record() {
+  WorkFolder const folder;
   Recording recording;
-  recording.root = folder.string();
+  recording.root = folder.path().string();
   auto const files = std::make_shared<FaultFs>();
   files->start_recording();
-  StoreScript script(folder / "store", files);
+  StoreScript script(folder.path() / "store", files);
   script.on_acknowledged = [&](Acknowledged const& now) {
     recording.acknowledged.emplace_back(files->recorded(), now);
   };
@@ -69,10 +70,8 @@ TEST(PowerLoss, loses_nothing_acknowledged_wherever_the_power_is_cut) {
   {
     // How many there are. Recorded in a child: this process must not have RocksDB's threads when it
     // forks.
-    auto const outcome = dalsegno::test::run_forked({0}, [](std::size_t) {
-      WorkFolder folder;
-      return std::to_string(record(folder.path()).operations.size());
-    });
+    auto const outcome = dalsegno::test::run_forked(
+        {0}, [](std::size_t) { return std::to_string(record().operations.size()); });
     ASSERT_FALSE(outcome.front().died) << outcome.front().report;
     operations = std::stoul(outcome.front().report);
   }
@@ -80,8 +79,7 @@ TEST(PowerLoss, loses_nothing_acknowledged_wherever_the_power_is_cut) {
   auto const modes = std::size(dalsegno::test::all_cuts);
   auto const outcomes =
       dalsegno::test::run_forked(choose_cases(operations * modes, 500), [&](std::size_t number) {
-        static WorkFolder const folder;
-        static auto const recording = record(folder.path());
+        static auto const recording = record();
         // Each child records anew; its number of operations may differ a little.
         auto const done = std::min(number / modes, recording.operations.size());
         return cut_after(recording, done, dalsegno::test::all_cuts[number % modes], number);
@@ -95,8 +93,7 @@ TEST(PowerLoss, loses_nothing_acknowledged_wherever_the_power_is_cut) {
 TEST(PowerLoss, is_noticed_by_the_model_when_a_sync_is_missing) {
   // The test of the test: without the syncs of the write-ahead log acknowledged steps must be lost.
   auto const outcome = dalsegno::test::run_forked({0}, [](std::size_t) {
-    WorkFolder const folder;
-    auto recording = record(folder.path());
+    auto recording = record();
     std::erase_if(recording.operations, [](DiskOperation const& operation) {
       return operation.kind == DiskOperation::Kind::sync && operation.path.ends_with(".log");
     });
