@@ -23,10 +23,6 @@ namespace {
 /// is held.
 constexpr std::uint64_t guilty_at_most = 3;
 
-Error overloaded_shard() {
-  return {Errc::overloaded, std::to_string(max_mailbox) + " messages wait already; try again"};
-}
-
 }  // namespace
 
 Engine::Engine(storage::EventLog& log,
@@ -62,6 +58,7 @@ Result<std::unique_ptr<Engine>> Engine::start(storage::EventLog& log,
                            *self.committer_,
                            self.options_.now,
                            self.options_.say,
+                           [&self](Time due) { self.timers_->armed(due); },
                            self.options_.max_idle_sessions / self.options_.shards};
     self.shards_.push_back(std::make_unique<Shard>(
         std::move(services), self.markers_ ? self.markers_->marker(i) : Marker()));
@@ -75,8 +72,8 @@ Result<std::unique_ptr<Engine>> Engine::start(storage::EventLog& log,
   self.timers_ = std::make_unique<TimerService>(
       log,
       self.options_.now,
-      [&self](std::vector<storage::Timer> due) {
-        for (auto& timer : due) {
+      [&self](std::vector<storage::Timer> const& due) {
+        for (auto const& timer : due) {
           self.shard_of(timer.session)
               .post(InputMessage{timer.session, timer.run, TimerInput{timer.operation, timer.due}});
         }
@@ -99,8 +96,7 @@ void Engine::stop() {
   waiters_.fail_all({Errc::unavailable, "the runtime has stopped"});
 }
 
-// ---- beginning
-// --------------------------------------------------------------------------------------------------
+// ---- beginning ----
 
 /// The document that decides is in the log before its first decision.
 Result<> Engine::activate_policy() {
@@ -116,21 +112,51 @@ Result<> Engine::activate_policy() {
   return log_.put_meta(key, digest);
 }
 
+/// Whether a step since `sequence` came from the workflow. What the recovery from a crash writes
+/// itself (the orphan, its next attempt) is no progress: else an endless loop of crashes would look
+/// like a busy session.
+Result<bool> Engine::workflow_moved(SessionId const& session,
+                                    storage::Head const& head,
+                                    Sequence sequence) const {
+  bool moved = false;
+  Result<> readable;
+  if (sequence >= head.last_sequence) return false;
+  TRY_VOID(log_.read_steps(session, head.run, sequence + 1, [&](std::string_view bytes) {
+    auto const step = storage::decode(bytes, storage::Reading::show);
+    if (!step) {
+      readable = step.error();
+      return false;
+    }
+    for (auto const& event : step->step.events) {
+      moved = moved || !(std::holds_alternative<storage::AttemptOrphaned>(event.body) ||
+                         std::holds_alternative<storage::TimerFired>(event.body) ||
+                         std::holds_alternative<storage::PolicyDecided>(event.body) ||
+                         std::holds_alternative<storage::AttemptStarted>(event.body));
+    }
+    return !moved;
+  }));
+  TRY_VOID(readable);
+  return moved;
+}
+
 Result<> Engine::hold_poisoned() {
   for (auto const& guilty : markers_->guilty()) {
     TRY(auto head, log_.head(guilty.session));
     if (!head || head->run != guilty.run || head->status != storage::SessionStatus::open) continue;
     auto const key = "guilty/" + to_string(guilty.run);
     TRY(auto stored, log_.get_meta(key));
-    // {"count", "sequence"}: a durable step since then begins the count anew.
+    // {"count", "sequence"}: a step of the workflow since then begins the count anew.
     std::int64_t count = 0;
     if (stored) {
       auto const json = parse_json(*stored);
       auto const* const sequence = json ? json->find("sequence") : nullptr;
       auto const* const known = json ? json->find("count") : nullptr;
-      bool const same = sequence != nullptr && sequence->as_integer() != nullptr &&
-                        static_cast<Sequence>(*sequence->as_integer()) == head->last_sequence;
-      if (same && known != nullptr && known->as_integer() != nullptr) count = *known->as_integer();
+      if (sequence != nullptr && sequence->as_integer() != nullptr && known != nullptr &&
+          known->as_integer() != nullptr) {
+        TRY(auto const moved,
+            workflow_moved(guilty.session, *head, static_cast<Sequence>(*sequence->as_integer())));
+        if (!moved) count = *known->as_integer();
+      }
     }
     ++count;
     if (count < static_cast<std::int64_t>(guilty_at_most)) {
@@ -170,8 +196,7 @@ Result<> Engine::recover() {
   });
 }
 
-// ---- after each write
-// -------------------------------------------------------------------------------------------
+// ---- after each write ----
 
 void Engine::release_effects(std::span<PendingStep> steps,
                              std::span<Result<> const> results,
@@ -203,10 +228,9 @@ void Engine::release_effects(std::span<PendingStep> steps,
   for (std::size_t i = 0; i < shards_.size(); ++i) {
     if (!committed[i].empty()) shards_[i]->post(std::move(committed[i]));
   }
-  if (fatal) {
-    for (auto const& result : results) {
-      if (!result) return fail(result.error());
-    }
+  // A newer writer has the store, or the log takes nothing any more: both end this runtime.
+  for (auto const& result : results) {
+    if (!result && (fatal || result.error().code == Errc::fenced)) return fail(result.error());
   }
 }
 
@@ -246,8 +270,7 @@ std::optional<Error> Engine::refusal() const {
   return failure();
 }
 
-// ---- what others ask
-// --------------------------------------------------------------------------------------------
+// ---- what others ask ----
 
 std::size_t Engine::shard_index(SessionId const& session) const {
   return shards_.size() == 1
@@ -268,17 +291,22 @@ void Engine::start_session(StartRequest request, OnReceipt done) {
   }
   auto& shard = shard_of(request.session);
   Message message = StartMessage{std::move(request), std::move(done)};
-  if (!shard.offer(message)) std::get<StartMessage>(message).done(overloaded_shard());
+  auto const taken = shard.offer(message);
+  if (!taken) std::get<StartMessage>(message).done(taken.error());
 }
 
 void Engine::signal(SessionId session, SignalInput input, OnReceipt done) {
   if (auto error = refusal()) return done(std::move(*error));
   auto& shard = shard_of(session);
   Message message = SignalMessage{std::move(session), std::move(input), std::move(done)};
-  if (!shard.offer(message)) std::get<SignalMessage>(message).done(overloaded_shard());
+  auto const taken = shard.offer(message);
+  if (!taken) std::get<SignalMessage>(message).done(taken.error());
 }
 
-void Engine::ask(SessionId session, SignalInput input, OnReceipt recorded, Waiters::OnAnswer done) {
+void Engine::ask(SessionId const& session,
+                 SignalInput input,
+                 OnReceipt recorded,
+                 Waiters::OnAnswer done) {
   signal(session,
          std::move(input),
          [this, session, recorded = std::move(recorded), done = std::move(done)](
@@ -286,6 +314,7 @@ void Engine::ask(SessionId session, SignalInput input, OnReceipt recorded, Waite
            if (receipt) {
              waiters_.wait_for_answer(session, receipt->sequence, done);
              if (receipt->repeated) find_answer(session, receipt->run, receipt->sequence);
+             if (auto error = failure()) waiters_.fail(session, *error);
            }
            if (recorded) recorded(receipt);
            if (!receipt) done(receipt.error());
@@ -331,6 +360,8 @@ void Engine::wait_for_end(SessionId const& session, Waiters::OnEnd done) {
   };
   if (auto error = refusal()) return call(std::move(*error));
   waiters_.wait_for_end(session, call);
+  // Those who waited may have been told of the end of all just before.
+  if (auto error = refusal()) return call(std::move(*error));
   auto const head = log_.head(session);
   if (!head) return call(head.error());
   if (!*head) return;  // its start may be on its way
@@ -377,7 +408,10 @@ Result<AnnounceEnd> Engine::read_end(SessionId const& session, storage::Head con
 void Engine::release(SessionId session, std::string by, std::string reason, OnReceipt done) {
   if (auto error = refusal()) return done(std::move(*error));
   auto& shard = shard_of(session);
-  shard.post(ReleaseMessage{std::move(session), std::move(by), std::move(reason), std::move(done)});
+  Message message =
+      ReleaseMessage{std::move(session), std::move(by), std::move(reason), std::move(done)};
+  auto const taken = shard.offer(message);
+  if (!taken) std::get<ReleaseMessage>(message).done(taken.error());
 }
 
 namespace {

@@ -62,7 +62,7 @@ class Engine {
   void signal(SessionId session, SignalInput input, OnReceipt done);
   /// A signal and the answer that the workflow gives to it; the answer to a repeated one is the
   /// recorded one.
-  void ask(SessionId session, SignalInput input, OnReceipt recorded, Waiters::OnAnswer done);
+  void ask(SessionId const& session, SignalInput input, OnReceipt recorded, Waiters::OnAnswer done);
   void wait_for_end(SessionId const& session, Waiters::OnEnd done);
   void release(SessionId session, std::string by, std::string reason, OnReceipt done);
 
@@ -84,6 +84,9 @@ class Engine {
 
   [[nodiscard]] Result<> activate_policy();
   [[nodiscard]] Result<> hold_poisoned();
+  [[nodiscard]] Result<bool> workflow_moved(SessionId const& session,
+                                            storage::Head const& head,
+                                            Sequence sequence) const;
   [[nodiscard]] Result<> recover();
   void release_effects(std::span<PendingStep> steps, std::span<Result<> const> results, bool fatal);
   void announce(PendingStep const& pending);

@@ -51,19 +51,23 @@ void TimerService::stop() {
 }
 
 TimerService::Next TimerService::fire_due(Time from) {
-  for (;;) {
-    auto due = log_.timers(from, now_(), most_at_once);
+  for (auto most = most_at_once;;) {
+    auto due = log_.timers(from, now_(), most);
     if (!due) {
       fail_(due.error());
       return {from, std::nullopt};
     }
-    bool const all = due->size() < most_at_once;
+    bool const all = due->size() < most;
+    if (!all && due->front().due == due->back().due) {
+      most *= 2;  // more are due at this very moment than one look brings
+      continue;
+    }
+    most = most_at_once;
     if (!due->empty()) {
-      // The same point of time may hold more than one look brings: it is looked at again, and who
-      // was fired twice takes only the first.
+      // The rest of the last moment comes with the next look; who is fired twice takes the first.
       auto const last = due->back().due;
-      from = all || last == due->front().due ? last + std::chrono::microseconds(1) : last;
-      fire_(std::move(*due));
+      from = all ? last + std::chrono::microseconds(1) : last;
+      fire_(*due);
     }
     if (all) break;
   }

@@ -16,7 +16,7 @@ namespace dalsegno::engine {
 class TimerService {
  public:
   using Now = std::function<Time()>;
-  using Fire = std::function<void(std::vector<storage::Timer>)>;
+  using Fire = std::function<void(std::vector<storage::Timer> const&)>;
   using Fail = std::function<void(Error)>;
 
   TimerService(storage::EventLog const& log, Now now, Fire fire, Fail fail);

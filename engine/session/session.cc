@@ -20,8 +20,7 @@ namespace dalsegno::engine {
 using storage::OperationKind;
 using storage::SessionStatus;
 
-// ---- life of the object
-// -----------------------------------------------------------------------------------------
+// ---- life of the object ----
 
 Session::Session(WorkflowDefinition const& workflow,
                  SessionStart const& start,
@@ -65,8 +64,7 @@ Result<std::unique_ptr<Session>> Session::from_checkpoint(WorkflowDefinition con
 
 Session::~Session() = default;
 
-// ---- inputs
-// -----------------------------------------------------------------------------------------------------
+// ---- inputs ----
 
 Result<StepResult> Session::start(Ambient const& ambient) {
   assert(start_ && state_.last_sequence == 0);
@@ -281,8 +279,7 @@ std::chrono::microseconds Session::retry_delay(OperationId id, std::uint32_t fai
   return backoff(recorded, policy.jitter, failed, unit);
 }
 
-// ---- replay
-// -----------------------------------------------------------------------------------------------------
+// ---- replay ----
 
 Result<> Session::replay(storage::DecodedStep const& recorded) {
   auto const& header = recorded.step.header;
@@ -334,8 +331,7 @@ void Session::diverge(std::optional<storage::Event> recorded,
     divergence_ = make_divergence(std::move(recorded), std::move(produced), std::move(fields));
 }
 
-// ---- the loop
-// ---------------------------------------------------------------------------------------------------
+// ---- the loop ----
 
 /// Runs a piece of the step; a Stop only ends it: why is in `divergence_` or `step_error_`.
 template <class Piece>
@@ -606,8 +602,7 @@ void Session::cancel_open_operations(std::string const& reason) {
   for (auto const id : open) command(id, storage::OperationCancelled{reason});
 }
 
-// ---- events
-// -----------------------------------------------------------------------------------------------------
+// ---- events ----
 
 storage::Event const& Session::command(OperationId id, storage::EventBody body) {
   if (stopped_) throw Stop{};
@@ -760,8 +755,7 @@ Result<StepResult> Session::end_live_step() {
   return result;
 }
 
-// ---- what others ask
-// --------------------------------------------------------------------------------------------
+// ---- what others ask ----
 
 std::vector<OrphanInput> Session::open_attempts(std::string const& reason) const {
   std::vector<OrphanInput> open;

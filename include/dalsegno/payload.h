@@ -71,7 +71,7 @@ template <class T>
 
 namespace payload_detail {
 
-// ---- which types there are ----------------------------------------------------------------------
+// ---- which types there are ----
 
 template <class T, template <class...> class Template>
 inline constexpr bool is_a = false;
@@ -115,7 +115,7 @@ inline constexpr bool may_be_null = is_a<T, std::optional> || OneOf<T, std::mono
 template <class T>
 inline constexpr bool unsupported = false;
 
-// ---- the members of a struct, in canonical order ------------------------------------------------
+// ---- the members of a struct, in canonical order ----
 
 template <Struct T>
 using DescribedMembers = boost::describe::describe_members<T, boost::describe::mod_any_access>;
@@ -168,7 +168,7 @@ inline constexpr auto key_with_comma = [] {
   return key;
 }();
 
-// ---- writing ------------------------------------------------------------------------------------
+// ---- writing ----
 
 void append_integer(std::string& out, std::int64_t value);
 void append_integer(std::string& out, std::uint64_t value);
@@ -270,7 +270,7 @@ void append(std::string& out, T const& value) {
   }
 }
 
-// ---- reading ------------------------------------------------------------------------------------
+// ---- reading ----
 
 /// Where and why a value did not fit; the path grows from the inside out.
 struct Misfit {

@@ -30,8 +30,7 @@
 
 namespace dalsegno {
 
-// ---- Workflow<T>
-// ------------------------------------------------------------------------------------------------
+// ---- Workflow<T> ----
 
 namespace detail {
 
@@ -44,18 +43,18 @@ class WorkflowPromiseBase {
     template <class Promise>
     std::coroutine_handle<> await_suspend(std::coroutine_handle<Promise> ended) noexcept {
       auto& promise = ended.promise();
-      if (promise.awaited_by_) return promise.awaited_by_;
-      if (promise.on_end_ != nullptr) promise.on_end_->done();
+      if (promise.awaited_by) return promise.awaited_by;
+      if (promise.on_end != nullptr) promise.on_end->done();
       return std::noop_coroutine();
     }
     void await_resume() noexcept {}
   };
   FinalAwaiter final_suspend() noexcept { return {}; }
-  void unhandled_exception() noexcept { error_ = std::current_exception(); }
+  void unhandled_exception() noexcept { error = std::current_exception(); }
 
-  std::coroutine_handle<> awaited_by_;  ///< the workflow that awaits this one, if any
-  Waiter* on_end_ = nullptr;            ///< else who wants to know that it ended
-  std::exception_ptr error_;
+  std::coroutine_handle<> awaited_by;  ///< the workflow that awaits this one, if any
+  Waiter* on_end = nullptr;            ///< else who wants to know that it ended
+  std::exception_ptr error;
 };
 
 template <class T>
@@ -69,7 +68,7 @@ class WorkflowPromise : public WorkflowPromiseBase {
     value_.emplace(std::forward<U>(value));
   }
   T take() {
-    if (error_) std::rethrow_exception(error_);
+    if (error) std::rethrow_exception(error);
     return std::move(*value_);
   }
 
@@ -85,7 +84,7 @@ class WorkflowPromise<void> : public WorkflowPromiseBase {
   }
   void return_void() noexcept {}
   void take() {
-    if (error_) std::rethrow_exception(error_);
+    if (error) std::rethrow_exception(error);
   }
 };
 
@@ -118,7 +117,7 @@ class [[nodiscard]] Workflow {
   // Awaiting a workflow from a workflow runs it as a part of the caller.
   [[nodiscard]] bool await_ready() const noexcept { return false; }
   std::coroutine_handle<> await_suspend(std::coroutine_handle<> caller) noexcept {
-    handle_.promise().awaited_by_ = caller;
+    handle_.promise().awaited_by = caller;
     return handle_;
   }
   T await_resume() { return handle_.promise().take(); }
@@ -134,8 +133,7 @@ class [[nodiscard]] Workflow {
   Handle handle_;
 };
 
-// ---- operations
-// -------------------------------------------------------------------------------------------------
+// ---- operations ----
 
 /// Something a workflow can wait for: a call, a sleep, a signal. It is issued, and gets its number,
 /// when it is awaited or handed to `all` or `any`, in the order in which it stands there. Await it
@@ -144,7 +142,7 @@ template <class T>
 class [[nodiscard]] Operation {
  public:
   using value_type = T;
-  using Decode = T (*)(detail::Outcome);
+  using Decode = T (*)(detail::Outcome const&);
 
   Operation(detail::Host& host, detail::Request request, Decode decode)
       : host_(&host), request_(std::move(request)), decode_(decode) {}
@@ -232,7 +230,7 @@ class [[nodiscard]] Spawned {
   struct State : detail::Waiter {
     State(detail::Host& the_host, Workflow<T> the_body)
         : host(the_host), body(std::move(the_body)) {
-      body.handle().promise().on_end_ = this;
+      body.handle().promise().on_end = this;
       task = host.begin_task(body.handle());
     }
     State(State const&) = delete;
@@ -372,10 +370,10 @@ class [[nodiscard]] Any {
   Value await_resume() { return settle(std::index_sequence_for<Parts...>{}); }
 
  private:
-  template <std::size_t... I>
-  Value settle(std::index_sequence<I...>) {
+  template <std::size_t... indices>
+  Value settle(std::index_sequence<indices...>) {
     // The winner is the part that the lowest event ended; among equals the first in order.
-    std::size_t winner = sizeof...(I);
+    std::size_t winner = sizeof...(indices);
     std::uint64_t winner_at = UINT64_MAX;
     auto const look = [&](auto& part, std::size_t index) {
       if (part.done() && part.done_at() < winner_at) {
@@ -383,16 +381,17 @@ class [[nodiscard]] Any {
         winner_at = part.done_at();
       }
     };
-    (look(std::get<I>(parts_), I), ...);
+    (look(std::get<indices>(parts_), indices), ...);
     auto const drop = [&](auto& part, std::size_t index) {
       if (index != winner && !part.done()) part.cancel();
     };
-    (drop(std::get<I>(parts_), I), ...);
+    (drop(std::get<indices>(parts_), indices), ...);
     std::optional<Value> value;
-    auto const take = [&]<std::size_t N>(std::integral_constant<std::size_t, N>) {
-      if (N == winner) value.emplace(std::in_place_index<N>, take_value(std::get<N>(parts_)));
+    auto const take = [&]<std::size_t index>(std::integral_constant<std::size_t, index>) {
+      if (index == winner)
+        value.emplace(std::in_place_index<index>, take_value(std::get<index>(parts_)));
     };
-    (take(std::integral_constant<std::size_t, I>{}), ...);
+    (take(std::integral_constant<std::size_t, indices>{}), ...);
     return std::move(*value);
   }
 
@@ -416,8 +415,7 @@ class [[nodiscard]] CheckpointAwaiter {
 
 }  // namespace detail
 
-// ---- Context
-// ----------------------------------------------------------------------------------------------------
+// ---- Context ----
 
 /// What a workflow asks for everything outside of itself. Lives as long as the session is in
 /// memory; use it only from the workflow it was given to.
@@ -572,27 +570,27 @@ class Context {
     }
   }
   template <class T>
-  static T decode_value(detail::Outcome outcome) {
+  static T decode_value(detail::Outcome const& outcome) {
     detail::throw_unless_completed(outcome);
     return decode_text<T>(outcome.payload);
   }
   template <class T>
-  static std::optional<T> decode_unless_timed_out(detail::Outcome outcome) {
+  static std::optional<T> decode_unless_timed_out(detail::Outcome const& outcome) {
     if (outcome.kind == detail::OutcomeKind::timed_out) return std::nullopt;
-    return decode_value<T>(std::move(outcome));
+    return decode_value<T>(outcome);
   }
   template <class T>
-  static std::pair<Sequence, T> decode_with_sequence(detail::Outcome outcome) {
-    auto const sequence = outcome.sequence;
-    return {sequence, decode_value<T>(std::move(outcome))};
+  static std::pair<Sequence, T> decode_with_sequence(detail::Outcome const& outcome) {
+    return {outcome.sequence, decode_value<T>(outcome)};
   }
-  static void decode_nothing(detail::Outcome outcome) { detail::throw_unless_completed(outcome); }
+  static void decode_nothing(detail::Outcome const& outcome) {
+    detail::throw_unless_completed(outcome);
+  }
 
   detail::Host& host_;
 };
 
-// ---- registration
-// -----------------------------------------------------------------------------------------------
+// ---- registration ----
 
 /// A workflow under its name, its types erased: input and result are JSON.
 struct WorkflowDefinition {

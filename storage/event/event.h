@@ -48,7 +48,7 @@ struct RecordedRetry {
   friend bool operator==(RecordedRetry const&, RecordedRetry const&) = default;
 };
 
-// ---- inputs: the first event of a step --------------------------------------------------------------------------
+// ---- inputs: the first event of a step ----
 
 struct SessionStarted {
   std::string workflow;
@@ -154,7 +154,7 @@ struct LossAccepted {
   friend bool operator==(LossAccepted const&, LossAccepted const&) = default;
 };
 
-// ---- commands: what the workflow asked for ----------------------------------------------------------------------
+// ---- commands: what the workflow asked for ----
 
 struct OperationRequested {
   OperationKind kind = OperationKind::activity;
