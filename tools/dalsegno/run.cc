@@ -237,7 +237,7 @@ Result<int> work(Globals const& globals, Options const& options) {
   engine->stop();
   std::chrono::duration<double> const took = std::chrono::steady_clock::now() - begun;
   summarize(globals, totals, recordings.bad_lines, counters, took.count());
-  if (failure) return *failure;
+  if (failure) return exit_code_for(failure->code);  // the engine has said why
   if (recordings.bad_lines > 0) return exit_usage;
   return totals.completed == totals.sessions ? exit_fine : exit_findings;
 }

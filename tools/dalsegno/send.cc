@@ -203,7 +203,8 @@ Result<int> work(Globals const& globals, Options const& options) {
                   options.lines == "-" ? "stdin" : options.lines);
   far_side.end();
   engine->stop();
-  if (auto const failure = engine->failure()) return *failure;
+  if (auto const failure = engine->failure())
+    return exit_code_for(failure->code);  // it has said why
   return sender.all_sent() ? exit_fine : exit_usage;
 }
 

@@ -6,10 +6,30 @@
 #include <algorithm>
 #include <fstream>
 #include <iterator>
+#include <mutex>
 #include <thread>
 #include <utility>
 
 namespace dalsegno::command {
+namespace {
+
+/// When the log refuses a write, the engine says so, and then says it again of every session that
+/// waited for it. Thread: any.
+class Told {
+ public:
+  bool is_news(SessionId const& session, std::string_view text) {
+    std::lock_guard const lock(mutex_);
+    if (!session.name.empty()) return of_all_.find(text) == std::string::npos;
+    of_all_.append(text).append("\n");
+    return true;
+  }
+
+ private:
+  std::mutex mutex_;
+  std::string of_all_;  // guarded by mutex_
+};
+
+}  // namespace
 
 Result<std::unique_ptr<storage::EventLog>> open_store_to_work(Globals const& globals) {
   auto opened = storage::open_rocksdb(globals.data);
@@ -66,8 +86,9 @@ Result<std::unique_ptr<engine::Engine>> start_engine(Globals const& globals,
   options.shards = std::clamp(std::thread::hardware_concurrency(), 1U, 8U);
   options.marker_file = globals.data / "MARKERS";
   options.on_durable = std::move(on_durable);
-  options.say = [](SessionId const& session, std::string_view text) {
-    say(session.name.empty() ? std::string(text) : session.name + ": " + std::string(text));
+  options.say = [told = std::make_shared<Told>()](SessionId const& session, std::string_view text) {
+    if (told->is_news(session, text))
+      say(session.name.empty() ? std::string(text) : session.name + ": " + std::string(text));
   };
   return engine::Engine::start(log, registry, std::move(policy), std::move(options));
 }
