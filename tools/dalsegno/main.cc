@@ -28,10 +28,16 @@ void add_verbs(CLI::App& app, Globals& globals) {
   add_send(app, globals);
   // -- look --
   add_ls(app, globals);
+  add_show(app, globals);
   add_log(app, globals);
   add_why(app, globals);
+  add_stats(app, globals);
   // -- prove --
   add_verify(app, globals);
+  add_replay(app, globals);
+  // -- govern --
+  add_release(app, globals);
+  add_accept_loss(app, globals);
 }
 
 void add_options(CLI::App& app, Globals& globals) {

@@ -1,0 +1,90 @@
+#include "dalsegno/try.h"
+#include "tools/dalsegno/forensics/history.h"
+#include "tools/dalsegno/output.h"
+#include "tools/dalsegno/printable.h"
+#include "tools/dalsegno/store.h"
+#include "tools/dalsegno/transcript_text.h"
+#include "tools/dalsegno/verbs.h"
+
+#include <CLI/App.hpp>
+
+#include <memory>
+#include <string>
+
+namespace dalsegno::command {
+
+namespace {
+
+struct Options {
+  std::string session;
+  std::string at;
+};
+
+Json as_json(forensics::History const& history,
+             forensics::PlacedEvent const& placed,
+             TranscriptLine const& line) {
+  Json object;
+  object.set("tenant", history.session.tenant).set("session", history.session.name);
+  object.set("run", to_string(history.run)).set("sequence", placed.event.sequence);
+  object.set("recorded_at", to_string(placed.recorded_at));
+  object.set("type", storage::name_of(placed.event.body));
+  if (placed.event.operation != OperationId::none)
+    object.set("operation", static_cast<std::uint64_t>(placed.event.operation));
+  auto const begin = line.text.find_first_not_of(' ');
+  object.set("text", begin == std::string::npos ? std::string() : line.text.substr(begin));
+  return object;
+}
+
+void print_title(Globals const& globals, FoundSession const& session) {
+  auto const& head = session.head;
+  print(styled(globals, Style::bold, printable(to_string(session.id))) + ", " +
+        (head.workflow.empty() ? std::string("no workflow") : printable(head.workflow)) + ", " +
+        std::string(name_of(head.status)) + ", " + std::to_string(head.last_sequence) +
+        " events, run " +
+        (globals.terminal ? to_string(head.run).substr(0, 8) : to_string(head.run)) + ", started " +
+        when(globals, head.started_at));
+}
+
+void print_line(Globals const& globals,
+                forensics::PlacedEvent const& placed,
+                TranscriptLine const& line) {
+  auto place = std::to_string(placed.event.sequence);
+  if (place.size() < 5) place.insert(0, 5 - place.size(), ' ');
+  if (!globals.terminal) place += "  " + to_string(placed.recorded_at);
+  print(styled(globals, Style::faint, place) + "  " + styled(globals, line.style, line.text));
+}
+
+Result<int> show(Globals const& globals, Options const& options) {
+  forensics::Cut cut;
+  if (!options.at.empty()) {
+    TRY(cut, forensics::parse_cut(options.at));
+  }
+  TRY(auto const store, open_store(globals));
+  TRY(auto const session, find_session(*store.log, globals.tenant, options.session));
+  TRY(auto const history, forensics::read_history(*store.log, session.id, session.head, cut));
+  if (!globals.json) print_title(globals, session);
+  Transcript transcript;
+  for (auto const& placed : history.events) {
+    auto const line = transcript.tell(placed.event);
+    if (!line) continue;
+    if (globals.json) {
+      print_json("dalsegno.transcript", as_json(history, placed, *line));
+    } else {
+      print_line(globals, placed, *line);
+    }
+  }
+  return rests_on(store, history);
+}
+
+}  // namespace
+
+void add_show(CLI::App& app, Globals& globals) {
+  auto const options = std::make_shared<Options>();
+  auto* const verb = app.add_subcommand("show", "tell what happened in a session");
+  verb->add_option("SESSION", options->session, "a name, a run, or the beginning of one")
+      ->required();
+  verb->add_option("--at", options->at, "only what had happened by this sequence or time");
+  verb->callback([options, &globals] { globals.exit_code = ended(show(globals, *options)); });
+}
+
+}  // namespace dalsegno::command

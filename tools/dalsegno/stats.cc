@@ -1,0 +1,151 @@
+#include "dalsegno/try.h"
+#include "tools/dalsegno/forensics/statistics.h"
+#include "tools/dalsegno/output.h"
+#include "tools/dalsegno/printable.h"
+#include "tools/dalsegno/store.h"
+#include "tools/dalsegno/verbs.h"
+
+#include <CLI/App.hpp>
+
+#include <cstdio>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace dalsegno::command {
+
+namespace {
+
+struct Options {
+  std::vector<std::string> sessions;
+};
+
+using forensics::CallFigures;
+using forensics::Statistics;
+
+std::uint64_t total(Statistics const& statistics, std::uint64_t CallFigures::* figure) {
+  std::uint64_t sum = 0;
+  for (auto const& [name, figures] : statistics.calls) sum += figures.*figure;
+  return sum;
+}
+
+std::string milliseconds(std::chrono::microseconds duration) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%.3f", static_cast<double>(duration.count()) / 1'000.0);
+  return text;
+}
+
+Json counts_json(std::map<std::string, std::uint64_t> const& counts) {
+  Json object = Json::Object{};
+  for (auto const& [name, count] : counts) object.set(name, count);
+  return object;
+}
+
+Json as_json(Statistics const& statistics) {
+  Json line;
+  Json workflows = Json::Object{};
+  for (auto const& [workflow, counts] : statistics.sessions)
+    workflows.set(workflow, counts_json(counts));
+  line.set("sessions", std::move(workflows)).set("events", counts_json(statistics.events));
+  line.set("steps", statistics.steps)
+      .set("step_bytes", statistics.step_bytes)
+      .set("commits", statistics.commits);
+  line.set("input_tokens", statistics.input_tokens).set("output_tokens", statistics.output_tokens);
+  line.set("cached_tokens", statistics.cached_tokens);
+  line.set("denials", total(statistics, &CallFigures::denied));
+  line.set("orphaned_attempts", total(statistics, &CallFigures::orphaned));
+  Json::Array calls;
+  for (auto const& [name, figures] : statistics.calls) {
+    auto const space = name.find(' ');
+    Json call;
+    call.set("kind", name.substr(0, space)).set("name", name.substr(space + 1));
+    call.set("requested", figures.requested)
+        .set("completed", figures.completed)
+        .set("errors", figures.errors);
+    call.set("failed", figures.failed)
+        .set("denied", figures.denied)
+        .set("attempts", figures.attempts);
+    call.set("failed_attempts", figures.failed_attempts).set("orphaned_attempts", figures.orphaned);
+    call.set("p50_us", figures.percentile(0.5).count())
+        .set("p95_us", figures.percentile(0.95).count());
+    calls.push_back(std::move(call));
+  }
+  line.set("calls", std::move(calls));
+  return line;
+}
+
+void print_all(Globals const& globals, Statistics const& statistics) {
+  for (auto const& [workflow, counts] : statistics.sessions) {
+    std::string line =
+        "sessions " + (workflow.empty() ? std::string("-") : printable(workflow)) + ":";
+    for (auto const& [status, count] : counts) line += " " + std::to_string(count) + " " + status;
+    print(line);
+  }
+  print("log: " + std::to_string(statistics.commits) + " commits, " +
+        std::to_string(statistics.steps) + " steps, " + std::to_string(statistics.step_bytes) +
+        " bytes of steps");
+  print("tokens: " + std::to_string(statistics.input_tokens) + " in (" +
+        std::to_string(statistics.cached_tokens) + " cached), " +
+        std::to_string(statistics.output_tokens) + " out");
+  print("denials: " + std::to_string(total(statistics, &CallFigures::denied)) +
+        ", orphaned attempts: " + std::to_string(total(statistics, &CallFigures::orphaned)));
+  Table calls({"CALL",
+               "REQUESTED",
+               "COMPLETED",
+               "ERRORS",
+               "FAILED",
+               "DENIED",
+               "ATTEMPTS",
+               "ORPHANED",
+               "P50 MS",
+               "P95 MS"});
+  for (auto const& [name, figures] : statistics.calls) {
+    calls.add({printable(name),
+               std::to_string(figures.requested),
+               std::to_string(figures.completed),
+               std::to_string(figures.errors),
+               std::to_string(figures.failed),
+               std::to_string(figures.denied),
+               std::to_string(figures.attempts),
+               std::to_string(figures.orphaned),
+               milliseconds(figures.percentile(0.5)),
+               milliseconds(figures.percentile(0.95))});
+  }
+  if (!calls.empty()) calls.print(globals);
+  Table events({"EVENT", "COUNT"});
+  for (auto const& [type, count] : statistics.events) events.add({type, std::to_string(count)});
+  if (!events.empty()) events.print(globals);
+}
+
+Result<int> stats(Globals const& globals, Options const& options) {
+  TRY(auto const store, open_store(globals));
+  TRY(auto const sessions, find_sessions(*store.log, globals.tenant, options.sessions));
+  std::vector<forensics::CountedSession> counted;
+  counted.reserve(sessions.size());
+  for (auto const& session : sessions) counted.push_back({session.id, session.head});
+  TRY(auto const statistics, forensics::count(*store.log, counted));
+  if (globals.json) {
+    print_json("dalsegno.stats", as_json(statistics));
+  } else {
+    print_all(globals, statistics);
+  }
+  if (!statistics.broken.empty()) {
+    for (auto const& broken : statistics.broken) say_not_verified(broken);
+    return exit_integrity;
+  }
+  say_verified(*store.log, statistics.steps);
+  return exit_fine;
+}
+
+}  // namespace
+
+void add_stats(CLI::App& app, Globals& globals) {
+  auto const options = std::make_shared<Options>();
+  auto* const verb =
+      app.add_subcommand("stats", "count sessions, events, calls, tokens; how long calls took");
+  verb->add_option("SESSION", options->sessions, "only these [all]");
+  verb->callback([options, &globals] { globals.exit_code = ended(stats(globals, *options)); });
+}
+
+}  // namespace dalsegno::command

@@ -1,0 +1,197 @@
+#include "tools/dalsegno/transcript_text.h"
+
+#include "engine/session/overloaded.h"
+#include "tools/dalsegno/forensics/calls.h"
+#include "tools/dalsegno/payload_text.h"
+#include "tools/dalsegno/printable.h"
+
+#include <variant>
+
+namespace dalsegno::command {
+
+namespace {
+
+using engine::overloaded;
+using Line = std::optional<TranscriptLine>;
+
+constexpr std::size_t text_limit = 400;
+constexpr std::size_t argument_limit = 160;
+
+std::string short_text(std::string const& text) { return shortened(text, text_limit); }
+std::string number(std::uint64_t value) { return std::to_string(value); }
+
+std::string by(std::string const& principal) {
+  return principal.empty() ? std::string() : " by " + short_text(principal);
+}
+
+std::string again(std::optional<Time> const& retry_at) {
+  return retry_at ? "; again at " + to_string(*retry_at) : std::string("; not again");
+}
+
+std::string decision_text(storage::PolicyDecided const& body) {
+  std::string text = body.effect == storage::DecisionEffect::permit ? "permitted" : "DENIED";
+  if (body.rules.empty()) text += ", no rule matched";
+  for (std::size_t i = 0; i < body.rules.size(); ++i)
+    text += (i == 0 ? " by " : ", ") + printable(body.rules[i]);
+  if (!body.reason.empty()) text += " (" + short_text(body.reason) + ")";
+  if (body.attempt > 1) text += ", attempt " + number(body.attempt);
+  return text;
+}
+
+std::string usage_text(storage::ModelCompleted const& body) {
+  auto text = " [" + (body.model.empty() ? std::string("model") : short_text(body.model)) + ", " +
+              number(body.input_tokens) + " in";
+  if (body.cached_tokens > 0) text += " (" + number(body.cached_tokens) + " cached)";
+  return text + ", " + number(body.output_tokens) + " out]";
+}
+
+}  // namespace
+
+std::string Transcript::called(OperationId id) const {
+  auto const place = "op " + number(static_cast<std::uint64_t>(id));
+  auto const found = operations_.find(id);
+  if (found == operations_.end()) return place;
+  auto const& operation = found->second;
+  auto text = place + " " + std::string(forensics::name_of(operation.kind));
+  if (!operation.name.empty()) text += ' ' + printable(operation.name);
+  return text;
+}
+
+Line Transcript::tell(storage::Event const& event) {
+  auto const id = event.operation;
+  if (auto const* const requested = std::get_if<storage::OperationRequested>(&event.body))
+    operations_[id] = {requested->kind, requested->name};
+  return std::visit(
+      overloaded{
+          [](storage::UnknownBody const& body) -> Line {
+            return TranscriptLine{
+                "an event of kind " + number(body.type) + ", from a newer version", Style::warning};
+          },
+          [](storage::SessionStarted const& body) -> Line {
+            return TranscriptLine{"started " + printable(body.workflow) + by(body.principal) +
+                                      ": " + payload_text(body.input, text_limit),
+                                  Style::bold};
+          },
+          [](storage::InputReceived const& body) -> Line {
+            return TranscriptLine{printable(body.signal) + by(body.principal) + ": " +
+                                      said_text(body.payload, text_limit),
+                                  Style::bold};
+          },
+          [&](storage::OperationRequested const& body) -> Line {
+            if (body.kind == storage::OperationKind::receive)
+              return TranscriptLine{"  " + called(id) + ": waits", Style::faint};
+            return TranscriptLine{"  " + called(id) + ": " + said_text(body.input, argument_limit),
+                                  Style::plain};
+          },
+          [&](storage::PolicyDecided const& body) -> Line {
+            auto const permitted = body.effect == storage::DecisionEffect::permit;
+            return TranscriptLine{"    " + decision_text(body),
+                                  permitted ? Style::faint : Style::bad};
+          },
+          [&](storage::AttemptStarted const& body) -> Line {
+            if (body.attempt == 1) return std::nullopt;  // follows its decision
+            return TranscriptLine{"    attempt " + number(body.attempt) + " of " + called(id),
+                                  Style::plain};
+          },
+          [&](storage::AttemptFailed const& body) -> Line {
+            return TranscriptLine{"    " + called(id) + ": attempt " + number(body.attempt) +
+                                      " failed: " + short_text(body.type + ": " + body.message) +
+                                      again(body.retry_at),
+                                  Style::warning};
+          },
+          [&](storage::AttemptOrphaned const& body) -> Line {
+            return TranscriptLine{
+                "    " + called(id) + ": attempt " + number(body.attempt) +
+                    " ORPHANED, may have had its effect: " + short_text(body.reason) +
+                    (body.retry_at ? again(body.retry_at) : ""),
+                Style::warning};
+          },
+          [&](storage::OperationCompleted const& body) -> Line {
+            return TranscriptLine{
+                "    " + called(id) + " -> " + payload_text(body.result, text_limit), Style::plain};
+          },
+          [&](storage::ModelCompleted const& body) -> Line {
+            return TranscriptLine{"    " + called(id) + " -> " +
+                                      said_text(body.result, text_limit) + usage_text(body),
+                                  Style::plain};
+          },
+          [&](storage::ToolCompleted const& body) -> Line {
+            return TranscriptLine{"    " + called(id) + (body.is_error ? " -> ERROR " : " -> ") +
+                                      said_text(body.result, text_limit),
+                                  body.is_error ? Style::warning : Style::plain};
+          },
+          [&](storage::OperationFailed const& body) -> Line {
+            return TranscriptLine{"    " + called(id) + " FAILED after " + number(body.attempts) +
+                                      " attempts: " + short_text(body.type + ": " + body.message),
+                                  Style::bad};
+          },
+          [&](storage::OperationCancelled const& body) -> Line {
+            return TranscriptLine{"    " + called(id) + " cancelled: " + short_text(body.reason),
+                                  Style::faint};
+          },
+          [&](storage::TimerStarted const& body) -> Line {
+            operations_.try_emplace(id);
+            return TranscriptLine{"  " + called(id) + ": until " + to_string(body.due),
+                                  Style::faint};
+          },
+          [&](storage::TimerFired const& body) -> Line {
+            return TranscriptLine{"    " + called(id) + ": it is " + to_string(body.due),
+                                  Style::faint};
+          },
+          [](storage::ValueRecorded const& body) -> Line {
+            return TranscriptLine{
+                "  recorded " + printable(body.name) + ": " + payload_text(body.value, text_limit),
+                Style::plain};
+          },
+          [](storage::CheckpointTaken const& body) -> Line {
+            return TranscriptLine{"  checkpoint, " + number(body.size_bytes) + " bytes",
+                                  Style::faint};
+          },
+          [](storage::AttributeSet const& body) -> Line {
+            return TranscriptLine{
+                "  set " + printable(body.name) + ": " + payload_text(body.value, text_limit),
+                Style::plain};
+          },
+          [](storage::AnswerGiven const& body) -> Line {
+            return TranscriptLine{
+                "answer to @" + number(body.turn) + ": " + payload_text(body.answer, text_limit),
+                Style::good};
+          },
+          [](storage::Held const& body) -> Line {
+            return TranscriptLine{"HELD (" + printable(body.kind) + "): " + short_text(body.report),
+                                  Style::bad};
+          },
+          [](storage::Released const& body) -> Line {
+            return TranscriptLine{"released" + by(body.by) + ": " + short_text(body.reason),
+                                  Style::warning};
+          },
+          [](storage::OperatorActed const& body) -> Line {
+            return TranscriptLine{
+                printable(body.action) + by(body.by) + ": " + short_text(body.reason),
+                Style::warning};
+          },
+          [](storage::PolicyActivated const& body) -> Line {
+            return TranscriptLine{"policy " + storage::to_hex(body.digest).substr(0, 12) + " \"" +
+                                      short_text(body.name) + "\" decides from here on",
+                                  Style::bold};
+          },
+          [](storage::LossAccepted const& body) -> Line {
+            return TranscriptLine{
+                "loss accepted" + by(body.by) + ": generation " + number(body.generation) +
+                    " ends at commit " + number(body.found_commit) + "; acknowledged was " +
+                    number(body.acknowledged_commit) + ": " + short_text(body.reason),
+                Style::bad};
+          },
+          [](storage::SessionCompleted const& body) -> Line {
+            return TranscriptLine{"completed: " + payload_text(body.result, text_limit),
+                                  Style::bold};
+          },
+          [](storage::SessionFailed const& body) -> Line {
+            return TranscriptLine{"FAILED: " + short_text(body.type + ": " + body.message),
+                                  Style::bad};
+          },
+      },
+      event.body);
+}
+
+}  // namespace dalsegno::command
