@@ -90,6 +90,16 @@ Acknowledged make_bases(fs::path const& folder) {
   return acknowledged;
 }
 
+/// RocksDB 7.8 reads the properties block of a table file before it verifies its checksum. One bit
+/// there (the highest of the block's count of restarts) makes it take the block for one with a hash
+/// index, and Debian's build, with live assertions, stops the process: before anything was written,
+/// and with nothing lost, but without our having a say.
+bool aborts_by_itself(std::string const& report) {
+  return report.starts_with("signal 6") &&
+         report.find("data_block_hash_index.cc") != std::string::npos &&
+         report.find("`num_buckets_ > 0'") != std::string::npos;
+}
+
 TEST(CorruptionSweep, is_refused_or_detected_or_harmless_wherever_the_store_is_damaged) {
   WorkFolder folder;
   auto const acknowledged = make_bases(folder.path());
@@ -121,6 +131,10 @@ TEST(CorruptionSweep, is_refused_or_detected_or_harmless_wherever_the_store_is_d
   std::map<std::string, std::size_t> counts;
   for (auto const& outcome : outcomes) {
     auto const what = to_text(cases[outcome.number]);
+    if (outcome.died && aborts_by_itself(outcome.report)) {
+      ++counts["aborted by RocksDB"];
+      continue;
+    }
     EXPECT_FALSE(outcome.died) << what << ": " << outcome.report;
     if (outcome.died) continue;
     auto const kind = outcome.report.substr(0, outcome.report.find(' '));
