@@ -23,6 +23,21 @@ std::string report(std::string_view what) {
   return to_string(json);
 }
 
+bool is_blamed_on_the_workflow(Error const& error) {
+  return error.code == Errc::held || error.code == Errc::too_large || error.code == Errc::invalid;
+}
+
+/// A session that cannot be kept in step with the log is read back so often before it is left
+/// alone until its next input.
+constexpr unsigned most_read_back_in_a_row = 3;
+
+/// A refusal that rests on steps which are not durable yet: told once they are.
+std::function<void(Result<>)> refuse(OnReceipt done, Error error) {
+  return [done = std::move(done), error = std::move(error)](Result<> durable) {
+    done(durable ? error : durable.error());
+  };
+}
+
 }  // namespace
 
 Shard::Shard(ShardServices services, Marker marker)
@@ -33,8 +48,7 @@ Shard::Shard(ShardServices services, Marker marker)
 
 Shard::~Shard() { stop(); }
 
-// ---- the mailbox
-// ------------------------------------------------------------------------------------------------
+// ---- the mailbox ----
 
 void Shard::post(Message message) {
   bool wake = false;
@@ -46,16 +60,21 @@ void Shard::post(Message message) {
   if (wake) ready_.notify_one();
 }
 
-bool Shard::offer(Message& message) {
+Result<> Shard::offer(Message& message) {
   bool wake = false;
   {
     std::lock_guard const lock(mutex_);
-    if (mailbox_.size() >= max_mailbox) return false;
+    // Its thread may be gone already: nobody would ever answer.
+    if (stopping_) return Error{Errc::unavailable, "the runtime is stopping"};
+    if (mailbox_.size() >= max_mailbox) {
+      return Error{Errc::overloaded,
+                   std::to_string(max_mailbox) + " messages wait already; try again"};
+    }
     wake = mailbox_.empty();
     mailbox_.push_back(std::move(message));
   }
   if (wake) ready_.notify_one();
-  return true;
+  return {};
 }
 
 void Shard::post(std::vector<Message> messages) {
@@ -85,7 +104,7 @@ void Shard::work() {
     {
       std::unique_lock lock(mutex_);
       ready_.wait(lock, [this] { return stopping_ || !mailbox_.empty(); });
-      if (mailbox_.empty()) return;
+      if (mailbox_.empty()) break;
       messages.swap(mailbox_);
     }
     for (auto& message : messages) {
@@ -98,12 +117,14 @@ void Shard::work() {
     if (!outgoing_.empty()) services_.committer.submit(std::exchange(outgoing_, {}));
     evict();
   }
+  for (auto& [session, entry] : sessions_) {
+    refuse_waiting(entry, {Errc::unavailable, "the runtime is stopping"});
+  }
 }
 
 Ambient Shard::ambient() const { return {services_.now(), info_.epoch, services_.policy}; }
 
-// ---- messages
-// ---------------------------------------------------------------------------------------------------
+// ---- messages ----
 
 void Shard::take(StartMessage message) {
   auto const& request = message.request;
@@ -214,38 +235,41 @@ void Shard::take(SignalMessage message) {
     return;
   }
   auto& entry = **found;
+  if (entry.read_back) {
+    entry.waiting.emplace_back(std::move(message));
+    return;
+  }
   if (!key.empty()) {
     auto const pending = entry.keys.find(key);
-    auto first = pending != entry.keys.end()
-                     ? Result<std::optional<Sequence>>(pending->second)
-                     : services_.log.find_producer_key(message.session, key);
+    if (pending != entry.keys.end()) {
+      Receipt const receipt{entry.head.run, pending->second, true};
+      acknowledge_in_order(
+          message.session,
+          [this, session = message.session, key, receipt, done = message.done](Result<> ready) {
+            done(ready ? confirm(session, key, receipt) : Result<Receipt>(ready.error()));
+          });
+      return;
+    }
+    auto const first = services_.log.find_producer_key(message.session, key);
     if (!first) {
       message.done(first.error());
       return;
     }
     if (*first) {
-      Receipt const receipt{entry.head.run, **first, true};
-      acknowledge_in_order(
-          message.session, [receipt, done = std::move(message.done)](Result<> durable) {
-            done(durable ? Result<Receipt>(receipt) : Result<Receipt>(durable.error()));
-          });
+      message.done(Receipt{entry.head.run, **first, true});
       return;
     }
   }
   if (entry.session == nullptr) {
-    message.done(Error{Errc::held, "session " + to_string(message.session) + " is held"});
+    Error held{Errc::held, "session " + to_string(message.session) + " is held"};
+    acknowledge_in_order(message.session, refuse(std::move(message.done), std::move(held)));
     return;
   }
   Marker::Scope const running(marker_, entry.head.run, message.session, entry.head.last_sequence);
   Receipt const receipt{entry.head.run, entry.head.last_sequence + 1, false};
   auto step = entry.session->handle(message.input, ambient());
   if (!step) {
-    message.done(step.error());
-    if (step.error().code == Errc::held || step.error().code == Errc::too_large) {
-      if (entry.session->state().last_sequence != entry.head.last_sequence) {
-        hold(message.session, entry, "workflow_bug", report(step.error().detail));
-      }
-    }
+    give_up(message.session, entry, step.error(), refuse(std::move(message.done), step.error()));
     return;
   }
   if (!key.empty()) entry.keys.emplace(key, receipt.sequence);
@@ -258,18 +282,41 @@ void Shard::take(SignalMessage message) {
   settle(message.session, entry);
 }
 
+/// A repeated signal whose first one was on its way to the disk: did it arrive?
+Result<Receipt> Shard::confirm(SessionId const& session,
+                               std::string_view key,
+                               Receipt const& receipt) const {
+  TRY(auto const first, services_.log.find_producer_key(session, key));
+  if (first == receipt.sequence) return receipt;
+  return Error{Errc::stale,
+               "session " + to_string(session) + ": the signal was not recorded; send it again"};
+}
+
 void Shard::take(InputMessage message) {
   auto found = live(message.session);
-  if (!found || (*found)->session == nullptr || (*found)->head.run != message.run) return;
-  auto& entry = **found;
-  Marker::Scope const running(marker_, entry.head.run, message.session, entry.head.last_sequence);
-  auto step = entry.session->handle(message.input, ambient());
-  if (!step) {
-    if (step.error().code == Errc::held || step.error().code == Errc::too_large) {
-      hold(message.session, entry, "workflow_bug", report(step.error().detail));
-    } else {
-      services_.say(message.session, step.error().detail);
+  if (!found) {
+    auto const code = found.error().code;
+    if (code != Errc::ended && code != Errc::held && code != Errc::not_found) {
+      services_.say(message.session, found.error().detail);
     }
+    return;
+  }
+  auto& entry = **found;
+  if (entry.head.run != message.run) return;
+  if (entry.read_back) {
+    entry.waiting.emplace_back(std::move(message));
+    return;
+  }
+  if (entry.session == nullptr) return;
+  Marker::Scope const running(marker_, entry.head.run, message.session, entry.head.last_sequence);
+  auto surroundings = ambient();
+  if (auto const* const timer = std::get_if<TimerInput>(&message.input)) {
+    // Who fired it has seen that time: a clock that was set back since must not lose the timer.
+    surroundings.now = std::max(surroundings.now, timer->due);
+  }
+  auto step = entry.session->handle(message.input, surroundings);
+  if (!step) {
+    give_up(message.session, entry, step.error());
     return;
   }
   if (*step) submit(message.session, entry, std::move(**step), {});
@@ -282,37 +329,41 @@ void Shard::take(LoadMessage message) {
 }
 
 void Shard::take(ReleaseMessage message) {
-  auto head = services_.log.head(message.session);
-  Error const not_held{Errc::conflict, "session " + to_string(message.session) + " is not held"};
-  if (!head) {
-    message.done(head.error());
-  } else if (!*head) {
-    message.done(Error{Errc::not_found, "there is no session " + to_string(message.session)});
-  } else if (sessions_.contains(message.session) ||
-             (*head)->status != storage::SessionStatus::held) {
-    message.done(not_held);
+  // Its Held may be on its way to the disk still.
+  std::optional<storage::Head> head;
+  if (auto const known = sessions_.find(message.session); known != sessions_.end()) {
+    head = known->second.head;
+  } else if (auto stored = services_.log.head(message.session)) {
+    head = std::move(*stored);
   } else {
-    auto step = make_control_step(message.session,
-                                  info_.log_id,
-                                  **head,
-                                  storage::Released{message.by, message.reason},
-                                  services_.now(),
-                                  info_.epoch);
-    if (!step) {
-      message.done(step.error());
-      return;
-    }
-    auto& entry = sessions_[message.session];
-    Receipt const receipt{(*head)->run, step->append.first_sequence, false};
-    submit(message.session,
-           entry,
-           std::move(*step),
-           [this, receipt, session = message.session, done = std::move(message.done)](
-               Result<> durable) {
-             if (durable) post(LoadMessage{session});
-             done(durable ? Result<Receipt>(receipt) : Result<Receipt>(durable.error()));
-           });
+    message.done(stored.error());
+    return;
   }
+  if (!head || head->status != storage::SessionStatus::held) {
+    auto const name = "session " + to_string(message.session);
+    message.done(head ? Error{Errc::conflict, name + " is not held"}
+                      : Error{Errc::not_found, "there is no " + name});
+    return;
+  }
+  auto step = make_control_step(message.session,
+                                info_.log_id,
+                                *head,
+                                storage::Released{message.by, message.reason},
+                                services_.now(),
+                                info_.epoch);
+  if (!step) {
+    message.done(step.error());
+    return;
+  }
+  auto& entry = sessions_[message.session];
+  entry.read_back = true;
+  Receipt const receipt{head->run, step->append.first_sequence, false};
+  submit(message.session,
+         entry,
+         std::move(*step),
+         [receipt, done = std::move(message.done)](Result<> durable) {
+           done(durable ? Result<Receipt>(receipt) : Result<Receipt>(durable.error()));
+         });
 }
 
 void Shard::take(CommittedMessage message) {
@@ -321,17 +372,58 @@ void Shard::take(CommittedMessage message) {
   auto& entry = found->second;
   --entry.in_flight;
   if (!message.result) {
-    // What is true is read back from the log when the session is next needed.
     services_.say(message.session, message.result.error().detail);
     entry.session.reset();
-  } else if (!entry.keys.empty()) {
+    entry.keys.clear();
+    // What is true is read back from the log, unless the log takes nothing any more.
+    entry.read_back = message.result.error().code == Errc::stale;
+    if (!entry.read_back) refuse_waiting(entry, message.result.error());
+  } else {
+    if (entry.session != nullptr) {
+      entry.session->durable_up_to(message.last_sequence);
+      entry.read_back_in_a_row = 0;
+    }
     std::erase_if(entry.keys, [&](auto const& key) { return key.second <= message.last_sequence; });
   }
-  settle(message.session, entry);
+  if (entry.read_back && entry.in_flight == 0) {
+    read_back(message.session);
+  } else {
+    settle(message.session, entry);
+  }
 }
 
-// ---- sessions in memory
-// -----------------------------------------------------------------------------------------
+/// Brings a session back from the log that a refused step, or a hold, had put out of memory. Timers
+/// that came due meanwhile were fired in vain: they are looked for again.
+void Shard::read_back(SessionId const& session) {
+  auto& before = sessions_.at(session);
+  auto const waiting = std::exchange(before.waiting, {});
+  auto const in_a_row = before.read_back_in_a_row + 1;
+  not_idle(before);
+  sessions_.erase(session);
+  if (in_a_row > most_read_back_in_a_row) {
+    services_.say(session, "left alone until its next input: the log refuses its steps");
+  } else if (auto const found = live(session); !found) {
+    services_.say(session, found.error().detail);
+  } else {
+    (*found)->read_back_in_a_row = in_a_row;
+    if ((*found)->session != nullptr) {
+      for (auto const& [id, operation] : (*found)->session->state().operations) {
+        if (operation.timer_due) services_.look_at(*operation.timer_due);
+      }
+    }
+  }
+  for (auto message : waiting) {
+    std::visit([this](auto& one) { take(std::move(one)); }, message);
+  }
+}
+
+void Shard::refuse_waiting(Live& entry, Error const& error) {
+  for (auto& message : std::exchange(entry.waiting, {})) {
+    if (auto const* const signal = std::get_if<SignalMessage>(&message)) signal->done(error);
+  }
+}
+
+// ---- sessions in memory ----
 
 Result<Shard::Live*> Shard::live(SessionId const& session) {
   if (auto const found = sessions_.find(session); found != sessions_.end()) return &found->second;
@@ -365,9 +457,14 @@ Result<Shard::Live*> Shard::revive(SessionId const& session, storage::Head const
   entry.session = std::move(replayed.session);
   for (auto const& orphan : entry.session->open_attempts("the process that made it ended")) {
     auto step = entry.session->handle(orphan, ambient());
-    if (!step) {
+    if (!step && is_blamed_on_the_workflow(step.error())) {
       hold(session, entry, "workflow_bug", report(step.error().detail));
       return &entry;
+    }
+    if (!step) {
+      entry.session.reset();
+      if (entry.in_flight == 0) sessions_.erase(session);
+      return step.error();
     }
     if (*step) submit(session, entry, std::move(**step), {});
   }
@@ -375,7 +472,35 @@ Result<Shard::Live*> Shard::revive(SessionId const& session, storage::Head const
   return &entry;
 }
 
-void Shard::hold(SessionId const& session, Live& entry, std::string kind, std::string text) {
+/// What to do after `handle` refused an input. A session that refused before anything changed goes
+/// on; any other is of no use: it is held if its code or its size is to blame, else read back.
+void Shard::give_up(SessionId const& session,
+                    Live& entry,
+                    Error const& error,
+                    std::function<void(Result<>)> acknowledge) {
+  bool const untouched = entry.session->state().last_sequence == entry.head.last_sequence;
+  if (!untouched && is_blamed_on_the_workflow(error)) {
+    hold(session, entry, "workflow_bug", report(error.detail), std::move(acknowledge));
+    return;
+  }
+  if (acknowledge) {
+    acknowledge_in_order(session, std::move(acknowledge));
+  } else {
+    services_.say(session, error.detail);
+  }
+  if (!untouched) {
+    entry.session.reset();
+    entry.read_back = true;
+    if (entry.in_flight == 0) return read_back(session);
+  }
+  settle(session, entry);
+}
+
+void Shard::hold(SessionId const& session,
+                 Live& entry,
+                 std::string kind,
+                 std::string text,
+                 std::function<void(Result<>)> acknowledge) {
   entry.session.reset();
   services_.say(session, "held (" + kind + "): " + text);
   constexpr std::size_t longest_report = 64 * 1024;
@@ -387,7 +512,11 @@ void Shard::hold(SessionId const& session, Live& entry, std::string kind, std::s
                                 storage::Held{std::move(kind), std::move(text)},
                                 services_.now(),
                                 info_.epoch);
-  if (step) submit(session, entry, std::move(*step), {});
+  if (step) {
+    submit(session, entry, std::move(*step), std::move(acknowledge));
+  } else if (acknowledge) {
+    acknowledge(step.error());
+  }
 }
 
 void Shard::submit(SessionId const& session,
@@ -396,6 +525,7 @@ void Shard::submit(SessionId const& session,
                    std::function<void(Result<>)> acknowledge) {
   entry.head = step.append.head;
   ++entry.in_flight;
+  not_idle(entry);
   outgoing_.push_back({session, std::move(step), std::move(acknowledge)});
 }
 
@@ -411,7 +541,7 @@ void Shard::settle(SessionId const& session, Live& entry) {
   bool const over =
       entry.session == nullptr || entry.session->state().status != storage::SessionStatus::open;
   if (quiet && over) {
-    if (entry.is_idle) idle_.erase(entry.idle);
+    not_idle(entry);
     sessions_.erase(session);
     return;
   }
@@ -423,10 +553,14 @@ void Shard::settle(SessionId const& session, Live& entry) {
       entry.idle = idle_.insert(idle_.end(), session);
       entry.is_idle = true;
     }
-  } else if (entry.is_idle) {
-    idle_.erase(entry.idle);
-    entry.is_idle = false;
+  } else {
+    not_idle(entry);
   }
+}
+
+void Shard::not_idle(Live& entry) {
+  if (!std::exchange(entry.is_idle, false)) return;
+  idle_.erase(entry.idle);
 }
 
 /// Passivation: what only waits leaves memory, oldest first; its timer and its log remain.

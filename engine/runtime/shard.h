@@ -87,6 +87,7 @@ struct ShardServices {
   std::function<Time()> now;
   std::function<void(SessionId const&, std::string_view)>
       say;                            ///< ctx.log() and what people should know
+  std::function<void(Time)> look_at;  ///< a timer may be due then that was fired in vain before
   std::size_t max_idle_sessions = 0;  ///< kept in memory though nothing is under way
 };
 
@@ -104,21 +105,26 @@ class Shard {
 
   /// Thread: any.
   void post(Message message);
-  /// As `post`, for what comes from outside: false, and nothing is taken, when `max_mailbox`
-  /// messages wait.
-  [[nodiscard]] bool offer(Message& message);
+  /// As `post`, for what comes from outside. When `max_mailbox` messages wait, or the shard stops,
+  /// nothing is taken: the result says why.
+  [[nodiscard]] Result<> offer(Message& message);
   void post(std::vector<Message> messages);
   /// Takes what has been posted, then ends.
   void stop();
 
  private:
   struct Live {
-    std::unique_ptr<Session> session;                   // null while held
+    std::unique_ptr<Session> session;                   // null while held or read back
     storage::Head head;                                 // after the newest submitted step
     std::size_t in_flight = 0;                          // steps not yet durable
     std::map<std::string, Sequence, std::less<>> keys;  // of signals that are not yet durable
     std::list<SessionId>::iterator idle;
     bool is_idle = false;
+    // Once nothing is in flight any more the session is read back from the log; what comes for it
+    // until then waits.
+    bool read_back = false;
+    unsigned read_back_in_a_row = 0;
+    std::vector<Message> waiting;
   };
 
   void work();
@@ -135,12 +141,26 @@ class Shard {
                                                             std::string_view key) const;
   [[nodiscard]] Result<Receipt> same_start(StartRequest const& request,
                                            storage::Head const& head) const;
-  void hold(SessionId const& session, Live& live, std::string kind, std::string report);
+  [[nodiscard]] Result<Receipt> confirm(SessionId const& session,
+                                        std::string_view key,
+                                        Receipt const& receipt) const;
+  void hold(SessionId const& session,
+            Live& live,
+            std::string kind,
+            std::string report,
+            std::function<void(Result<>)> acknowledge = {});
+  void give_up(SessionId const& session,
+               Live& live,
+               Error const& error,
+               std::function<void(Result<>)> acknowledge = {});
+  void read_back(SessionId const& session);
+  static void refuse_waiting(Live& live, Error const& error);
   void submit(SessionId const& session,
               Live& live,
               StepResult step,
               std::function<void(Result<>)> acknowledge);
   void acknowledge_in_order(SessionId const& session, std::function<void(Result<>)> acknowledge);
+  void not_idle(Live& live);
   void settle(SessionId const& session, Live& live);
   void evict();
   [[nodiscard]] Ambient ambient() const;
