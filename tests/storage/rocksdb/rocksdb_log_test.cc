@@ -209,6 +209,39 @@ TEST_F(RocksDbLog, reads_beside_a_live_writer_and_leaves_no_trace) {
   EXPECT_EQ((*reader)->artifact({"tenant", "a"}, Digest{}).error().code, Errc::not_found);
 }
 
+// A secondary instance of RocksDB 7.8.3 crashed here, once the artifact lay in a blob file.
+TEST_F(RocksDbLog, reads_artifacts_beside_a_live_writer_and_after_it) {
+  auto writer = open().value();
+  AppendScript script(*writer, {"tenant", "a"});
+  auto const with_artifact = [&script](std::string const& text) {
+    auto append = script.next({input("an artifact")});
+    append.artifacts = {{sha256({text}), text}};
+    return append;
+  };
+  auto const first = with_artifact(std::string(1'000'000, 'x'));
+  ASSERT_TRUE(writer->append({&first, 1}).has_value());
+  ASSERT_TRUE(writer->compact().has_value());
+  auto const second = with_artifact(std::string(1'000'000, 'y'));
+  ASSERT_TRUE(writer->append({&second, 1}).has_value());
+
+  auto const expect_both = [&] {
+    auto const before = listing(store());
+    auto const reader = open_rocksdb_for_reading(store());
+    ASSERT_TRUE(reader.has_value()) << reader.error().detail;
+    for (auto const* append : {&first, &second}) {
+      auto const& artifact = append->artifacts.front();
+      auto const bytes = (*reader)->artifact(script.session(), artifact.digest);
+      ASSERT_TRUE(bytes.has_value()) << bytes.error().detail;
+      EXPECT_TRUE(*bytes == artifact.bytes);
+    }
+    EXPECT_EQ((*reader)->artifact(script.session(), Digest{}).error().code, Errc::not_found);
+    EXPECT_EQ(listing(store()), before);
+  };
+  expect_both();
+  writer.reset();
+  expect_both();
+}
+
 TEST_F(RocksDbLog, reads_a_closed_store_and_leaves_no_trace) {
   auto const acknowledged = make_store();
   auto const before = listing(store());
