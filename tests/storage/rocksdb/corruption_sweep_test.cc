@@ -1,7 +1,7 @@
 // Flips each byte, cuts each file at each length, removes each file, of a store that was closed and
 // of one that was killed. Each case must end as complete, as refused with an error, or as detected
-// by reading: never as a silent loss or change, never as a crash (but for one assertion of RocksDB's
-// own, see below).
+// by reading: never as a silent loss or change, never as a crash (but for one assertion of
+// RocksDB's own, see below).
 
 #include "tests/storage/rocksdb/store_script.h"
 #include "tests/support/forked_cases.h"
