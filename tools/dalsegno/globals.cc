@@ -33,6 +33,7 @@ Globals make_globals() {
 
 void say(std::string_view message) {
   auto const line = "dalsegno: " + printable(message, Lines::keep) + '\n';
+  std::fflush(stdout);  // where both end in one place, they stay in order
   std::fwrite(line.data(), 1, line.size(), stderr);
 }
 

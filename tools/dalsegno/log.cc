@@ -70,7 +70,7 @@ Result<int> log(Globals const& globals, Options const& options) {
     TRY(cut, forensics::parse_cut(options.at));
   }
   TRY(auto const store, open_store(globals));
-  TRY(auto const session, find_session(*store.log, globals.tenant, options.session));
+  TRY(auto const session, find_session(store, globals, options.session));
   TRY(auto const history, forensics::read_history(*store.log, session.id, session.head, cut));
   for (auto const& placed : history.events) {
     if (globals.json) {

@@ -83,7 +83,7 @@ int list(Globals const& globals, Options const& options) {
   if (count == 0) say("no sessions");
   say_not_verified(
       "these are the heads that the store keeps beside its steps; dalsegno verify compares them");
-  return exit_fine;
+  return store->loss.empty() ? exit_fine : exit_integrity;
 }
 
 }  // namespace

@@ -40,6 +40,16 @@ std::string tool_calls_text(Json::Array const& calls, std::size_t limit) {
   return text;
 }
 
+/// "user: hello; tool: {…}": what a model is given with a call.
+std::string messages_text(Json::Array const& messages, std::size_t limit) {
+  std::string text;
+  for (auto const& message : messages) {
+    text += (text.empty() ? "" : "; ") + shortened(message.text("role"), limit) + ": ";
+    text += shortened(message.text("content"), limit);
+  }
+  return text;
+}
+
 }  // namespace
 
 std::string payload_text(storage::Payload const& payload, std::size_t limit) {
@@ -58,6 +68,9 @@ std::string said_text(storage::Payload const& payload, std::size_t limit) {
     text += (text.empty() ? "" : "; ") + tool_calls_text(*calls->as_array(), limit);
   if (!text.empty()) return text;
   if (auto const* const arguments = json->find("arguments")) return value_text(*arguments, limit);
+  auto const* const appended = json->find("append");
+  if (appended != nullptr && appended->as_array() != nullptr)
+    return messages_text(*appended->as_array(), limit);
   return value_text(*json, limit);
 }
 

@@ -144,7 +144,8 @@ void print_outcome(Globals const& globals, Outcome const& outcome) {
     line += ", " + std::to_string(outcome.steps) + " steps, " + std::to_string(outcome.events) +
             " events";
   if (same && outcome.checkpoints > 0)
-    line += ", also from " + std::to_string(outcome.checkpoints) + " checkpoints";
+    line += ", also from " + std::to_string(outcome.checkpoints) +
+            (outcome.checkpoints == 1 ? " checkpoint" : " checkpoints");
   if (outcome.error) line += ": " + printable(outcome.error->detail);
   if (!outcome.parted.empty()) line += ": " + outcome.parted;
   print(styled(globals, same ? Style::plain : Style::bad, line));
@@ -184,7 +185,7 @@ int exit_code_of(Outcome const& outcome) {
 
 Result<int> replay(Globals const& globals, Options const& options) {
   TRY(auto const store, open_store(globals));
-  TRY(auto const sessions, find_sessions(*store.log, globals.tenant, options.sessions));
+  TRY(auto const sessions, find_sessions(store, globals, options.sessions));
   Replay const replay(*store.log);
   std::uint64_t skipped = 0;
   std::uint64_t steps = 0;
@@ -207,11 +208,9 @@ Result<int> replay(Globals const& globals, Options const& options) {
   }
   say(std::to_string(replayed) + " sessions replayed, " + std::to_string(skipped) +
       " skipped, whose workflows this program does not have");
-  if (code == exit_fine || code == exit_findings) {
-    say_verified(*store.log, steps);
-  } else {
-    say_not_verified("see above");
-  }
+  if (code == exit_fine || code == exit_findings || !store.loss.empty())
+    return graver(say_verified(store, steps), code);
+  say_not_verified("see above");
   return code;
 }
 

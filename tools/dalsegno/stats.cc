@@ -120,7 +120,7 @@ void print_all(Globals const& globals, Statistics const& statistics) {
 
 Result<int> stats(Globals const& globals, Options const& options) {
   TRY(auto const store, open_store(globals));
-  TRY(auto const sessions, find_sessions(*store.log, globals.tenant, options.sessions));
+  TRY(auto const sessions, find_sessions(store, globals, options.sessions));
   std::vector<forensics::CountedSession> counted;
   counted.reserve(sessions.size());
   for (auto const& session : sessions) counted.push_back({session.id, session.head});
@@ -134,8 +134,7 @@ Result<int> stats(Globals const& globals, Options const& options) {
     for (auto const& broken : statistics.broken) say_not_verified(broken);
     return exit_integrity;
   }
-  say_verified(*store.log, statistics.steps);
-  return exit_fine;
+  return say_verified(store, statistics.steps);
 }
 
 }  // namespace

@@ -87,16 +87,25 @@ Result<FoundSession> find_session(storage::EventLog const& log,
   return ambiguous(text, found);
 }
 
-Result<std::vector<FoundSession>> find_sessions(storage::EventLog const& log,
-                                                std::string_view tenant,
+Result<FoundSession> find_session(OpenStore const& store,
+                                  Globals const& globals,
+                                  std::string_view text) {
+  auto found = find_session(*store.log, globals.tenant, text);
+  if (!found && found.error().code == Errc::not_found && !store.loss.empty())
+    return Error{Errc::data_loss, found.error().detail + "; it may have been in what is missing"};
+  return found;
+}
+
+Result<std::vector<FoundSession>> find_sessions(OpenStore const& store,
+                                                Globals const& globals,
                                                 std::vector<std::string> const& texts) {
   std::vector<FoundSession> found;
   for (auto const& text : texts) {
-    TRY(auto session, find_session(log, tenant, text));
+    TRY(auto session, find_session(store, globals, text));
     found.push_back(std::move(session));
   }
   if (!texts.empty()) return found;
-  TRY_VOID(log.scan_heads([&](SessionId const& id, storage::Head const& head) {
+  TRY_VOID(store.log->scan_heads([&](SessionId const& id, storage::Head const& head) {
     if (id != storage::journal_session()) found.push_back({id, head});
     return true;
   }));
@@ -117,9 +126,14 @@ std::string_view name_of(storage::SessionStatus status) {
   return "unknown";
 }
 
-void say_verified(storage::EventLog const& log, std::uint64_t steps) {
+int say_verified(OpenStore const& store, std::uint64_t steps) {
+  if (!store.loss.empty()) {
+    say_not_verified("the end of the log is missing: " + store.loss);
+    return exit_integrity;
+  }
   say("verified: chain of " + std::to_string(steps) + (steps == 1 ? " step" : " steps") +
-      " to commit " + std::to_string(log.info().last_commit) + " (not sealed)");
+      " to commit " + std::to_string(store.log->info().last_commit) + " (not sealed)");
+  return exit_fine;
 }
 
 int rests_on(OpenStore const& store, forensics::History const& history) {
@@ -127,12 +141,7 @@ int rests_on(OpenStore const& store, forensics::History const& history) {
     say_not_verified(history.broken->detail);
     return exit_code_for(history.broken->code);
   }
-  if (!store.loss.empty()) {
-    say_not_verified("the end of the log is missing: " + store.loss);
-    return exit_integrity;
-  }
-  say_verified(*store.log, history.steps);
-  return exit_fine;
+  return say_verified(store, history.steps);
 }
 
 void say_not_verified(std::string_view why) { say("NOT VERIFIED: " + std::string(why)); }

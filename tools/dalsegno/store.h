@@ -37,10 +37,16 @@ struct FoundSession {
                                                 std::string_view tenant,
                                                 std::string_view text);
 
+/// The same; when acknowledged commits are missing, Errc::data_loss instead of Errc::not_found: it
+/// may have been in them.
+[[nodiscard]] Result<FoundSession> find_session(OpenStore const& store,
+                                                Globals const& globals,
+                                                std::string_view text);
+
 /// All sessions, or those that `texts` name; in the order of the store. The journal only when it is
 /// named.
 [[nodiscard]] Result<std::vector<FoundSession>> find_sessions(
-    storage::EventLog const& log, std::string_view tenant, std::vector<std::string> const& texts);
+    OpenStore const& store, Globals const& globals, std::vector<std::string> const& texts);
 
 /// "open", "completed", "failed", "held".
 [[nodiscard]] std::string_view name_of(storage::SessionStatus status);
@@ -49,7 +55,8 @@ struct FoundSession {
 [[nodiscard]] int rests_on(OpenStore const& store, forensics::History const& history);
 
 /// Says what an answer rests on: "verified: chain of 12 steps to commit 7 (not sealed)".
-void say_verified(storage::EventLog const& log, std::uint64_t steps);
+/// Errc::data_loss's exit code when acknowledged commits are missing: then nothing is verified.
+[[nodiscard]] int say_verified(OpenStore const& store, std::uint64_t steps);
 /// "NOT VERIFIED: …"
 void say_not_verified(std::string_view why);
 

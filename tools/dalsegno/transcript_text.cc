@@ -38,11 +38,14 @@ std::string decision_text(storage::PolicyDecided const& body) {
   return text;
 }
 
+/// " [gpt-4, 812 in (640 cached), 57 out]"; counts that nobody reported are left out.
 std::string usage_text(storage::ModelCompleted const& body) {
-  auto text = " [" + (body.model.empty() ? std::string("model") : short_text(body.model)) + ", " +
-              number(body.input_tokens) + " in";
+  auto text = short_text(body.model);
+  auto const add = [&text](std::string const& part) { text += (text.empty() ? "" : ", ") + part; };
+  if (body.input_tokens > 0) add(number(body.input_tokens) + " in");
   if (body.cached_tokens > 0) text += " (" + number(body.cached_tokens) + " cached)";
-  return text + ", " + number(body.output_tokens) + " out]";
+  if (body.output_tokens > 0) add(number(body.output_tokens) + " out");
+  return text.empty() ? text : " [" + text + "]";
 }
 
 }  // namespace
@@ -67,7 +70,8 @@ Line Transcript::tell(storage::Event const& event) {
             return TranscriptLine{
                 "an event of kind " + number(body.type) + ", from a newer version", Style::warning};
           },
-          [](storage::SessionStarted const& body) -> Line {
+          [&](storage::SessionStarted const& body) -> Line {
+            waits_are_plain_ = body.workflow == "agent" || body.workflow == "inbox";
             return TranscriptLine{"started " + printable(body.workflow) + by(body.principal) +
                                       ": " + payload_text(body.input, text_limit),
                                   Style::bold};
@@ -78,8 +82,9 @@ Line Transcript::tell(storage::Event const& event) {
                                   Style::bold};
           },
           [&](storage::OperationRequested const& body) -> Line {
-            if (body.kind == storage::OperationKind::receive)
-              return TranscriptLine{"  " + called(id) + ": waits", Style::faint};
+            auto const waits = body.kind == storage::OperationKind::receive;
+            if (waits && waits_are_plain_) return std::nullopt;
+            if (waits) return TranscriptLine{"  " + called(id) + ": waits", Style::faint};
             return TranscriptLine{"  " + called(id) + ": " + said_text(body.input, argument_limit),
                                   Style::plain};
           },

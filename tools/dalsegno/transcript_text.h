@@ -30,6 +30,7 @@ class Transcript {
   [[nodiscard]] std::string called(OperationId id) const;
 
   std::map<OperationId, Operation> operations_;
+  bool waits_are_plain_ = false;  // the workflow always waits for its next signal: not worth a line
 };
 
 }  // namespace dalsegno::command

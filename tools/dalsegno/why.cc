@@ -55,7 +55,7 @@ Result<int> why(Globals const& globals, Options const& options) {
     TRY(cut, forensics::parse_cut(options.at));
   }
   TRY(auto const store, open_store(globals));
-  TRY(auto const session, find_session(*store.log, globals.tenant, options.session));
+  TRY(auto const session, find_session(store, globals, options.session));
   TRY(auto const history, forensics::read_history(*store.log, session.id, session.head, cut));
   TRY(auto const answers, choose(history, options));
   auto policies = forensics::PolicyBook::read(*store.log);
