@@ -241,7 +241,7 @@ void for_each_case(std::uint64_t usual, Body body) {
 TEST(Replay, of_a_random_workflow_equals_life_from_the_start_and_from_every_checkpoint) {
   std::uint64_t predicted = 0;
   std::uint64_t checkpoints = 0;
-  for_each_case(400, [&](Case const& one) {
+  for_each_case(1'500, [&](Case const& one) {
     World world(one.program, one.seed);
     world.start();
     for (std::size_t steps = 1; !world.ended() && !testing::Test::HasFailure(); steps += 5) {
@@ -257,7 +257,7 @@ TEST(Replay, of_a_random_workflow_equals_life_from_the_start_and_from_every_chec
 
 TEST(Recovery, after_any_durable_step_goes_on_to_the_same_end_and_repeats_nothing_recorded) {
   std::size_t crashes = 0;
-  for_each_case(40, [&](Case const& one) {
+  for_each_case(250, [&](Case const& one) {
     for (std::size_t step = 1; !testing::Test::HasFailure(); ++step) {
       SCOPED_TRACE("crash after step " + std::to_string(step));
       World world(one.program, one.seed);
