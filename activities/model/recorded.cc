@@ -91,7 +91,7 @@ Request read_request(std::string_view input) {
 
 }  // namespace
 
-RecordedFarSide::RecordedFarSide(std::vector<Script> scripts) {
+RecordedFarSide::RecordedFarSide(std::vector<Script>&& scripts) {
   for (auto& script : scripts) {
     auto session = script.session;
     scripts_.try_emplace(std::move(session), std::move(script));

@@ -19,7 +19,7 @@ namespace dalsegno::activities {
 class RecordedFarSide {
  public:
   /// Sessions are found by name, in any tenant. Where two scripts have the same, the first serves.
-  explicit RecordedFarSide(std::vector<Script> scripts);
+  explicit RecordedFarSide(std::vector<Script>&& scripts);
 
   /// nullptr when there is none.
   [[nodiscard]] Script const* find(std::string_view session) const;

@@ -13,6 +13,7 @@ namespace dalsegno::command {
 Result<ChildEnd> run_self(std::vector<std::string> arguments, std::filesystem::path const& folder) {
   arguments.insert(arguments.begin(), "dalsegno");
   std::vector<char*> argv;
+  argv.reserve(arguments.size() + 1);
   for (auto& argument : arguments) argv.push_back(argument.data());
   argv.push_back(nullptr);
 

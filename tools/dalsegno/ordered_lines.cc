@@ -48,8 +48,7 @@ void OrderedLines::print() {
     std::vector<Line> ready;
     for (auto& line : lines_) {
       if (!line.known) break;
-      ready.push_back(std::move(line));
-      line.known = true;  // still: its place is kept until it is printed
+      ready.push_back(std::move(line));  // its place is kept until it is printed
     }
     lock.unlock();
     for (auto const& line : ready) {

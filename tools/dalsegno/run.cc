@@ -223,6 +223,7 @@ Result<int> work(Globals const& globals, Options const& options) {
   auto how = options.conversations;
   how.tenant = globals.tenant;
   std::vector<activities::Script const*> scripts;
+  scripts.reserve(recordings.sessions.size());
   for (auto const& session : recordings.sessions) scripts.push_back(far_side.find(session));
 
   TRY(auto const engine,
