@@ -30,7 +30,7 @@ std::vector<Figure> measure_sleepers(std::filesystem::path const& folder) {
   auto const before = resident_mib();
   std::latch started(count);
   std::atomic<bool> failed = false;
-  std::counting_semaphore<> window(4'096);  // as a client that heeds back-pressure
+  std::counting_semaphore<> window(512);  // as a client that heeds back-pressure
   auto const start = Clock::now();
   for (std::size_t i = 0; i < count; ++i) {
     window.acquire();

@@ -16,7 +16,7 @@ namespace dalsegno::storage {
 /// change places. Thread: any.
 class HeadCache {
  public:
-  explicit HeadCache(std::size_t generation_size = 32 * 1024) : generation_size_(generation_size) {}
+  explicit HeadCache(std::size_t generation_size = 4 * 1024) : generation_size_(generation_size) {}
 
   [[nodiscard]] std::optional<Head> find(SessionId const& session);
   void put(SessionId const& session, Head const& head);
