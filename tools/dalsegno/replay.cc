@@ -73,7 +73,7 @@ class Replay {
 
   /// The whole run, and what follows each of its checkpoints, must come to the same.
   Result<std::string> compare(FoundSession const& session, Outcome& outcome) const {
-    TRY(auto const expected, whole(session, outcome));
+    TRY(auto expected, whole(session, outcome));
     if (outcome.divergence) return expected;
     TRY(auto const checkpoints, log_.checkpoints(session.id, session.head.run));
     for (auto const checkpoint : checkpoints) {
