@@ -210,32 +210,14 @@ rocksdb::Status Database::open_read_only(std::string const& path,
   std::unique_ptr<Database> database(new Database);
   auto db_options = tuned(options);
   db_options.info_log = std::make_shared<NoLog>();
+  // All table files are opened now, and stay open: what is damaged shows here, and a writer may
+  // remove them while we read.
+  db_options.max_open_files = -1;
   db_options.env = database->use(options.file_system);
   rocksdb::DB* db = nullptr;
   std::vector<rocksdb::ColumnFamilyHandle*> handles;
   auto status = rocksdb::DB::OpenForReadOnly(
       db_options, path, tuned_tables(options.memtable_bytes), &handles, &db);
-  if (!status.ok()) return status;
-  database->take(db, handles);
-  database->count_memtables();
-  result = std::move(database);
-  return status;
-}
-
-rocksdb::Status Database::open_secondary(std::string const& path,
-                                         DatabaseOptions const& options,
-                                         std::unique_ptr<Database>& result) {
-  std::unique_ptr<Database> database(new Database);
-  auto db_options = tuned(options);
-  db_options.info_log = std::make_shared<NoLog>();
-  db_options.max_open_files =
-      -1;  // the writer may remove files that we are reading: keep all of them open
-  db_options.env = database->use(options.file_system);
-  rocksdb::DB* db = nullptr;
-  std::vector<rocksdb::ColumnFamilyHandle*> handles;
-  // The path is where a secondary would write its log; with a log of our own it is never used.
-  auto status = rocksdb::DB::OpenAsSecondary(
-      db_options, path, "/", tuned_tables(options.memtable_bytes), &handles, &db);
   if (!status.ok()) return status;
   database->take(db, handles);
   database->count_memtables();

@@ -1,5 +1,4 @@
 #include "dalsegno/try.h"
-#include "storage/log/records.h"
 #include "storage/rocksdb/commits.h"
 #include "storage/rocksdb/database.h"
 #include "storage/rocksdb/folder.h"
@@ -11,7 +10,6 @@
 #include <rocksdb/file_system.h>
 
 #include <filesystem>
-#include <mutex>
 #include <string>
 #include <utility>
 
@@ -24,35 +22,8 @@ constexpr int most_looks = 5;
 /// A store that is only looked at.
 class StoreView : public StoreReader {
  public:
-  StoreView(std::unique_ptr<Database> database, StoreInfo const& info, std::string path)
-      : StoreReader(std::move(database), info), path_(std::move(path)) {}
-
-  // A secondary instance of Debian 12's RocksDB (7.8.3) crashes when it reads from a blob file: the
-  // session id that is part of the block cache's key is a reference to a temporary there. So
-  // artifacts come from a second, read-only instance, opened with the first of them. It may know
-  // more than this view, and never less.
-  [[nodiscard]] Result<std::string> artifact(SessionId const& session,
-                                             Digest const& digest) const override {
-    auto const key = artifact_key(partition(session), session, digest);
-    std::lock_guard const lock(artifacts_mutex_);
-    Error error;
-    for (int look = 0; look < most_looks; ++look) {
-      if (!artifacts_) {
-        auto const status = Database::open_read_only(path_, DatabaseOptions{}, artifacts_);
-        if (!status.ok()) {
-          error = error_from(status, "reading " + path_);
-          continue;
-        }
-      }
-      auto bytes = get(*artifacts_, Table::artifacts, key);
-      if (bytes && *bytes) return std::move(**bytes);
-      if (bytes)
-        return Error{Errc::not_found, to_string(session) + " has no artifact " + to_hex(digest)};
-      error = bytes.error();
-      artifacts_.reset();
-    }
-    return error;
-  }
+  StoreView(std::unique_ptr<Database> database, StoreInfo const& info)
+      : StoreReader(std::move(database), info) {}
 
   [[nodiscard]] Result<CommitReceipt> append(std::span<Append const> /*batch*/) override {
     return read_only();
@@ -65,19 +36,13 @@ class StoreView : public StoreReader {
 
  private:
   static Error read_only() { return {Errc::invalid, "this store is open for reading only"}; }
-
-  // Set in the constructor.
-  std::string path_;
-  // Guarded by artifacts_mutex_.
-  mutable std::mutex artifacts_mutex_;
-  mutable std::unique_ptr<Database> artifacts_;
 };
 
 Result<std::unique_ptr<Database>> open_view(Layout const& layout) {
   rocksdb::Status status;
   for (int look = 0; look < most_looks; ++look) {
     std::unique_ptr<Database> database;
-    status = Database::open_secondary(layout.database, DatabaseOptions{}, database);
+    status = Database::open_read_only(layout.database, DatabaseOptions{}, database);
     if (status.ok()) return database;
   }
   return error_from(status, "reading " + layout.database);
@@ -114,7 +79,7 @@ Result<std::unique_ptr<EventLog>> open_rocksdb_for_reading(std::filesystem::path
   info.last_commit_digest = check.end.digest;
   info.watermark_commit =
       mark.newest && mark.newest->generation == check.end.generation ? mark.newest->commit : 0;
-  return std::unique_ptr<EventLog>(new StoreView(std::move(database), info, layout.database));
+  return std::unique_ptr<EventLog>(new StoreView(std::move(database), info));
 }
 
 }  // namespace dalsegno::storage
