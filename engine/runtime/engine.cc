@@ -440,7 +440,7 @@ Result<Receipt> Engine::signal(SessionId session, SignalInput input) {
 
 Result<std::string> Engine::ask(SessionId session, SignalInput input) {
   return wait_for<std::string>([&](Waiters::OnAnswer done) {
-    ask(std::move(session), std::move(input), {}, std::move(done));
+    ask(session, std::move(input), {}, std::move(done));
   });
 }
 

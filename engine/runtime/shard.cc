@@ -323,7 +323,7 @@ void Shard::take(InputMessage message) {
   settle(message.session, entry);
 }
 
-void Shard::take(LoadMessage message) {
+void Shard::take(LoadMessage const& message) {
   auto found = live(message.session);
   if (!found) services_.say(message.session, found.error().detail);
 }
@@ -366,7 +366,7 @@ void Shard::take(ReleaseMessage message) {
          });
 }
 
-void Shard::take(CommittedMessage message) {
+void Shard::take(CommittedMessage const& message) {
   auto const found = sessions_.find(message.session);
   if (found == sessions_.end()) return;
   auto& entry = found->second;

@@ -131,9 +131,9 @@ class Shard {
   void take(StartMessage message);
   void take(SignalMessage message);
   void take(InputMessage message);
-  void take(LoadMessage message);
+  void take(LoadMessage const& message);
   void take(ReleaseMessage message);
-  void take(CommittedMessage message);
+  void take(CommittedMessage const& message);
 
   [[nodiscard]] Result<Live*> live(SessionId const& session);
   [[nodiscard]] Result<Live*> revive(SessionId const& session, storage::Head const& head);

@@ -201,12 +201,13 @@ std::string Session::record(std::string name, std::function<std::string()> const
 /// A value that cannot be read was not recorded, so a replay could not know of it: the workflow
 /// must not go on.
 std::string Session::read_once(std::string const& name, std::function<std::string()> const& read) {
-  std::string what = "something that is no std::exception";
+  std::string what;
   try {
     return read();
   } catch (std::exception const& error) {
     what = error.what();
-  } catch (...) {  // `what` says it
+  } catch (...) {
+    what = "something that is no std::exception";
   }
   blame_code("reading the value \"" + name + "\": " + what);
   throw Stop{};

@@ -84,6 +84,26 @@ class World {
       EXPECT_LE(count, started[key]) << "effects of operation " << key;
   }
 
+  /// One attempt of an operation at a time; only the open one is applied; no more fail than may.
+  void check_attempts() const {
+    std::map<OperationId, std::uint32_t> open;
+    std::map<OperationId, unsigned> failed;
+    for (auto const& [sequence, operation, body] : driver_.history()) {
+      if (auto const* const started = std::get_if<storage::AttemptStarted>(&body)) {
+        EXPECT_TRUE(open.emplace(operation, started->attempt).second) << "event " << sequence;
+      } else if (auto const* const completed = std::get_if<storage::OperationCompleted>(&body)) {
+        EXPECT_EQ(open[operation], completed->attempt) << "event " << sequence;
+        open.erase(operation);
+      } else if (auto const* const failure = std::get_if<storage::AttemptFailed>(&body)) {
+        EXPECT_EQ(open[operation], failure->attempt) << "event " << sequence;
+        EXPECT_LE(++failed[operation], 4U) << "event " << sequence;
+        open.erase(operation);
+      } else if (auto const* const orphaned = std::get_if<storage::AttemptOrphaned>(&body)) {
+        if (open.contains(operation) && open[operation] == orphaned->attempt) open.erase(operation);
+      }
+    }
+  }
+
   [[nodiscard]] SessionDriver& driver() { return driver_; }
   [[nodiscard]] bool ended() const { return driver_.end.has_value(); }
 

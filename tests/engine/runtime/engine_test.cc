@@ -1,5 +1,9 @@
 #include "engine/runtime/engine.h"
 
+#include "dalsegno/workflow.h"
+#include "engine/replay/replayer.h"
+#include "storage/memory/memory_log.h"
+
 #include <gtest/gtest.h>
 
 #include <atomic>
@@ -7,10 +11,6 @@
 #include <memory>
 #include <string>
 #include <vector>
-
-#include "dalsegno/workflow.h"
-#include "engine/replay/replayer.h"
-#include "storage/memory/memory_log.h"
 
 namespace dalsegno::engine {
 namespace {
@@ -23,7 +23,8 @@ struct Order {
 };
 BOOST_DESCRIBE_STRUCT(Order, (), (id, amount))
 
-constexpr Activity<Order, std::string> charge{"charge", {.start_to_close = {}, .retry = {.initial = 1ms, .max_attempts = 3}}};
+constexpr Activity<Order, std::string> charge{
+    "charge", {.start_to_close = {}, .retry = {.initial = 1ms, .max_attempts = 3}}};
 constexpr Activity<std::string, std::string> forbidden{"forbidden"};
 
 Workflow<std::string> buy(Context& ctx, Order order) {
@@ -73,7 +74,8 @@ class EngineTest : public testing::Test {
       if (order.id == "flaky" && context.attempt < 3) throw ActivityError("busy", "try again");
       return "paid " + order.id + " " + std::to_string(order.amount);
     });
-    registry.add(forbidden, [](ActivityContext const&, std::string const&) -> std::string { std::abort(); });
+    registry.add(forbidden,
+                 [](ActivityContext const&, std::string const&) -> std::string { std::abort(); });
     open();
   }
 
@@ -96,7 +98,9 @@ class EngineTest : public testing::Test {
 
   void expect_replays(std::string const& name) {
     SessionId const id{"default", name};
-    auto const find = [this](std::string_view workflow) { return registry.find_workflow(workflow); };
+    auto const find = [this](std::string_view workflow) {
+      return registry.find_workflow(workflow);
+    };
     auto const report = replay_session(*log, find, id, {ReplayFrom::Kind::start});
     ASSERT_TRUE(report) << report.error().detail;
     EXPECT_FALSE(report->divergence) << describe(*report->divergence);
@@ -159,7 +163,8 @@ TEST_F(EngineTest, answers_turns_across_checkpoints_and_restarts) {
   auto const checkpoints = log->checkpoints(id, log->head(id).value()->run).value();
   EXPECT_EQ(checkpoints.size(), 5U);
   auto const find = [this](std::string_view workflow) { return registry.find_workflow(workflow); };
-  auto const whole = replay_session(*log, find, id, {ReplayFrom::Kind::start}).value().session->fingerprint();
+  auto const whole =
+      replay_session(*log, find, id, {ReplayFrom::Kind::start}).value().session->fingerprint();
   for (auto const checkpoint : checkpoints) {
     auto const report = replay_session(*log, find, id, {ReplayFrom::Kind::checkpoint, checkpoint});
     ASSERT_TRUE(report) << report.error().detail;

@@ -6,6 +6,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <latch>
 #include <stdexcept>
 #include <string>
 
@@ -31,6 +32,11 @@ Workflow<std::string> changed(Context& ctx, std::string whom) {
 Workflow<std::string> with_a_bug(Context& ctx, std::string whom) {
   co_await ctx.sleep(1min);
   co_await ctx.call(greet, whom);
+  throw std::logic_error("an index out of range");
+}
+
+Workflow<std::string> with_a_bug_on_signal(Context& ctx, std::string) {
+  co_await ctx.receive<std::string>("go");
   throw std::logic_error("an index out of range");
 }
 
@@ -149,6 +155,30 @@ TEST_F(HoldTest, can_be_released_as_soon_as_it_is_known_to_be_held) {
     auto const released = engine->release(one, "somebody", "at once");
     EXPECT_TRUE(released) << released.error().detail;
   }
+}
+
+// It used to leave memory before its hold was durable; the next signal then found it open.
+TEST_F(HoldTest, a_session_stays_in_memory_until_its_hold_is_durable) {
+  options.max_idle_sessions = 0;
+  deploy(with_a_bug_on_signal);
+  start(id, "greeting", R"("you")");
+  std::latch both_sent(1);
+  open([&](TamperedLog::Batch) -> std::optional<Result<storage::CommitReceipt>> {
+    both_sent.wait();
+    return std::nullopt;
+  });
+  std::latch told(2);
+  auto const expect_held = [&](Result<Receipt> const& receipt) {
+    EXPECT_EQ(receipt.error().code, Errc::held) << receipt.error().detail;
+    told.count_down();
+  };
+  engine->signal(id, {"go", R"("on")", "", ""}, expect_held);
+  let_the_shard_catch_up();
+  engine->signal(id, {"go", R"("on")", "", ""}, expect_held);
+  let_the_shard_catch_up();
+  both_sent.count_down();
+  told.wait();
+  EXPECT_EQ(count<storage::Held>(id), 1U);
 }
 
 TEST_F(HoldTest, only_what_is_held_can_be_released) {

@@ -6,6 +6,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <latch>
 #include <map>
 #include <mutex>
 #include <string>
@@ -160,6 +161,33 @@ TEST_F(RefusingLogTest, a_session_whose_step_was_refused_is_read_back_and_goes_o
     expect_replays(id);
     if (!happened) break;
   }
+}
+
+TEST_F(RefusingLogTest, a_repeated_signal_is_not_acknowledged_when_the_first_one_is_refused) {
+  std::latch both_sent(1);
+  std::atomic<bool> refuse = false;
+  open([&](TamperedLog::Batch batch) -> std::optional<Result<storage::CommitReceipt>> {
+    if (!refuse.exchange(false)) return std::nullopt;
+    both_sent.wait();
+    storage::CommitReceipt receipt;
+    receipt.each.assign(batch.size(), Error{Errc::stale, "another step came first"});
+    return receipt;
+  });
+  auto const id = name("chain");
+  start(id, "chain", "0");
+  refuse = true;
+  std::latch told(2);
+  for (int time = 0; time < 2; ++time) {
+    engine->signal(id, {"number", "10", "k", ""}, [&](Result<Receipt> const& receipt) {
+      EXPECT_FALSE(receipt) << "told of sequence " << receipt->sequence;
+      told.count_down();
+    });
+  }
+  let_the_shard_catch_up();
+  both_sent.count_down();
+  told.wait();
+  ASSERT_TRUE(engine->signal(id, {"number", "10", "k", ""}));
+  EXPECT_EQ(end_of(id), "10");
 }
 
 TEST_F(RefusingLogTest, whoever_lost_the_store_to_a_newer_writer_appends_nothing_and_calls_nobody) {

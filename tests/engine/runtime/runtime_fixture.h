@@ -128,6 +128,12 @@ class RuntimeTest : public testing::Test {
     return end->result + end->type;
   }
 
+  /// Returns once the shard has taken what was sent before (there is one shard).
+  void let_the_shard_catch_up() {
+    EXPECT_EQ(engine->start_session({name("nobody"), "no such workflow", "0", ""}).error().code,
+              Errc::unknown_workflow);
+  }
+
   /// The chain verifies.
   [[nodiscard]] std::vector<storage::Event> history(SessionId const& id) const {
     std::vector<storage::Event> events;
