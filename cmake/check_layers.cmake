@@ -14,7 +14,7 @@ endif()
 # include's path; one that starts with `-` takes away again, and counts for more. The longest folder that contains a
 # file decides. A folder that is not here may not exist.
 set(posix
-  sys/ linux/ net/ netinet/ arpa/ unistd.h fcntl.h poll.h signal.h pthread.h sched.h errno.h dlfcn.h netdb.h spawn.h
+  sys/ linux/ net/ netinet/ arpa/ unistd.h fcntl.h malloc.h poll.h signal.h pthread.h sched.h errno.h dlfcn.h netdb.h spawn.h
   termios.h)
 set(describe boost/describe boost/mp11)
 set(pure boost/ -boost/asio -boost/beast)  # Boost, without what does I/O

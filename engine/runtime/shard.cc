@@ -9,6 +9,8 @@
 #include "engine/session/overloaded.h"
 #include "storage/event/codec.h"
 
+#include <malloc.h>
+
 #include <algorithm>
 #include <iterator>
 #include <utility>
@@ -568,6 +570,13 @@ void Shard::evict() {
   while (idle_.size() > services_.max_idle_sessions) {
     sessions_.erase(idle_.front());
     idle_.pop_front();
+    ++evicted_;
+  }
+  // glibc keeps what many sessions gave back in pieces; what nobody needs goes back to the machine.
+  constexpr std::size_t trim_after = 16'384;
+  if (evicted_ >= trim_after) {
+    evicted_ = 0;
+    malloc_trim(0);
   }
 }
 

@@ -172,6 +172,7 @@ class Shard {
   // Only on the thread.
   std::unordered_map<SessionId, Live> sessions_;
   std::list<SessionId> idle_;  // least recently used first
+  std::size_t evicted_ = 0;    // since memory was last given back to the machine
   std::vector<PendingStep> outgoing_;
   // Guarded by mutex_.
   std::mutex mutex_;
