@@ -75,6 +75,7 @@ class World {
   /// What must be true of the log as a whole.
   void check_log() const {
     driver_.expect_replays();
+    check_attempts();
     std::map<std::string, unsigned> started;
     for (auto const& event : driver_.history()) {
       if (std::holds_alternative<storage::AttemptStarted>(event.body))
