@@ -13,11 +13,20 @@ namespace dalsegno::bench {
                                       std::size_t size,
                                       int rounds);
 
-/// Batches a second that a bare RocksDB makes durable times `batch`: records of `value_bytes`,
-/// written `batch` at a time in one synced WriteBatch.
+/// What one step adds to a batch of the committer, on average.
+struct StepShape {
+  std::size_t step_bytes = 0;    ///< value under a new key
+  std::size_t head_bytes = 0;    ///< value under the session's own key, written again each time
+  std::size_t commit_bytes = 0;  ///< its part of the batch's commit record
+};
+/// Measured in the store in `folder`, which nobody has open.
+[[nodiscard]] StepShape shape_of_steps(std::filesystem::path const& folder);
+
+/// Steps a second of a bare RocksDB loop that writes the same batches: `batch` steps of `shape` in
+/// one synced WriteBatch, with RocksDB's own default options.
 [[nodiscard]] double bare_rocksdb_per_second(std::filesystem::path const& folder,
                                              std::size_t batch,
-                                             std::size_t value_bytes,
+                                             StepShape const& shape,
                                              double seconds);
 
 /// Values a second of an iterator over the column family `family` of the store in `folder`, SHA-256
@@ -29,7 +38,7 @@ struct Scan {
 };
 [[nodiscard]] Scan scan_and_hash(std::filesystem::path const& folder, std::string const& family);
 
-/// `size` bytes of words, the same for the same seed.
+/// `size` bytes of words out of 4,096 made-up ones, the same for the same seed.
 [[nodiscard]] std::string words(std::size_t size, unsigned seed);
 
 }  // namespace dalsegno::bench

@@ -64,7 +64,8 @@ std::vector<Figure> measure_throughput(std::filesystem::path const& folder) {
            run_steps(running.engine(), "throughput-", sessions, {count, 200, 0, 0});
     bytes = (written_bytes() - before) / (sessions * count);
   }
-  auto const limit = bare_rocksdb_per_second(folder, sessions, bytes, 3.0);
+  auto const limit =
+      bare_rocksdb_per_second(folder, sessions, shape_of_steps(folder / "store"), 3.0);
   return {{"step_throughput_256", rate, "steps/s", limit},
           {"step_throughput_256_bytes", static_cast<double>(bytes), "B/step", {}}};
 }

@@ -216,6 +216,7 @@ class Session final : private detail::Host {
   [[nodiscard]] bool done(OperationId id) const override;
   [[nodiscard]] Sequence done_at(OperationId id) const override;
   void subscribe(OperationId id, detail::Waiter& waiter) override;
+  void unsubscribe(OperationId id) noexcept override;
   detail::Outcome take(OperationId id) override;
   void cancel(OperationId id) override;
   void forget(OperationId id) noexcept override;

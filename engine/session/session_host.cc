@@ -116,6 +116,10 @@ void Session::subscribe(OperationId id, detail::Waiter& waiter) {
   if (auto const found = issued_.find(id); found != issued_.end()) found->second.waiter = &waiter;
 }
 
+void Session::unsubscribe(OperationId id) noexcept {
+  if (auto const found = issued_.find(id); found != issued_.end()) found->second.waiter = nullptr;
+}
+
 detail::Outcome Session::take(OperationId id) {
   if (stopped_) throw Stop{};
   auto const found = issued_.find(id);

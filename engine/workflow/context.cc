@@ -1,12 +1,18 @@
 #include "dalsegno/workflow.h"
 
+#include <algorithm>
 #include <array>
 #include <cassert>
+#include <chrono>
 #include <cstdint>
 #include <string>
 #include <string_view>
 
 namespace dalsegno {
+
+Time Context::after(std::chrono::microseconds duration) const {
+  return duration < last_time - now() ? std::max(now() + duration, Time{}) : last_time;
+}
 
 std::uint64_t Context::random_below(std::uint64_t bound) {
   assert(bound > 0);

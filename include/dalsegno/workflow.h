@@ -12,6 +12,7 @@
 #include "dalsegno/payload.h"
 #include "dalsegno/workflow_host.h"
 
+#include <algorithm>
 #include <chrono>
 #include <concepts>
 #include <coroutine>
@@ -166,11 +167,17 @@ class [[nodiscard]] Operation {
   [[nodiscard]] bool done() const { return host_->done(id_); }
   [[nodiscard]] std::uint64_t done_at() const { return host_->done_at(id_); }
   void subscribe(detail::Waiter& waiter) { host_->subscribe(id_, waiter); }
+  void unsubscribe() noexcept { host_->unsubscribe(id_); }
   void cancel() { host_->cancel(id_); }
   T take() { return decode_(host_->take(id_)); }
 
   struct Awaiter : detail::Waiter {
     explicit Awaiter(Operation& awaited) : operation(awaited) {}
+    Awaiter(Awaiter const&) = delete;
+    Awaiter& operator=(Awaiter const&) = delete;
+    ~Awaiter() override {
+      if (subscribed) operation.unsubscribe();  // the frame may go before the operation does
+    }
     bool await_ready() {
       operation.start();
       return operation.done();
@@ -178,9 +185,11 @@ class [[nodiscard]] Operation {
     void await_suspend(std::coroutine_handle<> caller) {
       resume_here(*operation.host_, caller);
       operation.subscribe(*this);
+      subscribed = true;
     }
     T await_resume() { return operation.take(); }
     Operation& operation;
+    bool subscribed = false;
   };
   Awaiter operator co_await() & { return Awaiter(*this); }
   Awaiter operator co_await() && { return Awaiter(*this); }
@@ -193,7 +202,7 @@ class [[nodiscard]] Operation {
 };
 
 /// A workflow that runs beside its parent. Await it for its result; when it is dropped its frame is
-/// destroyed and what it still waited for is left alone.
+/// destroyed and what it still waited for is cancelled.
 template <class T>
 class [[nodiscard]] Spawned {
  public:
@@ -206,6 +215,7 @@ class [[nodiscard]] Spawned {
   [[nodiscard]] bool done() const { return state_->body.done(); }
   [[nodiscard]] std::uint64_t done_at() const { return state_->ended_at; }
   void subscribe(detail::Waiter& waiter) { state_->waiter = &waiter; }
+  void unsubscribe() noexcept { state_->waiter = nullptr; }
   /// Destroys the frame and cancels, in operation order, what it waits for.
   void cancel() {
     state_->host.end_task(state_->task, detail::TaskEnd::cancel_operations);
@@ -215,13 +225,20 @@ class [[nodiscard]] Spawned {
 
   struct Awaiter : detail::Waiter {
     explicit Awaiter(Spawned& awaited) : spawned(awaited) {}
+    Awaiter(Awaiter const&) = delete;
+    Awaiter& operator=(Awaiter const&) = delete;
+    ~Awaiter() override {
+      if (subscribed) spawned.unsubscribe();
+    }
     [[nodiscard]] bool await_ready() const { return spawned.done(); }
     void await_suspend(std::coroutine_handle<> caller) {
       resume_here(spawned.state_->host, caller);
       spawned.subscribe(*this);
+      subscribed = true;
     }
     T await_resume() { return spawned.take(); }
     Spawned& spawned;
+    bool subscribed = false;
   };
   Awaiter operator co_await() & { return Awaiter(*this); }
   Awaiter operator co_await() && { return Awaiter(*this); }
@@ -457,11 +474,10 @@ class Context {
   }
 
   /// Ends not before `now() + duration` (log time). Costs no memory and no thread while it waits.
-  Operation<void> sleep(std::chrono::microseconds duration) {
-    return sleep_until(now() + duration);
-  }
+  Operation<void> sleep(std::chrono::microseconds duration) { return sleep_until(after(duration)); }
   Operation<void> sleep_until(Time due) {
-    return Operation<void>(host_, detail::SleepRequest{due}, &decode_nothing);
+    return Operation<void>(
+        host_, detail::SleepRequest{std::clamp(due, Time{}, last_time)}, &decode_nothing);
   }
 
   /// The next signal of that name ("*": of any name), in the order in which they were recorded.
@@ -475,7 +491,7 @@ class Context {
   template <class T>
   Operation<std::optional<T>> receive(std::string signal, std::chrono::microseconds timeout) {
     return Operation<std::optional<T>>(host_,
-                                       detail::ReceiveRequest{std::move(signal), now() + timeout},
+                                       detail::ReceiveRequest{std::move(signal), after(timeout)},
                                        &decode_unless_timed_out<T>);
   }
   /// A signal together with its sequence: what `answer` names.
@@ -559,6 +575,11 @@ class Context {
   }
 
  private:
+  /// The last point of time that a log can hold.
+  static constexpr Time last_time = std::chrono::sys_days(std::chrono::year(9999) / 12 / 31);
+  /// now() + duration, within what a log can hold.
+  [[nodiscard]] Time after(std::chrono::microseconds duration) const;
+
   template <class T>
   static T decode_text(std::string_view json) {
     if constexpr (std::is_void_v<T>) {

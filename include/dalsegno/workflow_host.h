@@ -88,6 +88,7 @@ class Host {
   /// Orders ends: the sequence of the event that ended it.
   [[nodiscard]] virtual Sequence done_at(OperationId id) const = 0;
   virtual void subscribe(OperationId id, Waiter& waiter) = 0;
+  virtual void unsubscribe(OperationId id) noexcept = 0;
   virtual Outcome take(OperationId id) = 0;
   virtual void cancel(OperationId id) = 0;
   /// The object that stood for the operation is gone. Issues no command: frames may be destroyed at

@@ -16,8 +16,7 @@
 
 namespace dalsegno::storage {
 
-// ---- keys: numbers are big-endian, so bytes sort as values do
-// ----------------------------------------------------
+// ---- keys: numbers are big-endian, so bytes sort as values do ----
 
 // Heads and session secrets lie under the session's prefix itself.
 
@@ -53,8 +52,7 @@ struct CommitPlace {
 [[nodiscard]] std::optional<Timer> parse_timer_key(std::string_view key);
 [[nodiscard]] std::optional<CommitPlace> parse_commit_key(std::string_view key);
 
-// ---- values: untrusted when read; Errc::corrupt or Errc::newer_format
-// ---------------------------------------------
+// ---- values: untrusted when read; Errc::corrupt or Errc::newer_format ----
 
 [[nodiscard]] std::string encode_head(Head const& head);
 [[nodiscard]] Result<Head> decode_head(std::string_view bytes);

@@ -46,8 +46,7 @@ namespace fs = std::filesystem;
 constexpr int sessions_at_once = 5;
 constexpr int jobs_of_each = 30;
 
-// ---- what the process works on
-// ----------------------------------------------------------------------------------
+// ---- what the process works on ----
 
 constexpr Activity<std::int64_t, std::int64_t> triple{
     "triple", {.start_to_close = {}, .retry = {.initial = 1ms, .max_attempts = 4, .jitter = 0.5}}};
@@ -92,8 +91,7 @@ Result<std::unique_ptr<storage::EventLog>> open_store(fs::path const& folder) {
   return storage::open_rocksdb(folder / "store", std::move(options));
 }
 
-// ---- the process
-// ------------------------------------------------------------------------------------------------
+// ---- the process ----
 
 /// What it is told on its command line.
 struct Orders {
@@ -218,8 +216,7 @@ class Victim {
   int effects_ = -1;
 };
 
-// ---- the test
-// ---------------------------------------------------------------------------------------------------
+// ---- the test ----
 
 std::uint64_t number_from_environment(char const* name, std::uint64_t otherwise) {
   auto const* const given = std::getenv(name);

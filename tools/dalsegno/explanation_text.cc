@@ -142,8 +142,7 @@ class Printer {
   Globals const& globals_;
 };
 
-// ---- JSON
-// -------------------------------------------------------------------------------------------------------
+// ---- JSON ----
 
 Json judgement_json(forensics::Judgement const& judgement) {
   Json object;

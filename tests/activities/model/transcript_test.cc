@@ -92,8 +92,7 @@ std::string joined(std::initializer_list<std::string_view> parts, std::string_vi
   return out;
 }
 
-// ---- shapes of a file
-// -----------------------------------------------------------------------------
+// ---- shapes of a file ----
 
 TEST(Transcript, is_an_object_with_messages_or_traj_or_a_list_of_messages) {
   auto const file =
@@ -256,8 +255,7 @@ RC_GTEST_PROP(LineReader, gives_the_lines_of_a_text_whatever_the_limit, ()) {
   RC_ASSERT(!reader.next().has_value());
 }
 
-// ---- names of sessions
-// ----------------------------------------------------------------------------
+// ---- names of sessions ----
 
 std::string named(std::string_view members) {
   return "{" + std::string(members) + R"(,"messages":[{"role":"user","content":"hello"}]})";
@@ -311,8 +309,7 @@ RC_GTEST_PROP(TranscriptName,
   }
 }
 
-// ---- messages
-// -------------------------------------------------------------------------------------
+// ---- messages ----
 
 TEST(Conversation, content_may_be_text_or_null_or_absent_or_parts) {
   auto const messages = messages_of(
@@ -461,8 +458,7 @@ TEST(Conversation, refuses_what_could_not_have_happened) {
   }
 }
 
-// ---- files
-// ----------------------------------------------------------------------------------------
+// ---- files ----
 
 TEST(TranscriptFile, that_is_missing_or_a_folder_is_an_error_of_the_whole) {
   auto const folder = std::filesystem::temp_directory_path();

@@ -56,8 +56,7 @@ constexpr std::string_view desk = R"({"dalsegno_policy": 1, "name": "airline des
    "workflows": ["agent"], "reason": "refunds need a person", "owner": "desk lead"},
   {"id": "no-gifts", "effect": "forbid", "actions": ["tool.*"], "tools": ["*_gift", "refund_all"]}]})";
 
-// ---- deciding
-// -------------------------------------------------------------------------------------
+// ---- deciding ----
 
 TEST(Policy, permits_what_a_rule_permits) {
   auto const decision = parsed(desk).decide(model_call("gpt-4o"));
@@ -163,8 +162,7 @@ TEST(Policy, decides_on_several_threads_at_once) {
   }
 }
 
-// ---- against a naive model
-// ------------------------------------------------------------------------
+// ---- against a naive model ----
 
 struct GeneratedRule {
   std::string id;
@@ -325,8 +323,7 @@ RC_GTEST_PROP(Policy, does_not_depend_on_the_order_of_the_rules_for_its_effect, 
   }
 }
 
-// ---- the digest
-// -----------------------------------------------------------------------------------
+// ---- the digest ----
 
 Json with_members_reversed(Json value) {
   if (auto* const object = value.as_object()) {
@@ -362,8 +359,7 @@ TEST(Policy, keeps_its_name_and_document) {
   EXPECT_EQ(set.document(), *canonicalize(desk));
 }
 
-// ---- what is refused
-// ------------------------------------------------------------------------------
+// ---- what is refused ----
 
 TEST(PolicyErrors, say_where_the_text_stops_being_json) {
   EXPECT_EQ(error_of("{\"dalsegno_policy\": 1,\n  \"rules\": [}\n").find("desk.json:2:13: "), 0U);

@@ -128,8 +128,7 @@ Workflow<std::string> run_program(Context& ctx, Program program) {
   co_return to_json(program.results);
 }
 
-// ---- random programs
-// --------------------------------------------------------------------------------------------
+// ---- random programs ----
 
 std::int64_t below(std::mt19937_64& random, std::uint64_t bound) {
   return static_cast<std::int64_t>(random() % bound);
@@ -171,8 +170,7 @@ Instruction random_instruction(std::mt19937_64& random, int depth, Place place) 
   return what;
 }
 
-// ---- the model
-// --------------------------------------------------------------------------------------------------
+// ---- the model ----
 
 struct Model {
   std::uint64_t seed;

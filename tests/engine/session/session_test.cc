@@ -39,8 +39,7 @@ SessionDriver driver(Workflow<Out> (*body)(Context&, In)) {
   return SessionDriver(define_workflow("under_test", body));
 }
 
-// ---- order within a step
-// ----------------------------------------------------------------------------------------
+// ---- order within a step ----
 
 Workflow<Text> two_calls(Context& ctx, Text input) {
   auto first = co_await ctx.call(echo, input);
@@ -82,8 +81,7 @@ TEST(Session, puts_the_terminal_event_last_after_cancelling_what_is_open) {
   session.expect_replays();
 }
 
-// ---- any, all, spawn
-// --------------------------------------------------------------------------------------------
+// ---- any, all, spawn ----
 
 Workflow<Text> race(Context& ctx, Text) {
   auto winner =
@@ -166,8 +164,44 @@ TEST(Session, cancels_what_the_workflow_let_go) {
   session.expect_replays();
 }
 
-// ---- receivers and timers
-// ---------------------------------------------------------------------------------------
+Workflow<Text> waits_in_a_frame_that_goes_first(Context& ctx, Text) {
+  auto outer = ctx.receive<Text>("outer");
+  {
+    auto beside =
+        ctx.spawn([](Operation<Text>& awaited) -> Workflow<void> { co_await awaited; }(outer));
+    co_await ctx.sleep(1s);
+  }
+  co_return co_await ctx.receive<Text>("go");
+}
+
+// The frame of the spawned workflow is gone, the operation that it awaited is not: nobody may be
+// woken there.
+TEST(Session, wakes_nobody_in_a_frame_that_went_before_its_operation) {
+  auto session = driver(waits_in_a_frame_that_goes_first);
+  session.start(R"("")");
+  session.fire_next();
+  session.signal("outer", R"("too late")");
+  session.signal("go", R"("went")");
+  EXPECT_EQ(session.end->result, R"("went")");
+  session.expect_replays();
+}
+
+Workflow<Text> sleeps_for_ever(Context& ctx, Text) {
+  co_await ctx.sleep(std::chrono::microseconds::min());
+  co_await ctx.sleep(std::chrono::microseconds::max());
+  co_return "woke";
+}
+
+TEST(Session, a_sleep_beyond_the_end_of_time_ends_with_it) {
+  auto session = driver(sleeps_for_ever);
+  session.start(R"("")");
+  session.fire_next();
+  ASSERT_EQ(session.last.timers_set.size(), 1U);
+  EXPECT_GT(session.last.timers_set.front().due, session.now);
+  session.expect_replays();
+}
+
+// ---- receivers and timers ----
 
 Workflow<Text> impatient(Context& ctx, Text) {
   auto first = co_await ctx.receive<Text>("go", 1min);
@@ -246,8 +280,7 @@ TEST(Session, log_time_never_runs_backward) {
   session.expect_replays();
 }
 
-// ---- attempts
-// ---------------------------------------------------------------------------------------------------
+// ---- attempts ----
 
 Workflow<Text> one_call(Context& ctx, Text input) {
   try {
@@ -396,8 +429,7 @@ TEST(Session, survives_time_limits_and_delays_at_the_ends_of_their_range) {
   }
 }
 
-// ---- checkpoints
-// ------------------------------------------------------------------------------------------------
+// ---- checkpoints ----
 
 struct Counter {
   std::int64_t turns = 0;
@@ -535,8 +567,7 @@ TEST(Session, a_frame_sees_nothing_of_the_one_before_its_checkpoint_but_the_stat
   session.expect_replays();
 }
 
-// ---- payloads and limits
-// ----------------------------------------------------------------------------------------
+// ---- payloads and limits ----
 
 Workflow<std::uint64_t> measures(Context& ctx, Text input) {
   co_await ctx.sleep(1s);
@@ -629,8 +660,7 @@ TEST(Session, a_workflow_that_waits_for_nothing_is_stopped) {
   EXPECT_EQ(session.try_start(R"("")").error().code, Errc::too_large);
 }
 
-// ---- ends
-// -------------------------------------------------------------------------------------------------------
+// ---- ends ----
 
 Workflow<void> fails_on_purpose(Context&, Text) {
   throw Failure("insufficient_funds", "not enough");
@@ -727,8 +757,7 @@ TEST(Session, gives_answers_with_their_turn_and_source_once) {
   session.expect_replays();
 }
 
-// ---- divergence
-// -------------------------------------------------------------------------------------------------
+// ---- divergence ----
 
 /// What the code of the next test does differently after a deploy.
 enum class Change { none, input, name, order, added, removed, sleeps_longer, ends_early, bug };

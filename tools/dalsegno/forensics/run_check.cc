@@ -88,8 +88,7 @@ Result<> RunCheck::take(storage::DecodedStep const& step) {
   return {};
 }
 
-// ---- where it came from
-// -----------------------------------------------------------------------------------------
+// ---- where it came from ----
 
 void RunCheck::check_cause(storage::StepHeader const& header, storage::Event const& first) {
   if (saw_unknown_) return;
@@ -129,8 +128,7 @@ void RunCheck::check_place(storage::Event const& event, bool is_first) {
     found("end", event.sequence, name + " after the session had ended, at " + number(ended_));
 }
 
-// ---- the events
-// -------------------------------------------------------------------------------------------------
+// ---- the events ----
 
 Result<> RunCheck::check_body(storage::Event const& event) {
   Result<> outcome;
@@ -376,8 +374,7 @@ void RunCheck::take_answer(storage::Event const& event, storage::AnswerGiven con
               ", which has no result before it");
 }
 
-// ---- what lies beside the steps
-// ---------------------------------------------------------------------------------
+// ---- what lies beside the steps ----
 
 Result<> RunCheck::take_checkpoint(storage::Event const& event,
                                    storage::CheckpointTaken const& body) {
