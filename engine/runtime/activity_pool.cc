@@ -1,6 +1,7 @@
 #include "engine/runtime/activity_pool.h"
 
 #include "dalsegno/errors.h"
+#include "dalsegno/json.h"
 #include "engine/runtime/thread_name.h"
 
 #include <cassert>
@@ -96,6 +97,9 @@ Input ActivityPool::perform(StartAttempt const& attempt) const {
                             std::to_string(static_cast<std::uint64_t>(attempt.operation));
   try {
     auto reply = (*handler)(context, *attempt.input);
+    if (auto json = parse_json(reply.payload); !json) {
+      return failure("result_not_json", json.error().detail, false);
+    }
     ResultInput result;
     result.operation = attempt.operation;
     result.attempt = attempt.attempt;

@@ -289,6 +289,9 @@ void Engine::start_session(StartRequest request, OnReceipt done) {
             "\" is no valid session: tenant 1 to 64 bytes, name 1 to 200 bytes, UTF-8 without "
             "control characters"});
   }
+  if (auto json = parse_json(request.input); !json) {
+    return done(Error{Errc::invalid, "the input is not JSON: " + json.error().detail});
+  }
   auto& shard = shard_of(request.session);
   Message message = StartMessage{std::move(request), std::move(done)};
   auto const taken = shard.offer(message);
@@ -297,6 +300,9 @@ void Engine::start_session(StartRequest request, OnReceipt done) {
 
 void Engine::signal(SessionId session, SignalInput input, OnReceipt done) {
   if (auto error = refusal()) return done(std::move(*error));
+  if (auto json = parse_json(input.payload); !json) {
+    return done(Error{Errc::invalid, "the signal's payload is not JSON: " + json.error().detail});
+  }
   auto& shard = shard_of(session);
   Message message = SignalMessage{std::move(session), std::move(input), std::move(done)};
   auto const taken = shard.offer(message);
@@ -439,9 +445,8 @@ Result<Receipt> Engine::signal(SessionId session, SignalInput input) {
 }
 
 Result<std::string> Engine::ask(SessionId session, SignalInput input) {
-  return wait_for<std::string>([&](Waiters::OnAnswer done) {
-    ask(session, std::move(input), {}, std::move(done));
-  });
+  return wait_for<std::string>(
+      [&](Waiters::OnAnswer done) { ask(session, std::move(input), {}, std::move(done)); });
 }
 
 Result<AnnounceEnd> Engine::wait_for_end(SessionId const& session) {

@@ -57,8 +57,8 @@ class Engine {
   /// Errc::conflict. `done` is called once, on a thread of the engine, when it is durable or
   /// refused.
   void start_session(StartRequest request, OnReceipt done);
-  /// Errors: Errc::not_found, Errc::ended, Errc::held, Errc::overloaded, Errc::too_large,
-  /// Errc::unavailable.
+  /// Errors: Errc::invalid (the payload is not JSON), Errc::not_found, Errc::ended, Errc::held,
+  /// Errc::overloaded, Errc::too_large, Errc::unavailable.
   void signal(SessionId session, SignalInput input, OnReceipt done);
   /// A signal and the answer that the workflow gives to it; the answer to a repeated one is the
   /// recorded one.

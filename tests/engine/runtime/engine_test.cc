@@ -188,6 +188,26 @@ TEST_F(EngineTest, acknowledges_a_repeated_signal_of_a_session_that_has_ended) {
   EXPECT_EQ(other.error().code, Errc::ended);
 }
 
+TEST_F(EngineTest, refuses_what_is_not_json_before_it_is_recorded) {
+  SessionId const id{"default", "s"};
+  EXPECT_EQ(engine->start_session({id, "answering", "{", ""}).error().code, Errc::invalid);
+  ASSERT_TRUE(engine->start_session({id, "answering", "0", ""}));
+  EXPECT_EQ(engine->signal(id, {"turn", "\"\xff\"", "", ""}).error().code, Errc::invalid);
+  EXPECT_EQ(log->head(id).value()->last_sequence, 2U);
+}
+
+TEST_F(EngineTest, a_result_that_is_not_json_fails_the_call) {
+  registry.add_tool("broken", [](ActivityContext const&, std::string_view) {
+    return ActivityReply{.payload = "{"};
+  });
+  registry.add(define_workflow(
+      "broken", +[](Context& ctx, std::string) -> Workflow<std::string> {
+        co_return co_await ctx.tool<std::string>("broken", std::string("x"));
+      }));
+  open();
+  EXPECT_EQ(run("broken", R"("x")"), "result_not_json");
+}
+
 TEST_F(EngineTest, a_start_repeated_with_another_input_is_a_conflict) {
   SessionId const id{"default", "s"};
   auto const first = engine->start_session({id, "answering", "0", ""});
