@@ -1,0 +1,232 @@
+// Inputs: which event each one makes, if it still means anything.
+
+#include "dalsegno/try.h"
+#include "engine/session/overloaded.h"
+#include "engine/session/random.h"
+#include "engine/session/session.h"
+
+#include <algorithm>
+#include <cassert>
+#include <string>
+#include <utility>
+#include <variant>
+
+namespace dalsegno::engine {
+
+using storage::OperationKind;
+using storage::SessionStatus;
+
+Result<StepResult> Session::start(Ambient const& ambient) {
+  assert(start_ && state_.last_sequence == 0);
+  if (start_->input.size() > storage::max_artifact_bytes) {
+    return Error{Errc::too_large,
+                 "the input has " + std::to_string(start_->input.size()) + " bytes; at most " +
+                     std::to_string(storage::max_artifact_bytes) + " are allowed"};
+  }
+  begin_live_step(ambient, 0);
+  storage::SessionStarted body;
+  body.workflow = workflow_.name;
+  body.rules_version = current_rules_version;
+  body.principal = start_->principal;
+  body.input_digest = digest_of(start_->input);
+  body.input = make_payload(std::move(start_->input));
+  body.random_seed = start_->random_seed;
+  run_input(OperationId::none, std::move(body));
+  TRY(auto result, end_live_step());
+  result.append.secret = secret_;
+  return result;
+}
+
+Result<std::optional<StepResult>> Session::handle(Input const& input, Ambient const& ambient) {
+  if (state_.status == SessionStatus::held) {
+    return Error{Errc::held,
+                 "session " + to_string(state_.session) +
+                     " is held: it takes no input until it is released"};
+  }
+  auto const* const signal = std::get_if<SignalInput>(&input);
+  if (state_.status != SessionStatus::open) {
+    if (signal == nullptr) return std::nullopt;
+    return Error{Errc::ended,
+                 "session " + to_string(state_.session) + " has ended and takes no signals"};
+  }
+  if (signal != nullptr) return handle_signal(*signal, ambient);
+
+  auto const id = std::visit(overloaded{[](SignalInput const&) { return OperationId::none; },
+                                        [](auto const& other) { return other.operation; }},
+                             input);
+  auto const found = state_.operations.find(id);
+  auto const* const operation = found == state_.operations.end() ? nullptr : &found->second;
+  now_ = std::max(ambient.now, state_.last_time);
+  auto body = std::visit(
+      overloaded{
+          [&](SignalInput const&) -> std::optional<storage::EventBody> { return std::nullopt; },
+          [&](ResultInput const& result) { return body_of(result, id, operation); },
+          [&](FailureInput const& failure) { return body_of(failure, id, operation); },
+          [&](TimerInput const& timer) { return body_of(timer, id, operation); },
+          [&](OrphanInput const& orphan) { return body_of(orphan, id, operation); },
+      },
+      input);
+  if (!body) return std::nullopt;
+  begin_live_step(ambient, operation == nullptr ? 0 : operation->cause);
+  if (auto* const payload = result_payload(*body))
+    *payload = make_payload(std::move(payload->bytes));
+  run_input(id, std::move(*body));
+  TRY(auto result, end_live_step());
+  return std::optional<StepResult>(std::move(result));
+}
+
+Result<std::optional<StepResult>> Session::handle_signal(SignalInput const& signal,
+                                                         Ambient const& ambient) {
+  if (state_.inbox.size() >= max_inbox && !awaited(state_, signal.signal)) {
+    return Error{Errc::overloaded,
+                 "session " + to_string(state_.session) + " has " + std::to_string(max_inbox) +
+                     " signals waiting; try again when it has received some"};
+  }
+  if (signal.signal.size() + signal.producer_key.size() + signal.principal.size() >
+      max_signal_names_bytes) {
+    return Error{Errc::too_large,
+                 "the signal's name, producer key and principal together have more than " +
+                     std::to_string(max_signal_names_bytes) + " bytes"};
+  }
+  if (signal.payload.size() > storage::max_artifact_bytes) {
+    return Error{Errc::too_large,
+                 "the signal's payload has " + std::to_string(signal.payload.size()) +
+                     " bytes; at most " + std::to_string(storage::max_artifact_bytes) +
+                     " are allowed"};
+  }
+  begin_live_step(ambient, 0);
+  storage::InputReceived body;
+  body.signal = signal.signal;
+  body.producer_key = signal.producer_key;
+  body.principal = signal.principal;
+  body.payload_digest = digest_of(signal.payload);
+  body.payload = make_payload(signal.payload);
+  run_input(OperationId::none, std::move(body));
+  bool const waits = !state_.inbox.empty() && !events_.empty() &&
+                     state_.inbox.back().sequence == events_.front().sequence;
+  if (waits && state_.inbox.back().payload.artifact) {
+    not_yet_durable_.emplace_back(state_.inbox.back().sequence, artifacts_.front());
+  }
+  TRY(auto result, end_live_step());
+  return std::optional<StepResult>(std::move(result));
+}
+
+void Session::durable_up_to(Sequence last) {
+  while (!not_yet_durable_.empty() && not_yet_durable_.front().first <= last)
+    not_yet_durable_.pop_front();
+}
+
+namespace {
+
+/// The event for a result that came after its attempt had been given up.
+std::optional<storage::EventBody> late(std::uint32_t attempt) {
+  return storage::AttemptOrphaned{
+      attempt, "its result came late and was not applied", std::nullopt};
+}
+
+bool awaits(OpenOperation const* operation, std::uint32_t attempt) {
+  return operation != nullptr && operation->attempt_open && operation->attempt == attempt;
+}
+
+}  // namespace
+
+std::optional<storage::EventBody> Session::body_of(ResultInput const& input,
+                                                   OperationId id,
+                                                   OpenOperation const* operation) const {
+  if (!awaits(operation, input.attempt)) return late(input.attempt);
+  if (input.payload.size() > storage::max_artifact_bytes) {
+    return body_of(
+        FailureInput{id,
+                     input.attempt,
+                     "result_too_large",
+                     "the result has " + std::to_string(input.payload.size()) + " bytes; at most " +
+                         std::to_string(storage::max_artifact_bytes) + " are allowed",
+                     false},
+        id,
+        operation);
+  }
+  storage::Payload payload;
+  payload.bytes = input.payload;
+  if (operation->kind == OperationKind::model) {
+    return storage::ModelCompleted{input.attempt,
+                                   std::move(payload),
+                                   input.model,
+                                   input.finish,
+                                   input.input_tokens,
+                                   input.output_tokens,
+                                   input.cached_tokens};
+  }
+  if (operation->kind == OperationKind::tool) {
+    return storage::ToolCompleted{input.attempt, std::move(payload), input.is_error};
+  }
+  return storage::OperationCompleted{input.attempt, std::move(payload)};
+}
+
+std::optional<storage::EventBody> Session::body_of(FailureInput const& input,
+                                                   OperationId id,
+                                                   OpenOperation const* operation) const {
+  if (!awaits(operation, input.attempt)) return late(input.attempt);
+  auto const failed = operation->failed + 1;
+  bool const again = input.retryable &&
+                     (operation->retry.max_attempts == 0 || failed < operation->retry.max_attempts);
+  std::optional<Time> retry_at;
+  if (again) retry_at = now_ + retry_delay(id, failed);
+  constexpr std::size_t longest_message = 4'096;
+  return storage::AttemptFailed{input.attempt,
+                                input.type,
+                                input.message.substr(0, longest_message),
+                                input.retryable,
+                                retry_at};
+}
+
+std::optional<storage::EventBody> Session::body_of(TimerInput const& input,
+                                                   OperationId id,
+                                                   OpenOperation const* operation) const {
+  if (operation == nullptr || operation->timer_due != input.due || input.due > now_)
+    return std::nullopt;
+  if (operation->attempt_open) {
+    return body_of(FailureInput{id,
+                                operation->attempt,
+                                "timeout",
+                                "the attempt took longer than " +
+                                    std::to_string(operation->start_to_close_ms) + " ms",
+                                true},
+                   id,
+                   operation);
+  }
+  return storage::TimerFired{input.due};
+}
+
+std::optional<storage::EventBody> Session::body_of(OrphanInput const& input,
+                                                   OperationId id,
+                                                   OpenOperation const* operation) const {
+  if (!awaits(operation, input.attempt)) return std::nullopt;
+  std::optional<Time> retry_at;
+  auto const orphaned = operation->orphaned + 1;
+  if (orphaned <= max_orphaned_attempts) {
+    // The first one is repeated at once; in a crash loop the far side is left more and more time.
+    retry_at =
+        now_ + (orphaned == 1 ? std::chrono::microseconds(0) : retry_delay(id, orphaned - 1));
+  }
+  return storage::AttemptOrphaned{input.attempt, input.reason, retry_at};
+}
+
+storage::Payload* Session::result_payload(storage::EventBody& body) {
+  return std::visit(
+      overloaded{[](storage::OperationCompleted& completed) { return &completed.result; },
+                 [](storage::ModelCompleted& completed) { return &completed.result; },
+                 [](storage::ToolCompleted& completed) { return &completed.result; },
+                 [](auto&) -> storage::Payload* { return nullptr; }},
+      body);
+}
+
+std::chrono::microseconds Session::retry_delay(OperationId id, std::uint32_t failed) const {
+  auto const issued = issued_.find(id);
+  auto const policy = issued == issued_.end() ? RetryPolicy{} : issued->second.options.retry;
+  auto const& recorded = state_.operations.at(id).retry;
+  auto const unit =
+      unit_interval(mix(state_.random_seed ^ mix(static_cast<std::uint64_t>(id)), failed));
+  return backoff(recorded, policy.jitter, failed, unit);
+}
+
+}  // namespace dalsegno::engine
