@@ -5,8 +5,8 @@
 
 #include "dalsegno/result.h"
 
-#define DALSEGNO_JOIN_(a, b) a##b
-#define DALSEGNO_JOIN(a, b) DALSEGNO_JOIN_(a, b)
+#define DALSEGNO_JOIN_TOKENS(a, b) a##b
+#define DALSEGNO_JOIN(a, b) DALSEGNO_JOIN_TOKENS(a, b)
 
 #define DALSEGNO_TRY_IMPL(temporary, declaration, expression)             \
   auto temporary = (expression);                                          \

@@ -7,8 +7,12 @@
 #include <rocksdb/table.h>
 
 #include <atomic>
+#include <chrono>
 #include <cstdarg>
+#include <future>
+#include <memory>
 #include <mutex>
+#include <thread>
 #include <utility>
 
 namespace dalsegno::storage {
@@ -168,6 +172,32 @@ Database::~Database() {
   if (!db_) return;
   for (auto* table : tables_) db_->DestroyColumnFamilyHandle(table).PermitUncheckedError();
   db_->DestroyColumnFamilyHandle(default_).PermitUncheckedError();
+  close_within_reason();
+}
+
+/// RocksDB 7.8 may wait for ever when it is closed after a failed write (seen with an injected I/O
+/// error: it waits for a deletion of files that nobody will make). Then it is left open, lock and
+/// all, until the process ends.
+void Database::close_within_reason() {
+  struct Remains {
+    std::unique_ptr<rocksdb::Env> env;
+    std::shared_ptr<DatabaseListener> listener;
+    std::unique_ptr<rocksdb::DB> db;
+    std::promise<void> closed;
+  };
+  auto* const remains = new Remains{std::move(env_), std::move(listener_), std::move(db_), {}};
+  auto closed = remains->closed.get_future();
+  std::thread closer([remains] {
+    remains->db.reset();
+    remains->closed.set_value();
+  });
+  constexpr std::chrono::seconds long_enough{10};
+  if (closed.wait_for(long_enough) == std::future_status::ready) {
+    closer.join();
+    delete remains;
+  } else {
+    closer.detach();  // and `remains` stay as they are
+  }
 }
 
 rocksdb::Env* Database::use(std::shared_ptr<rocksdb::FileSystem> const& files) {

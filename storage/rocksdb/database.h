@@ -93,6 +93,7 @@ class Database {
   Database() = default;
   void take(rocksdb::DB* db, std::vector<rocksdb::ColumnFamilyHandle*> const& handles);
   void count_memtables();
+  void close_within_reason();
 
   rocksdb::Env* use(std::shared_ptr<rocksdb::FileSystem> const& files);
 

@@ -163,6 +163,8 @@ bool full_run() {
 }
 
 std::vector<std::size_t> choose_cases(std::size_t count, std::size_t sample) {
+  if (auto const* const one = std::getenv("DALSEGNO_CASE"))
+    return {std::strtoull(one, nullptr, 10)};
   std::vector<std::size_t> cases;
   if (auto const* const wanted = std::getenv("DALSEGNO_SAMPLE"))
     sample = std::strtoull(wanted, nullptr, 10);

@@ -39,6 +39,7 @@ class WorkFolder {
 [[nodiscard]] bool full_run();
 /// All of 0 … count - 1, or in a normal run `sample` of them (DALSEGNO_SAMPLE: another number),
 /// spread evenly; which ones depends on the seed, which is printed (DALSEGNO_SEED repeats it).
+/// DALSEGNO_CASE=n: only that one.
 [[nodiscard]] std::vector<std::size_t> choose_cases(std::size_t count, std::size_t sample);
 
 /// Options for tests: small, deterministic (the watermark is synced at opening and closing only).
