@@ -39,9 +39,9 @@ struct DecodedStep {
 };
 
 /// What the events are wanted for. Only `show` accepts a newer format and bodies of unknown kind
-/// (UnknownBody). `replay` is `run` for bytes that our own store just gave back: everything that is read is verified and
-/// hashed all the same, only the spelling of the frame around it, which no hash covers and which cannot change what is read,
-/// is not compared.
+/// (UnknownBody). `replay` is `run` for bytes that our own store just gave back: everything that is
+/// read is verified and hashed all the same, only the spelling of the frame around it, which no
+/// hash covers and which cannot change what is read, is not compared.
 enum class Reading : std::uint8_t { run, show, replay };
 
 /// Verifies untrusted bytes, then reads them. Never reads outside of `bytes`, whatever they are. A

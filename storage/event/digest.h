@@ -26,8 +26,8 @@ struct Digest {
 /// SHA-256 (FIPS 180-4) of the parts, one after the other.
 [[nodiscard]] Digest sha256(std::initializer_list<std::string_view> parts);
 
-/// The key that digests of one session's payloads are made with. It lies in the vault, never in the log: once it is
-/// destroyed, no digest in the log can be tested against a guessed value.
+/// The key that digests of one session's payloads are made with. It lies in the vault, never in the
+/// log: once it is destroyed, no digest in the log can be tested against a guessed value.
 struct SessionSecret {
   std::array<std::uint8_t, 32> bytes{};
 

@@ -1,15 +1,16 @@
 #pragma once
 
-// The events of a session's log as values. How they stand on disk: event.fbs, codec.h and storage/format.md.
+// The events of a session's log as values. How they stand on disk: event.fbs, codec.h and
+// storage/format.md.
+
+#include "dalsegno/ids.h"
+#include "storage/event/digest.h"
 
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <variant>
 #include <vector>
-
-#include "dalsegno/ids.h"
-#include "storage/event/digest.h"
 
 namespace dalsegno::storage {
 
@@ -36,7 +37,13 @@ struct Payload {
   friend bool operator==(Payload const&, Payload const&) = default;
 };
 
-enum class OperationKind : std::uint8_t { activity = 0, model = 1, tool = 2, sleep = 3, receive = 4 };
+enum class OperationKind : std::uint8_t {
+  activity = 0,
+  model = 1,
+  tool = 2,
+  sleep = 3,
+  receive = 4
+};
 
 /// Retry policy as recorded with the request of an operation.
 struct RecordedRetry {
@@ -148,9 +155,9 @@ struct PolicyActivated {
 struct LossAccepted {
   std::string by;
   std::string reason;
-  std::uint32_t generation = 0;          ///< the generation that lost them
-  std::uint64_t acknowledged_commit = 0; ///< newest commit that had been acknowledged
-  std::uint64_t found_commit = 0;        ///< newest commit that is still there
+  std::uint32_t generation = 0;           ///< the generation that lost them
+  std::uint64_t acknowledged_commit = 0;  ///< newest commit that had been acknowledged
+  std::uint64_t found_commit = 0;         ///< newest commit that is still there
   friend bool operator==(LossAccepted const&, LossAccepted const&) = default;
 };
 
@@ -172,12 +179,13 @@ enum class DecisionEffect : std::uint8_t { deny = 0, permit = 1 };
 struct PolicyDecided {
   std::uint32_t attempt = 0;
   DecisionEffect effect = DecisionEffect::deny;
-  Digest policy;             ///< SHA-256 of the canonical policy document
+  Digest policy;  ///< SHA-256 of the canonical policy document
   std::string principal;
-  std::string action;        ///< "model.call", "tool.call", "activity.call"
-  std::string resource;      ///< name of the model, tool or activity
+  std::string action;    ///< "model.call", "tool.call", "activity.call"
+  std::string resource;  ///< name of the model, tool or activity
   Digest input_digest;
-  std::vector<std::string> rules;  ///< ids of the determining rules; empty: no rule matched (default deny)
+  std::vector<std::string>
+      rules;  ///< ids of the determining rules; empty: no rule matched (default deny)
   std::string reason;
   friend bool operator==(PolicyDecided const&, PolicyDecided const&) = default;
 };
@@ -249,15 +257,37 @@ struct UnknownBody {
   friend bool operator==(UnknownBody const&, UnknownBody const&) = default;
 };
 
-using EventBody =
-    std::variant<UnknownBody, SessionStarted, InputReceived, OperationRequested, PolicyDecided, AttemptStarted,
-                 AttemptFailed, AttemptOrphaned, OperationCompleted, OperationFailed, OperationCancelled, TimerStarted,
-                 TimerFired, ValueRecorded, ModelCompleted, ToolCompleted, CheckpointTaken, AttributeSet, AnswerGiven,
-                 Held, Released, OperatorActed, PolicyActivated, LossAccepted, SessionCompleted, SessionFailed>;
+using EventBody = std::variant<UnknownBody,
+                               SessionStarted,
+                               InputReceived,
+                               OperationRequested,
+                               PolicyDecided,
+                               AttemptStarted,
+                               AttemptFailed,
+                               AttemptOrphaned,
+                               OperationCompleted,
+                               OperationFailed,
+                               OperationCancelled,
+                               TimerStarted,
+                               TimerFired,
+                               ValueRecorded,
+                               ModelCompleted,
+                               ToolCompleted,
+                               CheckpointTaken,
+                               AttributeSet,
+                               AnswerGiven,
+                               Held,
+                               Released,
+                               OperatorActed,
+                               PolicyActivated,
+                               LossAccepted,
+                               SessionCompleted,
+                               SessionFailed>;
 
 struct Event {
   Sequence sequence = 0;
-  OperationId operation = OperationId::none;  ///< the operation it belongs to; `none` for session events
+  OperationId operation =
+      OperationId::none;  ///< the operation it belongs to; `none` for session events
   EventBody body;
 
   friend bool operator==(Event const&, Event const&) = default;
@@ -274,9 +304,11 @@ struct StepHeader {
   RunId run;
   Sequence first_sequence = 1;
   std::uint64_t epoch = 0;
-  Digest previous;  ///< hash of the run's previous step; for a run's first step all zero, or `follows_hash`
+  Digest previous;  ///< hash of the run's previous step; for a run's first step all zero, or
+                    ///< `follows_hash`
   Time recorded_at;
-  Sequence cause = 0;  ///< the event that led to this step's input (AttemptStarted, TimerStarted …); 0: from outside
+  Sequence cause = 0;  ///< the event that led to this step's input (AttemptStarted, TimerStarted
+                       ///< …); 0: from outside
 
   friend bool operator==(StepHeader const&, StepHeader const&) = default;
 };

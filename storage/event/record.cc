@@ -124,7 +124,8 @@ Result<Record> read_record(std::string_view bytes, FrameCheck check) {
   for (auto const event : record.events) parts_size += event.size();
   if (parts_size > bytes.size()) return Error{Errc::corrupt, "the step's parts overlap"};
   bool const ours = record.header->format() <= current_format;
-  if (ours && check == FrameCheck::exact && !canonical(record, bytes)) return Error{Errc::corrupt, "the step's frame is damaged"};
+  if (ours && check == FrameCheck::exact && !canonical(record, bytes))
+    return Error{Errc::corrupt, "the step's frame is damaged"};
   return record;
 }
 

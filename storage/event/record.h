@@ -50,10 +50,11 @@ struct Record {
   [[nodiscard]] std::vector<Digest> event_hashes() const;
 };
 
-/// Verifies untrusted bytes. There is one way only to frame given parts: with FrameCheck::exact bytes
-/// that the hash does not cover are refused. Errors: Errc::corrupt.
+/// Verifies untrusted bytes. There is one way only to frame given parts: with FrameCheck::exact
+/// bytes that the hash does not cover are refused. Errors: Errc::corrupt.
 enum class FrameCheck : std::uint8_t { exact, parts_only };
-[[nodiscard]] Result<Record> read_record(std::string_view bytes, FrameCheck check = FrameCheck::exact);
+[[nodiscard]] Result<Record> read_record(std::string_view bytes,
+                                         FrameCheck check = FrameCheck::exact);
 
 /// The event in verified bytes; null: they are not one.
 [[nodiscard]] wire::Event const* verify_event(std::string_view bytes);

@@ -22,7 +22,7 @@ struct LossAcceptance {
 };
 
 struct RocksDbOptions {
-  std::uint32_t partitions = 64;               ///< fixed at creation
+  std::uint32_t partitions = 64;              ///< fixed at creation
   std::uint64_t memtable_bytes = 8ULL << 20;  ///< all memtables together
   std::uint64_t free_space_floor_bytes =
       256ULL << 20;  ///< below: no new sessions; below half of it: no appends
