@@ -36,7 +36,9 @@ struct Benchmark {
   std::function<std::vector<Figure>(std::filesystem::path const& folder)> run;
 };
 
-// One file each.
+/// Runs a session in `store` and kills this process with SIGKILL after 10,000 durable steps.
+void die_in(std::filesystem::path const& store, std::uint64_t checkpoint_every);
+
 [[nodiscard]] Benchmark step_latency();
 [[nodiscard]] Benchmark step_throughput();
 [[nodiscard]] Benchmark workflow_3();

@@ -51,7 +51,16 @@ int run(int argc, char** argv) {
   app.add_flag("--json", as_json, "one JSON object a line: {name, value, unit, limit, ratio}");
   app.add_option("--filter", filter, "only the benchmarks whose name contains this");
   app.add_option("--folder", folder, "where to make the stores: the file system that is measured");
+  std::string die_in_store;
+  std::uint64_t checkpoint_every = 0;
+  app.add_option("--die-in", die_in_store)
+      ->group("");  // for recovery_10k, which runs this program once more
+  app.add_option("--checkpoint-every", checkpoint_every)->group("");
   CLI11_PARSE(app, argc, argv);
+  if (!die_in_store.empty()) {
+    die_in(die_in_store, checkpoint_every);
+    return 1;
+  }
 
   for (auto const& benchmark : {step_latency(),
                                 step_throughput(),
