@@ -51,7 +51,7 @@ std::string usage_text(storage::ModelCompleted const& body) {
 }  // namespace
 
 std::string Transcript::called(OperationId id) const {
-  auto const place = "op " + number(static_cast<std::uint64_t>(id));
+  auto place = "op " + number(static_cast<std::uint64_t>(id));
   auto const found = operations_.find(id);
   if (found == operations_.end()) return place;
   auto const& operation = found->second;

@@ -26,7 +26,7 @@ struct Options {
 
 /// The answers meant by "17" (a sequence), "#3" (the third answer), nothing (the last), or --all.
 Result<std::vector<Sequence>> choose(forensics::History const& history, Options const& options) {
-  auto const there = forensics::explainable(history);
+  auto there = forensics::explainable(history);
   if (there.empty())
     return Error{Errc::not_found,
                  to_string(history.session) + " has given no answer and has not ended"};
