@@ -175,9 +175,9 @@ Database::~Database() {
   close_within_reason();
 }
 
-/// RocksDB 7.8 may wait for ever when it is closed after a failed write (seen with an injected I/O
-/// error: it waits for a deletion of files that nobody will make). Then it is left open, lock and
-/// all, until the process ends.
+/// RocksDB 7.8 may wait for ever when it is closed after a failed call: seen in
+/// DBImpl::CloseHelper with an injected I/O error, while all its threads were idle; why is not
+/// known. Then it is left open, lock and all, until the process ends.
 void Database::close_within_reason() {
   struct Remains {
     std::unique_ptr<rocksdb::Env> env;
