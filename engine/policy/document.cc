@@ -1,41 +1,22 @@
 #include "engine/policy/document.h"
 
 #include "dalsegno/json.h"
+#include "engine/policy/describe.h"
 #include "engine/policy/glob.h"
-#include "engine/policy/problems.h"
+#include "engine/policy/grammar.h"
+#include "engine/policy/reading.h"
+#include "engine/policy/time_text.h"
 
 #include <algorithm>
-#include <span>
+#include <optional>
 #include <unordered_map>
 #include <utility>
 
 namespace dalsegno::engine {
 namespace {
 
-constexpr std::size_t max_document_bytes = 4U << 20U;
-constexpr std::size_t max_id_bytes = 64;
-constexpr std::size_t max_pattern_bytes = 256;
-constexpr std::size_t max_text_bytes = 1'000;
-
-constexpr std::array<std::string_view, 3> document_fields = {"dalsegno_policy", "name", "rules"};
-constexpr std::array<std::string_view, 12> rule_fields = {"id",
-                                                          "effect",
-                                                          "actions",
-                                                          "tenants",
-                                                          "workflows",
-                                                          "principals",
-                                                          "sessions",
-                                                          "models",
-                                                          "tools",
-                                                          "activities",
-                                                          "reason",
-                                                          "owner"};
-constexpr std::array<std::string_view, 2> effect_names = {"permit", "forbid"};
-
-bool has_control_characters(std::string_view text) {
-  return std::ranges::any_of(
-      text, [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7F; });
-}
+/// Where the ids of a set stand first.
+using KnownIds = std::unordered_map<std::string, std::string>;
 
 bool is_rule_id(std::string_view text) {
   return !text.empty() && text.size() <= max_id_bytes && std::ranges::all_of(text, [](char c) {
@@ -43,309 +24,277 @@ bool is_rule_id(std::string_view text) {
   });
 }
 
-/// Appends a step to a JSON pointer (RFC 6901).
-std::string operator/(std::string_view pointer, std::string_view step) {
-  std::string out(pointer);
-  out += '/';
-  for (char const c : step) {
-    if (c == '~') {
-      out += "~0";
-    } else if (c == '/') {
-      out += "~1";
-    } else {
-      out += c;
-    }
-  }
-  return out;
-}
-
-std::string operator/(std::string_view pointer, std::size_t index) {
-  return pointer / std::string_view(std::to_string(index));
-}
-
 /// Goes through one document and notes every mistake; what it returns is of use only if there was
 /// none.
-class Reader {
+class DocumentReader {
  public:
-  explicit Reader(LocatedJson const& document) : document_(document) {}
+  DocumentReader(Reading& reading, KnownIds& ids, std::string_view file)
+      : reading_(reading), ids_(ids), file_(file) {}
 
   PolicyDocument read();
-  [[nodiscard]] Problems const& problems() const { return problems_; }
 
  private:
-  void note(std::string_view pointer, std::string what) {
-    problems_.note(document_.place(pointer), std::move(what));
-  }
-  void note_wrong_kind(std::string_view pointer,
-                       std::string_view field,
-                       std::string_view wanted,
-                       Json const& found) {
-    note(pointer, quoted(field) + " must be " + std::string(wanted) + ", not " + describe(found));
-  }
-  static std::string describe(Json const& value) {
-    auto const kind = value.kind();
-    if (kind == "null") return "null";
-    return (kind == "array" || kind == "object" ? "an " : "a ") + std::string(kind);
-  }
-
-  void check_fields(Json const& object,
-                    std::string_view pointer,
-                    std::span<std::string_view const> known);
   /// Whether the document is of version 1; else the rest of it cannot be judged.
   bool check_version(Json const& root);
-  std::string read_text(Json const& object, std::string_view pointer, std::string_view field);
   Rule read_rule(Json const& value, std::string const& pointer);
   std::string read_id(Json const& rule, std::string const& pointer);
   RuleEffect read_effect(Json const& rule, std::string const& pointer);
-  Patterns read_patterns(Json const& rule, std::string const& pointer, std::string_view field);
   std::bitset<action_count> read_actions(Json const& rule, std::string const& pointer);
-  void restrict_to_resources(Rule& rule, Json const& value, std::string const& pointer);
+  PrincipalMatch read_principals(Json const& rule, std::string const& pointer);
+  std::optional<Time> read_expires(Json const& rule, std::string const& pointer);
 
-  LocatedJson const& document_;
-  Problems problems_;
-  std::unordered_map<std::string, std::string> ids_;  // rule id → pointer of where it first stands
+  Reading& reading_;
+  KnownIds& ids_;
+  std::string_view file_;
 };
 
-PolicyDocument Reader::read() {
+PolicyDocument DocumentReader::read() {
   PolicyDocument out;
-  auto const& root = document_.value;
+  auto const& root = reading_.root();
   if (root.as_object() == nullptr) {
-    note("", "a policy document must be an object, not " + describe(root));
+    reading_.note("", "a policy document must be an object, not " + describe_kind(root));
     return out;
   }
   if (!check_version(root)) return out;
-  check_fields(root, "", document_fields);
-  out.name = read_text(root, "", "name");
+  reading_.check_fields(root, "", document_fields);
+  out.name = reading_.text(root, "", "name");
   auto const* const rules = root.find("rules");
   if (rules == nullptr) {
-    note("", "\"rules\" is missing");
+    reading_.note("", "\"rules\" is missing");
   } else if (rules->as_array() == nullptr) {
-    note_wrong_kind("/rules", "rules", "a list of rules", *rules);
+    reading_.note_wrong_kind("/rules", "rules", "a list of rules", *rules);
   } else {
     for (std::size_t i = 0; i < rules->as_array()->size(); ++i) {
-      out.rules.push_back(read_rule((*rules->as_array())[i], std::string_view("/rules") / i));
+      auto const pointer = std::string_view("/rules") / i;
+      if (++reading_.size().rules > max_rules) {
+        reading_.note(pointer, "the policy has more than " + std::to_string(max_rules) + " rules");
+        break;
+      }
+      out.rules.push_back(read_rule((*rules->as_array())[i], pointer));
+      out.places.push_back({0, reading_.place(pointer)});
     }
   }
   return out;
 }
 
-bool Reader::check_version(Json const& root) {
+bool DocumentReader::check_version(Json const& root) {
   auto const* const version = root.find("dalsegno_policy");
   if (version == nullptr) {
-    note("", "\"dalsegno_policy\" is missing: a policy document begins {\"dalsegno_policy\": 1");
+    reading_.note(
+        "", "\"dalsegno_policy\" is missing: a policy document begins {\"dalsegno_policy\": 1");
     return true;
   }
   auto const* const number = version->as_integer();
   auto const* const big = version->as_big_integer();
   if (number != nullptr && *number == 1) return true;
   if ((number != nullptr && *number > 1) || (big != nullptr && !big->digits.starts_with('-'))) {
-    note("/dalsegno_policy",
-         "the document is in policy format " +
-             (number != nullptr ? std::to_string(*number) : "2^53 or beyond") +
-             ", a newer version than this program reads (1)");
+    reading_.note("/dalsegno_policy",
+                  "the document is in policy format " +
+                      (number != nullptr ? std::to_string(*number) : "2^53 or beyond") +
+                      ", a newer version than this program reads (1)");
     return false;
   }
-  note("/dalsegno_policy", "\"dalsegno_policy\" must be 1, the version of the format");
+  reading_.note("/dalsegno_policy", "\"dalsegno_policy\" must be 1, the version of the format");
   return true;
 }
 
-void Reader::check_fields(Json const& object,
-                          std::string_view pointer,
-                          std::span<std::string_view const> known) {
-  for (auto const& member : *object.as_object()) {
-    if (std::ranges::find(known, member.name) != known.end()) continue;
-    note(pointer / member.name + "#key",
-         "unknown field " + quoted(member.name) + suggestion(member.name, known));
-  }
-}
-
-std::string Reader::read_text(Json const& object,
-                              std::string_view pointer,
-                              std::string_view field) {
-  auto const* const value = object.find(field);
-  if (value == nullptr) return {};
-  auto const* const text = value->as_string();
-  if (text == nullptr) {
-    note_wrong_kind(pointer / field, field, "a string", *value);
-    return {};
-  }
-  if (text->size() > max_text_bytes) {
-    note(pointer / field,
-         quoted(field) + " is " + std::to_string(text->size()) + " bytes long; at most " +
-             std::to_string(max_text_bytes) + " are allowed");
-  }
-  return *text;
-}
-
-Rule Reader::read_rule(Json const& value, std::string const& pointer) {
+Rule DocumentReader::read_rule(Json const& value, std::string const& pointer) {
   Rule rule;
   if (value.as_object() == nullptr) {
-    note(pointer, "a rule must be an object, not " + describe(value));
+    reading_.note(pointer, "a rule must be an object, not " + describe_kind(value));
     return rule;
   }
-  check_fields(value, pointer, rule_fields);
+  reading_.check_fields(value, pointer, rule_fields);
   rule.id = read_id(value, pointer);
   rule.effect = read_effect(value, pointer);
   rule.actions = read_actions(value, pointer);
-  rule.tenants = read_patterns(value, pointer, "tenants");
-  rule.workflows = read_patterns(value, pointer, "workflows");
-  rule.principals = read_patterns(value, pointer, "principals");
-  rule.sessions = read_patterns(value, pointer, "sessions");
-  for (std::size_t i = 0; i < action_count; ++i) {
-    rule.resources[i] = read_patterns(value, pointer, resource_fields[i]);
+  rule.resources = reading_.patterns(value, pointer, "resources");
+  rule.principals = read_principals(value, pointer);
+  if (auto const* const when = value.find("when"))
+    rule.when = read_condition(reading_, *when, pointer / "when");
+  if (auto const* const obligations = value.find("obligations")) {
+    rule.obligations = read_obligations(reading_, *obligations, pointer / "obligations");
+    if (rule.effect == RuleEffect::forbid && value.text("effect") == "forbid")
+      reading_.note(pointer / "obligations" + "#key",
+                    "a rule that forbids has no obligations: nobody would act on it");
   }
-  restrict_to_resources(rule, value, pointer);
-  rule.reason = read_text(value, pointer, "reason");
-  rule.owner = read_text(value, pointer, "owner");
+  rule.reason = reading_.text(value, pointer, "reason");
+  rule.owner = reading_.text(value, pointer, "owner");
+  rule.expires = read_expires(value, pointer);
   return rule;
 }
 
-std::string Reader::read_id(Json const& rule, std::string const& pointer) {
-  auto const* const value = rule.find("id");
-  if (value == nullptr) {
-    note(pointer, "the rule has no \"id\"");
+std::string DocumentReader::read_id(Json const& rule, std::string const& pointer) {
+  if (rule.find("id") == nullptr) {
+    reading_.note(pointer, "the rule has no \"id\"");
     return {};
   }
   auto const place = pointer / "id";
-  auto const* const id = value->as_string();
-  if (id == nullptr) {
-    note_wrong_kind(place, "id", "a string", *value);
-    return {};
-  }
+  auto const* const id = reading_.string(rule, pointer, "id");
+  if (id == nullptr) return {};
   if (!is_rule_id(*id)) {
-    note(place,
-         "rule id " + quoted(*id) + " must be 1 to 64 characters of a-z, 0-9, '_', '.' and '-'");
+    reading_.note(
+        place,
+        "rule id " + quoted(*id) + " must be 1 to 64 characters of a-z, 0-9, '_', '.' and '-'");
     return {};
   }
-  if (auto const [first, fresh] = ids_.emplace(*id, place); !fresh) {
-    note(place,
-         "rule id " + quoted(*id) + " is taken: it stands in line " +
-             std::to_string(document_.place(first->second).line) + " already");
-  }
+  auto const here = std::string(file_) + " in line " + std::to_string(reading_.place(place).line);
+  if (auto const [first, fresh] = ids_.emplace(*id, here); !fresh)
+    reading_.note(
+        place, "rule id " + quoted(*id) + " is taken: it stands in " + first->second + " already");
   return *id;
 }
 
-RuleEffect Reader::read_effect(Json const& rule, std::string const& pointer) {
+RuleEffect DocumentReader::read_effect(Json const& rule, std::string const& pointer) {
   auto const* const value = rule.find("effect");
   if (value == nullptr) {
-    note(pointer, "the rule has no \"effect\": permit or forbid");
+    reading_.note(pointer, "the rule has no \"effect\": permit or forbid");
     return RuleEffect::forbid;
   }
   auto const* const effect = value->as_string();
   if (effect == nullptr) {
-    note_wrong_kind(pointer / "effect", "effect", "\"permit\" or \"forbid\"", *value);
-  } else if (*effect == "permit") {
-    return RuleEffect::permit;
-  } else if (*effect != "forbid") {
-    note(pointer / "effect",
-         "unknown effect " + quoted(*effect) + suggestion(*effect, effect_names));
+    reading_.note_wrong_kind(pointer / "effect", "effect", "\"permit\" or \"forbid\"", *value);
+    return RuleEffect::forbid;
   }
-  return RuleEffect::forbid;
+  auto const place = reading_.word(*effect, pointer / "effect", "effect", effect_names);
+  return place == 0U ? RuleEffect::permit : RuleEffect::forbid;
 }
 
-Patterns Reader::read_patterns(Json const& rule,
-                               std::string const& pointer,
-                               std::string_view field) {
-  Patterns out;
-  auto const* const value = rule.find(field);
-  if (value == nullptr) return out;
-  auto const list_place = pointer / field;
-  auto const* const list = value->as_array();
-  if (list == nullptr) {
-    note_wrong_kind(list_place, field, "a list of strings", *value);
-    return out;
-  }
-  if (list->empty()) {
-    note(list_place,
-         quoted(field) + " is empty: the rule would match nothing" +
-             (field == "actions" ? "" : "; leave it out to match any"));
-    return out;
-  }
-  std::unordered_map<std::string_view, std::size_t> seen;
-  for (std::size_t i = 0; i < list->size(); ++i) {
-    auto const place = list_place / i;
-    auto const* const pattern = (*list)[i].as_string();
-    if (pattern == nullptr) {
-      note(place,
-           "an entry of " + quoted(field) + " must be a string, not " + describe((*list)[i]));
-    } else if (pattern->empty()) {
-      note(place, "an entry of " + quoted(field) + " is empty");
-    } else if (pattern->size() > max_pattern_bytes) {
-      note(place,
-           "an entry of " + quoted(field) + " is " + std::to_string(pattern->size()) +
-               " bytes long; at most " + std::to_string(max_pattern_bytes) + " are allowed");
-    } else if (has_control_characters(*pattern)) {
-      note(place,
-           "an entry of " + quoted(field) + " contains a control character: " + quoted(*pattern));
-    } else if (!seen.emplace(*pattern, i).second) {
-      note(place, quoted(*pattern) + " stands twice in " + quoted(field));
-    } else {
-      out.push_back(*pattern);
-    }
-  }
-  return out;
-}
-
-std::bitset<action_count> Reader::read_actions(Json const& rule, std::string const& pointer) {
+std::bitset<action_count> DocumentReader::read_actions(Json const& rule,
+                                                       std::string const& pointer) {
   std::bitset<action_count> out;
   if (rule.find("actions") == nullptr) {
-    note(pointer, "the rule has no \"actions\"");
+    reading_.note(pointer, "the rule has no \"actions\"");
     return out;
   }
-  read_patterns(rule, pointer, "actions");  // notes what is wrong with any list
+  static_cast<void>(
+      reading_.patterns(rule, pointer, "actions"));  // notes what is wrong with any list
   auto const* const list = rule.find("actions")->as_array();
   for (std::size_t entry = 0; list != nullptr && entry < list->size(); ++entry) {
-    auto const pattern = (*list)[entry].as_string() != nullptr ? *(*list)[entry].as_string() : "";
-    if (pattern.empty()) continue;
+    auto const* const pattern = (*list)[entry].as_string();
+    if (pattern == nullptr || pattern->empty()) continue;
     std::bitset<action_count> matching;
     for (std::size_t i = 0; i < action_count; ++i)
-      matching[i] = glob_matches(pattern, action_names[i]);
+      matching[i] = glob_matches(*pattern, action_names[i]);
     out |= matching;
     if (matching.any()) continue;
-    note(pointer / "actions" / entry,
-         (is_glob(pattern) ? "no action matches " : "unknown action ") + quoted(pattern) +
-             suggestion(pattern, action_names));
+    reading_.note(pointer / "actions" / entry,
+                  (is_glob(*pattern) ? "no action matches " : "unknown action ") +
+                      quoted(*pattern) + suggestion(*pattern, action_names));
   }
   return out;
 }
 
-// A rule that names tools is about tool calls. If it lists other actions as well, these need their
-// resources named too.
-void Reader::restrict_to_resources(Rule& rule, Json const& value, std::string const& pointer) {
-  std::bitset<action_count> named;
-  for (std::size_t i = 0; i < action_count; ++i) {
-    if (value.find(resource_fields[i]) == nullptr) continue;
-    named.set(i);
-    if (rule.actions.any() && !rule.actions[i]) {
-      note(pointer / resource_fields[i] + "#key",
-           quoted(resource_fields[i]) + " restricts " + std::string(action_names[i]) +
-               ", which is not among the rule's actions");
-    }
+PrincipalMatch DocumentReader::read_principals(Json const& rule, std::string const& pointer) {
+  PrincipalMatch out;
+  auto const* const value = rule.find("principals");
+  if (value == nullptr) return out;
+  auto const place = pointer / "principals";
+  if (value->as_object() == nullptr) {
+    reading_.note_wrong_kind(place, "principals", "an object", *value);
+    return out;
   }
-  if (named.any()) rule.actions &= named;
+  if (value->as_object()->empty())
+    reading_.note(place, "\"principals\" is empty; leave it out to match any");
+  reading_.check_fields(*value, place, principal_fields);
+  out.kinds = reading_.patterns(*value, place, "kinds");
+  out.ids = reading_.patterns(*value, place, "ids");
+  out.tenants = reading_.patterns(*value, place, "tenants");
+  out.roles = reading_.patterns(*value, place, "roles");
+  return out;
+}
+
+std::optional<Time> DocumentReader::read_expires(Json const& rule, std::string const& pointer) {
+  auto const* const text = reading_.string(rule, pointer, "expires");
+  if (text == nullptr) return std::nullopt;
+  auto const expires = parse_instant(*text);
+  if (!expires)
+    reading_.note(
+        pointer / "expires",
+        "\"expires\" must be a time as RFC 3339 (\"2026-11-23T00:00:00Z\"), not " + quoted(*text));
+  return expires;
+}
+
+/// One document of a set, and its JSON; or what is wrong with it.
+Result<std::pair<PolicyDocument, Json>> read_one(PolicySource const& source,
+                                                 KnownIds& ids,
+                                                 SetSize& size) {
+  Problems problems;
+  if (source.text.size() > max_document_bytes) {
+    problems.note(JsonPlace{},
+                  "the document is " + std::to_string(source.text.size()) +
+                      " bytes long; at most " + std::to_string(max_document_bytes) +
+                      " are allowed");
+    return problems.error(source.file);
+  }
+  auto document = parse_located_json(source.text);
+  if (!document) {
+    auto [place, what] = placed(document.error());
+    problems.note(place, std::move(what));
+    return problems.error(source.file);
+  }
+  Reading reading(*document, size);
+  auto out = DocumentReader(reading, ids, source.file).read();
+  if (!reading.problems().empty()) return reading.problems().error(source.file);
+  return std::pair(std::move(out), std::move(document->value));
+}
+
+Json head_of(std::string const& name) {
+  Json out;
+  out.set("dalsegno_policy", 1);
+  if (!name.empty()) out.set("name", name);
+  return out;
 }
 
 }  // namespace
 
 Result<PolicyDocument> read_policy_document(std::string_view text, std::string_view file) {
-  Problems problems;
-  if (text.size() > max_document_bytes) {
-    problems.note(JsonPlace{},
-                  "the document is " + std::to_string(text.size()) + " bytes long; at most " +
-                      std::to_string(max_document_bytes) + " are allowed");
-    return problems.error(file);
+  PolicySource const source{text, file};
+  return read_policy_documents({&source, 1});
+}
+
+Result<PolicyDocument> read_policy_documents(std::span<PolicySource const> sources) {
+  KnownIds ids;
+  SetSize size;
+  PolicyDocument out;
+  Json::Array rules;
+  Json single;
+  std::string mistakes;
+  for (std::size_t file = 0; file < sources.size(); ++file) {
+    auto read = read_one(sources[file], ids, size);
+    if (!read) {
+      mistakes.append(mistakes.empty() ? "" : "\n").append(read.error().detail);
+      continue;
+    }
+    auto& [document, json] = *read;
+    for (std::size_t i = 0; i < document.rules.size(); ++i) {
+      out.rules.push_back(std::move(document.rules[i]));
+      out.places.push_back({file, document.places[i].place});
+    }
+    if (!document.name.empty()) out.name += (out.name.empty() ? "" : " + ") + document.name;
+    if (sources.size() == 1) {
+      single = std::move(json);
+    } else {
+      for (auto const& rule : *json.find("rules")->as_array()) rules.push_back(rule);
+    }
   }
-  auto const document = parse_located_json(text);
-  if (!document) {
-    auto [place, what] = placed(document.error());
-    problems.note(place, std::move(what));
-    return problems.error(file);
+  if (!mistakes.empty()) return Error{Errc::invalid, std::move(mistakes)};
+  if (out.name.size() > max_text_bytes) {
+    out.name.resize(max_text_bytes);
+    while (!out.name.empty() && (static_cast<unsigned char>(out.name.back()) & 0xC0U) == 0x80U)
+      out.name.pop_back();
+    if (!out.name.empty()) out.name.pop_back();
   }
-  Reader reader(*document);
-  auto out = reader.read();
-  if (!reader.problems().empty()) return reader.problems().error(file);
-  out.canonical = canonical(document->value);
+  if (sources.size() != 1) single = head_of(out.name).set("rules", std::move(rules));
+  out.canonical = canonical(single);
   return out;
+}
+
+Json as_json(PolicyDocument const& document) {
+  auto out = head_of(document.name);
+  Json::Array rules;
+  for (auto const& rule : document.rules) rules.push_back(as_json(rule));
+  return out.set("rules", std::move(rules));
 }
 
 }  // namespace dalsegno::engine

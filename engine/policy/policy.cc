@@ -1,218 +1,204 @@
 #include "engine/policy/policy.h"
 
 #include "dalsegno/try.h"
-#include "engine/policy/document.h"
-#include "engine/policy/glob.h"
-#include "engine/policy/rule.h"
+#include "engine/policy/compiled_rule.h"
+#include "engine/policy/inputs.h"
+#include "engine/policy/rule_index.h"
 
-#include <algorithm>
-#include <array>
+#include <boost/container/small_vector.hpp>
+
 #include <cstddef>
+#include <cstdint>
 #include <optional>
-#include <unordered_map>
 #include <utility>
 
 namespace dalsegno::engine {
 namespace {
 
-/// A name or a glob. The part before the first wildcard is compared at once, which settles most.
-class Pattern {
- public:
-  explicit Pattern(std::string text)
-      : text_(std::move(text)), prefix_bytes_(std::min(text_.find_first_of("*?"), text_.size())) {}
+using Matches = boost::container::small_vector<CompiledRule const*, 8>;
 
-  [[nodiscard]] bool is_exact() const { return prefix_bytes_ == text_.size(); }
-  [[nodiscard]] std::string const& text() const { return text_; }
-  [[nodiscard]] bool match(std::string_view name) const {
-    auto const pattern = std::string_view(text_);
-    if (!name.starts_with(pattern.substr(0, prefix_bytes_))) return false;
-    if (is_exact()) return name.size() == pattern.size();
-    return glob_matches(pattern.substr(prefix_bytes_), name.substr(prefix_bytes_));
+/// Gathers what became of the rules, and gives the decision.
+class Verdict {
+ public:
+  explicit Verdict(Inputs& inputs) : inputs_(inputs) {}
+
+  void take(CompiledRule const& compiled, RuleOutcome outcome, std::string& why) {
+    auto const& rule = compiled.rule();
+    bool const forbids = rule.effect == RuleEffect::forbid;
+    if (outcome == RuleOutcome::condition_failed) {
+      out_.errors.push_back({rule.id, why});
+      if (forbids) forbids_.push_back(&compiled);
+    } else if (outcome == RuleOutcome::matched) {
+      (forbids ? forbids_ : permits_).push_back(&compiled);
+    }
+  }
+
+  Decision give() {
+    if (!forbids_.empty()) {
+      deny_by_rule();
+    } else if (!permits_.empty()) {
+      permit();
+    } else {
+      deny_by_default();
+    }
+    inputs_.leave(out_);
+    return std::move(out_);
   }
 
  private:
-  std::string text_;
-  std::size_t prefix_bytes_;
-};
-
-/// One condition of a rule: which of the names it has to do with. Empty: any.
-class Names {
- public:
-  explicit Names(Patterns const& patterns) {
-    if (std::ranges::find(patterns, "*") != patterns.end()) return;
-    for (auto const& text : patterns) patterns_.emplace_back(text);
+  void name(Matches const& determining) {
+    out_.rules.reserve(determining.size());
+    for (auto const* const compiled : determining) out_.rules.push_back(compiled->rule().id);
+    out_.reason = determining.front()->rule().reason;
   }
 
-  [[nodiscard]] bool match(std::string_view name) const {
-    return patterns_.empty() || std::ranges::any_of(patterns_, [name](auto const& pattern) {
-             return pattern.match(name);
-           });
-  }
-
-  /// Whether there are only names in full, so that an index can find them.
-  [[nodiscard]] bool exact() const {
-    return !patterns_.empty() && std::ranges::all_of(patterns_, &Pattern::is_exact);
-  }
-  [[nodiscard]] std::vector<Pattern> const& patterns() const { return patterns_; }
-
- private:
-  std::vector<Pattern> patterns_;
-};
-
-/// A rule as one action sees it.
-struct Condition {
-  explicit Condition(Rule const& rule, std::size_t action)
-      : resources(rule.resources[action]),
-        principals(rule.principals),
-        tenants(rule.tenants),
-        workflows(rule.workflows),
-        sessions(rule.sessions),
-        effect(rule.effect) {}
-
-  [[nodiscard]] bool match_rest(PolicyRequest const& request) const {
-    return principals.match(request.principal) && tenants.match(request.tenant) &&
-           workflows.match(request.workflow) && sessions.match(request.session);
-  }
-  [[nodiscard]] bool match(PolicyRequest const& request) const {
-    return resources.match(request.resource) && match_rest(request);
-  }
-
-  Names resources;
-  Names principals;
-  Names tenants;
-  Names workflows;
-  Names sessions;
-  RuleEffect effect;
-};
-
-struct Hash {
-  using is_transparent = void;
-  std::size_t operator()(std::string_view text) const {
-    return std::hash<std::string_view>{}(text);
-  }
-};
-
-/// The rules of one action. A rule whose resources are given by exact names is found through an
-/// index, so a set with one rule for each of a thousand tools is as fast as one with a few.
-class ActionRules {
- public:
-  void add(Rule const& rule, std::size_t rule_number, std::size_t action) {
-    auto const place = conditions_.size();
-    conditions_.emplace_back(rule_number, Condition(rule, action));
-    auto const& resources = conditions_.back().second.resources;
-    if (!resources.exact()) {
-      others_.push_back(place);
+  void deny_by_rule() {
+    name(forbids_);
+    auto const& first = forbids_.front()->rule();
+    for (auto const& error : out_.errors) {
+      if (error.rule != first.id) continue;
+      out_.reason += (out_.reason.empty() ? "rule " : " (rule ") + first.id +
+                     " forbids and cannot be evaluated: " + error.message +
+                     (out_.reason.empty() ? "" : ")");
       return;
     }
-    for (auto const& pattern : resources.patterns()) by_name_[pattern.text()].push_back(place);
   }
 
-  /// Calls `visit(rule number, effect)` for each rule that matches, in document order.
-  template <class Visit>
-  void for_each_match(PolicyRequest const& request, Visit visit) const {
-    static std::vector<std::size_t> const none;
-    auto const entry = by_name_.find(request.resource);
-    auto const& named = entry == by_name_.end() ? none : entry->second;
-    auto next_named = named.begin();
-    auto next_other = others_.begin();
-    auto const offer = [&](std::size_t place, bool matches) {
-      auto const& [rule_number, condition] = conditions_[place];
-      if (matches) visit(rule_number, condition.effect);
-    };
-    while (next_named != named.end() || next_other != others_.end()) {
-      bool const take_named =
-          next_other == others_.end() || (next_named != named.end() && *next_named < *next_other);
-      if (take_named) {
-        auto const place = *next_named++;
-        offer(place, conditions_[place].second.match_rest(request));
-      } else {
-        auto const place = *next_other++;
-        offer(place, conditions_[place].second.match(request));
-      }
+  void permit() {
+    name(permits_);
+    out_.permitted = true;
+    for (auto const* const compiled : permits_) {
+      auto const& of_rule = compiled->obligations();
+      out_.obligations.insert(out_.obligations.end(), of_rule.begin(), of_rule.end());
+    }
+    if (out_.obligations.empty()) return;
+    auto const fulfils = inputs_.fulfils();
+    for (auto const& obligation : out_.obligations) {
+      if (fulfils[static_cast<std::size_t>(obligation.kind)]) continue;
+      out_.permitted = false;
+      out_.reason = "rule " + obligation.rule + " permits it with the obligation " +
+                    std::string(name_of(obligation.kind)) + ", which cannot be met here";
+      return;
     }
   }
 
- private:
-  std::vector<std::pair<std::size_t, Condition>> conditions_;  // rule number, its condition
-  // Places in conditions_, ascending; a place is in one of the two.
-  std::unordered_map<std::string, std::vector<std::size_t>, Hash, std::equal_to<>> by_name_;
-  std::vector<std::size_t> others_;
+  void deny_by_default() {
+    auto const& request = inputs_.request();
+    out_.reason = "no rule permits ";
+    out_.reason.append(request.action).append(" of '").append(request.resource).append("'");
+    if (out_.errors.empty()) return;
+    out_.reason += "; rule " + out_.errors.front().rule +
+                   " could not be evaluated: " + out_.errors.front().message;
+  }
+
+  Inputs& inputs_;
+  Decision out_;
+  Matches permits_;
+  Matches forbids_;
 };
 
-std::optional<std::size_t> action_number(std::string_view name) {
-  auto const found = std::ranges::find(action_names, name);
-  if (found == action_names.end()) return std::nullopt;
-  return static_cast<std::size_t>(found - action_names.begin());
-}
-
-Decision default_deny(PolicyRequest const& request) {
-  std::string reason = "no rule permits ";
-  reason.append(request.action).append(" of '").append(request.resource).append("'");
-  return {.permitted = false, .rules = {}, .reason = std::move(reason)};
+std::string mismatch(RuleOutcome outcome, PolicyRequest const& request) {
+  switch (outcome) {
+    case RuleOutcome::other_action:
+      return "it is not about " + std::string(request.action);
+    case RuleOutcome::other_resource:
+      return "it is not about the resource " + std::string(request.resource);
+    case RuleOutcome::other_principal:
+      return "it is about other principals";
+    case RuleOutcome::expired:
+      return "it has expired";
+    default:
+      return {};
+  }
 }
 
 }  // namespace
 
-struct PolicySet::Rules {
-  explicit Rules(PolicyDocument read)
+struct PolicySet::Compiled {
+  explicit Compiled(PolicyDocument read)
       : document(std::move(read)), digest(storage::sha256({document.canonical})) {
-    for (std::size_t number = 0; number < document.rules.size(); ++number) {
-      auto const& rule = document.rules[number];
-      for (std::size_t action = 0; action < action_count; ++action) {
-        if (rule.actions[action]) by_action[action].add(rule, number, action);
-      }
+    rules.reserve(document.rules.size());
+    for (auto const& rule : document.rules) {
+      index.add(rule, static_cast<std::uint32_t>(rules.size()));
+      rules.emplace_back(rule);
     }
   }
+  Compiled(Compiled const&) = delete;  // the rules refer to the document
+  Compiled& operator=(Compiled const&) = delete;
 
   PolicyDocument document;
   storage::Digest digest;
-  std::array<ActionRules, action_count> by_action;
+  std::vector<CompiledRule> rules;  // as in the document
+  RuleIndex index;
 };
 
 PolicySet::PolicySet()
-    : rules_(std::make_shared<Rules const>(PolicyDocument{
-          .name = {}, .rules = {}, .canonical = R"({"dalsegno_policy":1,"rules":[]})"})) {}
+    : compiled_(std::make_shared<Compiled const>(
+          PolicyDocument{.name = {},
+                         .rules = {},
+                         .places = {},
+                         .canonical = R"({"dalsegno_policy":1,"rules":[]})"})) {}
 
 PolicySet::PolicySet(PolicySet const&) = default;
 PolicySet& PolicySet::operator=(PolicySet const&) = default;
 // A set that was moved from keeps its rules: there is no state in which it could not decide.
 PolicySet::PolicySet(PolicySet&& other) noexcept
-    : rules_(other.rules_) {}  // NOLINT(performance-move-constructor-init)
+    : compiled_(other.compiled_) {}  // NOLINT(performance-move-constructor-init)
 PolicySet& PolicySet::operator=(PolicySet&& other) noexcept {
-  rules_ = other.rules_;
+  compiled_ = other.compiled_;
   return *this;
 }
 PolicySet::~PolicySet() = default;
 
 Result<PolicySet> PolicySet::parse(std::string_view json, std::string_view file) {
-  TRY(auto document, read_policy_document(json, file));
+  PolicySource const source{json, file};
+  return parse({&source, 1});
+}
+
+Result<PolicySet> PolicySet::parse(std::span<PolicySource const> sources) {
+  TRY(auto document, read_policy_documents(sources));
   PolicySet out;
-  out.rules_ = std::make_shared<Rules const>(std::move(document));
+  out.compiled_ = std::make_shared<Compiled const>(std::move(document));
   return out;
 }
 
-Decision PolicySet::decide(PolicyRequest const& request) const {
+Decision PolicySet::decide(PolicyRequest const& request, PolicyAmbient const& ambient) const {
+  Inputs inputs(request, ambient);
+  Verdict verdict(inputs);
   auto const action = action_number(request.action);
-  if (!action) return default_deny(request);
-  auto const& rules = rules_->document.rules;
-  std::optional<RuleEffect> effect;
-  Decision out;
-  rules_->by_action[*action].for_each_match(request, [&](std::size_t number, RuleEffect of_rule) {
-    if (effect == RuleEffect::forbid && of_rule == RuleEffect::permit) return;
-    if (effect != of_rule) {  // the first match, or a forbid after permits
-      effect = of_rule;
-      out.rules.clear();
-      out.reason = rules[number].reason;
-    }
-    out.rules.push_back(rules[number].id);
-  });
-  if (!effect) return default_deny(request);
-  out.permitted = *effect == RuleEffect::permit;
+  if (!action) return verdict.give();
+  RulePlaces candidates;
+  compiled_->index.find(request, *action, candidates);
+  std::string why;
+  for (auto const place : candidates) {
+    auto const& rule = compiled_->rules[place];
+    verdict.take(rule, rule.judge(inputs, why), why);
+  }
+  return verdict.give();
+}
+
+Explained PolicySet::explain(PolicyRequest const& request, PolicyAmbient const& ambient) const {
+  Inputs inputs(request, ambient);
+  Verdict verdict(inputs);
+  auto const action = action_number(request.action);
+  Explained out;
+  for (auto const& rule : compiled_->rules) {
+    RuleTrace trace;
+    trace.rule = out.rules.size();
+    trace.outcome = RuleOutcome::other_action;
+    if (action && rule.rule().actions[*action])
+      trace.outcome = rule.judge(inputs, trace.why, &trace.tests);
+    verdict.take(rule, trace.outcome, trace.why);
+    if (trace.why.empty()) trace.why = mismatch(trace.outcome, request);
+    out.rules.push_back(std::move(trace));
+  }
+  out.decision = verdict.give();
   return out;
 }
 
-storage::Digest const& PolicySet::digest() const { return rules_->digest; }
-std::string const& PolicySet::name() const { return rules_->document.name; }
-std::string const& PolicySet::document() const { return rules_->document.canonical; }
+storage::Digest const& PolicySet::digest() const { return compiled_->digest; }
+std::string const& PolicySet::name() const { return compiled_->document.name; }
+std::string const& PolicySet::document() const { return compiled_->document.canonical; }
+std::vector<Rule> const& PolicySet::rules() const { return compiled_->document.rules; }
 
 }  // namespace dalsegno::engine

@@ -1,7 +1,12 @@
 #pragma once
 
-#include "dalsegno/ids.h"
 #include "dalsegno/result.h"
+#include "engine/policy/ambient.h"
+#include "engine/policy/decision.h"
+#include "engine/policy/document.h"
+#include "engine/policy/request.h"
+#include "engine/policy/rule.h"
+#include "engine/policy/trace.h"
 #include "storage/event/digest.h"
 
 #include <memory>
@@ -12,26 +17,8 @@
 
 namespace dalsegno::engine {
 
-/// What is asked of policy before each attempt of a call.
-struct PolicyRequest {
-  std::string_view principal;
-  std::string_view tenant;
-  std::string_view session;
-  std::string_view workflow;
-  std::string_view action;    ///< "model.call", "tool.call", "activity.call"
-  std::string_view resource;  ///< name of the model, tool or activity
-};
-
-/// What policy answered.
-struct Decision {
-  bool permitted = false;
-  std::vector<std::string>
-      rules;  ///< ids of the determining rules, in document order; empty: no rule matched
-  std::string
-      reason;  ///< of the first determining rule; for a default deny a sentence that says so
-};
-
-/// A validated set of rules: default deny, forbid wins over permit (the semantics of Cedar).
+/// A validated set of rules: default deny, forbid wins over permit, a permit that cannot be
+/// evaluated is skipped and such a forbid denies (the semantics of Cedar).
 /// A value that never changes. Thread: any.
 /// Source of the format: docs/policy.md.
 class PolicySet {
@@ -48,18 +35,39 @@ class PolicySet {
   /// unknown field, action or effect, names the nearest known one.
   [[nodiscard]] static Result<PolicySet> parse(std::string_view json,
                                                std::string_view file = "policy");
+  /// Several documents as one set.
+  [[nodiscard]] static Result<PolicySet> parse(std::span<PolicySource const> sources);
 
-  [[nodiscard]] Decision decide(PolicyRequest const& request) const;
+  /// A function of the set, the request and what `ambient` answers, and of nothing else. Time: that
+  /// of the rules that the index finds; no rule takes longer than its bounds (grammar.h) let it.
+  [[nodiscard]] Decision decide(PolicyRequest const& request, PolicyAmbient const& ambient) const;
+
+  /// What engine/session asks until it gives its surroundings; replaced with the next commit.
+  struct Call {
+    std::string_view principal, tenant, session, workflow, action, resource;
+  };
+  [[nodiscard]] Decision decide(Call const& call) const {
+    return decide({.principal = {.kind = "workflow", .id = call.principal, .tenant = call.tenant},
+                   .action = call.action,
+                   .resource = call.resource,
+                   .session = call.session,
+                   .workflow = call.workflow},
+                  PolicyTime(Time::max(), {}));
+  }
+
+  /// The same, and for each rule what became of it, in document order.
+  [[nodiscard]] Explained explain(PolicyRequest const& request, PolicyAmbient const& ambient) const;
 
   /// SHA-256 over the canonical JSON (RFC 8785) of the document: its version.
   [[nodiscard]] storage::Digest const& digest() const;
   [[nodiscard]] std::string const& name() const;
   /// The document itself, canonical.
   [[nodiscard]] std::string const& document() const;
+  [[nodiscard]] std::vector<Rule> const& rules() const;
 
  private:
-  struct Rules;
-  std::shared_ptr<Rules const> rules_;  // shared: copies of a set that never changes
+  struct Compiled;
+  std::shared_ptr<Compiled const> compiled_;  // shared: copies of a set that never changes
 };
 
 }  // namespace dalsegno::engine

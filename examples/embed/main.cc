@@ -40,7 +40,7 @@ ds::Workflow<Receipt> refund(ds::Context& ctx, Refund asked) {
 
 constexpr char const* policy = R"({
   "dalsegno_policy": 1, "name": "refunds",
-  "rules": [{"id": "pay-back", "effect": "permit", "actions": ["activity.call"], "activities": ["pay_back"],
+  "rules": [{"id": "pay-back", "effect": "permit", "actions": ["activity.call"], "resources": ["pay_back"],
              "reason": "refunds are what this program is for"}]
 })";
 

@@ -141,8 +141,8 @@ TEST_F(RunTest, names_bad_lines_and_runs_the_others) {
 TEST_F(RunTest, shows_where_a_session_leaves_its_recording) {
   write_file(path("policy.json"), R"({"dalsegno_policy": 1, "name": "no looking", "rules": [
     {"id": "all", "effect": "permit", "actions": ["model.call", "tool.call"]},
-    {"id": "no-look", "effect": "forbid", "actions": ["tool.call"], "tools": ["look"], "sessions": ["one"],
-     "reason": "it is dark"}]})");
+    {"id": "no-look", "effect": "forbid", "actions": ["tool.call"], "resources": ["look"],
+     "when": {"attribute": "session", "eq": "one"}, "reason": "it is dark"}]})");
   auto const ran = run(talk("one") + talk("two"), {"--policy", path("policy.json")});
   EXPECT_EQ(ran.code, 1);
   EXPECT_THAT(ran.err,

@@ -158,10 +158,11 @@ std::string demo_long_session() {
 
 std::string demo_policy() {
   return R"({"dalsegno_policy": 1, "name": "desk of Tern Air", "rules": [
-  {"id": "the-desk-model", "effect": "permit", "actions": ["model.call"], "models": ["desk-1"]},
-  {"id": "desk-tools", "effect": "permit", "actions": ["tool.call"], "workflows": ["agent"]},
+  {"id": "the-desk-model", "effect": "permit", "actions": ["model.call"], "resources": ["desk-1"]},
+  {"id": "desk-tools", "effect": "permit", "actions": ["tool.call"],
+   "when": {"attribute": "workflow", "eq": "agent"}},
   {"id": "refunds-need-a-person", "effect": "forbid", "actions": ["tool.call"],
-   "tools": ["refund_*"], "reason": "a person decides about refunds"}]}
+   "resources": ["refund_*"], "reason": "a person decides about refunds"}]}
 )";
 }
 

@@ -20,14 +20,19 @@ extern "C" int LLVMFuzzerTestOneInput(std::uint8_t const* data, std::size_t size
   }
   auto const again = PolicySet::parse(set->document());
   assert(again && again->digest() == set->digest() && again->document() == set->document());
-  for (std::string_view const action : {"model.call", "tool.call", "activity.call", "other"}) {
+  auto const printed = dalsegno::to_string(
+      as_json(*dalsegno::engine::read_policy_document(set->document(), "fuzz")));
+  auto const reread = dalsegno::engine::read_policy_document(printed, "fuzz");
+  assert(reread && reread->rules == set->rules());
+  for (std::string_view const action : {"model.call", "tool.call", "net.connect", "other"}) {
     auto const name = text.substr(0, 40);
-    auto const decision = set->decide({.principal = name,
-                                       .tenant = name,
+    auto const decision = set->decide({.principal = {.kind = name, .id = name, .tenant = name},
+                                       .action = action,
+                                       .resource = name,
                                        .session = name,
                                        .workflow = name,
-                                       .action = action,
-                                       .resource = name});
+                                       .arguments = text},
+                                      PolicyTime(dalsegno::Time{}));
     assert(!decision.permitted || !decision.rules.empty());
     assert(action != "other" || !decision.permitted);
   }

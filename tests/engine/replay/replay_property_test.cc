@@ -33,7 +33,7 @@ std::uint64_t seeds_in(std::uint64_t usual) {
 PolicySet policy_of_programs() {
   return PolicySet::parse(R"({"dalsegno_policy": 1, "name": "programs", "rules": [
     {"id": "all", "effect": "permit", "actions": ["*.call"]},
-    {"id": "not-that", "effect": "forbid", "actions": ["activity.call"], "activities": ["forbidden"]}]})")
+    {"id": "not-that", "effect": "forbid", "actions": ["activity.call"], "resources": ["forbidden"]}]})")
       .value();
 }
 

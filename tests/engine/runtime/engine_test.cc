@@ -60,7 +60,7 @@ Workflow<std::string> answering(Context& ctx, std::int64_t turns) {
 
 constexpr std::string_view policy_text = R"({"dalsegno_policy": 1, "name": "test", "rules": [
   {"id": "all", "effect": "permit", "actions": ["*.call"]},
-  {"id": "not-that", "effect": "forbid", "actions": ["activity.call"], "activities": ["forbidden"], "reason": "never"}]})";
+  {"id": "not-that", "effect": "forbid", "actions": ["activity.call"], "resources": ["forbidden"], "reason": "never"}]})";
 
 class EngineTest : public testing::Test {
  protected:

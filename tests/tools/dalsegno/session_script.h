@@ -19,7 +19,7 @@ namespace dalsegno::forensics::test {
 
 inline constexpr std::string_view policy_text = R"({"dalsegno_policy": 1, "name": "desk", "rules": [
   {"id": "calls", "effect": "permit", "actions": ["*.call"], "reason": "the desk's own"},
-  {"id": "no-refund", "effect": "forbid", "actions": ["tool.call"], "tools": ["refund"],
+  {"id": "no-refund", "effect": "forbid", "actions": ["tool.call"], "resources": ["refund"],
    "reason": "refunds need a person"}]})";
 
 inline engine::PolicySet policy() { return engine::PolicySet::parse(policy_text).value(); }

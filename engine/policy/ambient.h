@@ -1,0 +1,68 @@
+#pragma once
+
+#include "dalsegno/ids.h"
+#include "dalsegno/json.h"
+#include "engine/policy/grammar.h"
+
+#include <bitset>
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace dalsegno::engine {
+
+/// Whose calls a counter counts.
+enum class CounterScope : std::uint8_t { session, tenant };
+
+/// Which calls a counter counts: those that were permitted and started, without the one that is
+/// being decided.
+struct CounterKey {
+  CounterScope scope = CounterScope::session;
+  std::string_view action;
+  std::string_view resource;                   ///< a name, or "*": all of the action
+  std::optional<std::chrono::seconds> window;  ///< of the last so many seconds; absent: ever
+};
+
+/// "calls/session/tool.call/refund", "calls/tenant/tool.call/*/3600s": how a counter is recorded.
+[[nodiscard]] std::string name_of(CounterKey const& key);
+
+/// What a decision may ask of its surroundings. Everything that was asked is in the decision, so
+/// that it can be made again later.
+///
+/// `decide` asks each thing at most once. Thread: that of `decide`.
+class PolicyAmbient {
+ public:
+  PolicyAmbient() = default;
+  PolicyAmbient(PolicyAmbient const&) = delete;
+  PolicyAmbient& operator=(PolicyAmbient const&) = delete;
+  virtual ~PolicyAmbient() = default;
+
+  [[nodiscard]] virtual Time now() const = 0;
+  /// nullopt: not known, and a condition about it fails to evaluate.
+  [[nodiscard]] virtual std::optional<std::uint64_t> counter(CounterKey const&) const {
+    return std::nullopt;
+  }
+  /// An attribute that the request does not give: a resolver's answer. nullopt: there is none.
+  [[nodiscard]] virtual std::optional<Json> attribute(std::string_view) const {
+    return std::nullopt;
+  }
+  /// The obligations that the caller is able to meet. A permit with another one denies.
+  [[nodiscard]] virtual ObligationKinds fulfils() const { return ObligationKinds().set(); }
+};
+
+/// Surroundings where only the time is known.
+class PolicyTime final : public PolicyAmbient {
+ public:
+  explicit PolicyTime(Time now, ObligationKinds fulfils = ObligationKinds().set())
+      : now_(now), fulfils_(fulfils) {}
+  [[nodiscard]] Time now() const override { return now_; }
+  [[nodiscard]] ObligationKinds fulfils() const override { return fulfils_; }
+
+ private:
+  Time now_;
+  ObligationKinds fulfils_;
+};
+
+}  // namespace dalsegno::engine

@@ -1,0 +1,68 @@
+#pragma once
+
+#include "dalsegno/json.h"
+#include "engine/policy/grammar.h"
+
+#include <bitset>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace dalsegno::engine {
+
+/// Why the condition of a rule could not be evaluated.
+struct RuleError {
+  std::string rule;
+  std::string message;
+
+  friend bool operator==(RuleError const&, RuleError const&) = default;
+};
+
+/// What a permit asks of whoever acts on it.
+struct AppliedObligation {
+  ObligationKind kind{};
+  std::string rule;        ///< the permit that it comes from
+  std::string parameters;  ///< canonical JSON, as docs/policy.md describes for its kind
+
+  friend bool operator==(AppliedObligation const&, AppliedObligation const&) = default;
+};
+
+/// Something that was asked of the surroundings, with the answer: "time" (microseconds since 1970),
+/// a counter (`name_of`), "attribute:NAME", "fulfils".
+struct AmbientInput {
+  std::string name;
+  std::string value;  ///< canonical JSON
+
+  friend bool operator==(AmbientInput const&, AmbientInput const&) = default;
+};
+
+/// What of a request was looked at by conditions: without it the decision cannot be made again.
+struct InputsRead {
+  std::bitset<attribute_count> attributes;  ///< by AttributeName; only those conditions name
+  bool arguments = false;
+
+  friend bool operator==(InputsRead const&, InputsRead const&) = default;
+};
+
+/// What policy answered.
+struct Decision {
+  bool permitted = false;
+  /// Ids of the determining rules, in document order; empty: no rule matched (default deny).
+  std::vector<std::string> rules;
+  /// Of the first determining rule; for a default deny a sentence that says so.
+  std::string reason;
+  std::vector<RuleError> errors;
+  std::vector<AppliedObligation> obligations;  ///< of a permit
+  std::vector<AmbientInput> ambient;
+  InputsRead read;
+
+  [[nodiscard]] AppliedObligation const* obligation(ObligationKind kind) const {
+    for (auto const& applied : obligations)
+      if (applied.kind == kind) return &applied;
+    return nullptr;
+  }
+};
+
+}  // namespace dalsegno::engine
