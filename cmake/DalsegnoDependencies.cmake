@@ -2,7 +2,7 @@
 # All of it comes from Debian 12; afterwards these targets exist:
 #
 #   Boost::headers, OpenSSL::Crypto, OpenSSL::SSL, spdlog::spdlog, Threads::Threads, RocksDB::rocksdb-shared,
-#   flatbuffers::flatbuffers, re2::re2, RapidJSON::headers
+#   flatbuffers::flatbuffers, re2::re2, RapidJSON::headers, idn2::idn2
 
 include(CMakeFindDependencyMacro)
 
@@ -14,7 +14,7 @@ find_dependency(RocksDB 7.8 CONFIG)
 find_dependency(FlatBuffers 2.0.8 CONFIG)
 find_dependency(spdlog 1.10 CONFIG)
 
-# Debian's re2 and RapidJSON come without CMake targets.
+# Debian's re2, RapidJSON and libidn2 come without CMake targets.
 if(NOT TARGET re2::re2)
   find_path(RE2_INCLUDE_DIRECTORY re2/re2.h)
   find_library(RE2_LIBRARY re2)
@@ -37,4 +37,16 @@ if(NOT TARGET RapidJSON::headers)
   add_library(RapidJSON::headers INTERFACE IMPORTED)
   set_target_properties(RapidJSON::headers PROPERTIES
     INTERFACE_INCLUDE_DIRECTORIES "${RAPIDJSON_INCLUDE_DIRECTORY}")
+endif()
+if(NOT TARGET idn2::idn2)
+  find_path(IDN2_INCLUDE_DIRECTORY idn2.h)
+  find_library(IDN2_LIBRARY idn2)
+  mark_as_advanced(IDN2_INCLUDE_DIRECTORY IDN2_LIBRARY)
+  if(NOT IDN2_INCLUDE_DIRECTORY OR NOT IDN2_LIBRARY)
+    message(FATAL_ERROR "libidn2 was not found. On Debian: apt install libidn2-dev")
+  endif()
+  add_library(idn2::idn2 UNKNOWN IMPORTED)
+  set_target_properties(idn2::idn2 PROPERTIES
+    IMPORTED_LOCATION "${IDN2_LIBRARY}"
+    INTERFACE_INCLUDE_DIRECTORIES "${IDN2_INCLUDE_DIRECTORY}")
 endif()

@@ -47,7 +47,7 @@ may_include(engine/replay       ${log} ${pure} engine/workflow/ engine/policy/ e
 may_include(engine/runtime      ${log} ${posix} boost/ spdlog/ engine/)
 
 set(below_activities ${log} storage/vault/ storage/artifact/ engine/ boost/ openssl/ ${posix})
-may_include(activities/http     ${below_activities})
+may_include(activities/http     ${below_activities} idn2.h)
 may_include(activities/model    ${below_activities} activities/http/)
 may_include(activities/tool     ${below_activities} activities/http/)
 

@@ -20,5 +20,6 @@ struct Kind {
 };
 
 [[nodiscard]] Kind jcs();
+[[nodiscard]] Kind ssrf();
 
 }  // namespace dalsegno::corpus

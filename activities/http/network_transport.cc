@@ -1,0 +1,251 @@
+#include "activities/http/network_transport.h"
+
+#include "activities/http/response_reader.h"
+#include "dalsegno/try.h"
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/ssl/error.hpp>
+#include <boost/asio/ssl/stream.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/asio/write.hpp>
+
+#include <algorithm>
+#include <array>
+#include <exception>
+#include <tuple>
+#include <utility>
+
+namespace dalsegno::http {
+namespace {
+
+namespace asio = boost::asio;
+namespace ssl = boost::asio::ssl;
+using asio::ip::tcp;
+using Code = boost::system::error_code;
+using Clock = std::chrono::steady_clock;
+constexpr auto as_value = asio::as_tuple(asio::use_awaitable);
+
+asio::ip::address to_asio(Address const& address) {
+  if (address.is_v6()) return asio::ip::address_v6(address.bytes());
+  asio::ip::address_v4::bytes_type bytes;
+  std::copy_n(address.bytes().begin(), bytes.size(), bytes.begin());
+  return asio::ip::address_v4(bytes);
+}
+
+/// The request's head; all parts have been checked.
+std::string head_of(Transport::Job const& job) {
+  auto const& request = job.request;
+  std::string head = request.method + ' ' + job.plan.target() +
+                     " HTTP/1.1\r\nHost: " + job.plan.authority() + "\r\n";
+  for (auto const& [name, value] : request.headers) head += name + ": " + value + "\r\n";
+  if (header(request.headers, "user-agent").empty()) head += "User-Agent: dalsegno\r\n";
+  if (header(request.headers, "accept").empty()) head += "Accept: */*\r\n";
+  head += "Accept-Encoding: identity\r\nConnection: close\r\n";
+  if (request.method == "POST" || request.method == "PUT" || request.method == "PATCH" ||
+      !request.body.empty())
+    head += "Content-Length: " + std::to_string(request.body.size()) + "\r\n";
+  return head + "\r\n";
+}
+
+/// One exchange, on the thread that called.
+class Call {
+ public:
+  Call(Transport::Job const& job, ssl::context& context)
+      : job_(job),
+        context_(context),
+        watchdog_(io_),
+        reader_(job.limits, job.request.method == "HEAD", job.on_head, job.on_body) {}
+
+  Exchanged run();
+
+ private:
+  using Moved = std::tuple<Code, std::size_t>;
+
+  asio::awaitable<void> go();
+  // False: there is a failure.
+  asio::awaitable<bool> connect();
+  asio::awaitable<bool> shake_hands();
+  asio::awaitable<void> send();
+  asio::awaitable<void> receive();
+  asio::awaitable<Moved> read_some(asio::mutable_buffer buffer);
+  asio::awaitable<Moved> write(std::string const& bytes);
+
+  /// From now on `stage` may take `limit`; then the connection is closed.
+  void allow(std::string_view stage, std::chrono::milliseconds limit);
+  void close();
+  void fail(FailureKind kind, std::string message) {
+    if (!out_.failure) out_.failure = Failure{kind, std::move(message)};
+  }
+  /// A connection that was closed by us has failed for our reason, whatever the operation says.
+  void fail_of(FailureKind kind, std::string message);
+
+  Transport::Job const& job_;
+  ssl::context& context_;
+  asio::io_context io_{1};
+  tcp::socket socket_{io_};
+  std::optional<ssl::stream<tcp::socket&>> tls_;
+  asio::steady_timer watchdog_;
+  ResponseReader reader_;
+  std::string_view stage_;
+  std::chrono::milliseconds stage_limit_{0};
+  bool timed_out_ = false;
+  bool is_cancelled_ = false;
+  Exchanged out_;
+};
+
+void Call::allow(std::string_view stage, std::chrono::milliseconds limit) {
+  stage_ = stage;
+  stage_limit_ = limit;
+  auto const now = Clock::now();
+  // Compared as a difference, as the end of a long limit may lie beyond the clock.
+  watchdog_.expires_at(job_.deadline - now < limit ? job_.deadline : now + limit);
+  watchdog_.async_wait([this](Code const& error) {
+    // It may have been queued before it was set anew.
+    if (error || Clock::now() < watchdog_.expiry()) return;
+    timed_out_ = true;
+    close();
+  });
+}
+
+void Call::close() {
+  Code ignored;
+  socket_.close(ignored);
+}
+
+void Call::fail_of(FailureKind kind, std::string message) {
+  if (is_cancelled_)
+    fail(FailureKind::cancelled, "cancelled by the caller");
+  else if (timed_out_ && Clock::now() >= job_.deadline)
+    fail(FailureKind::timed_out, "the time for the whole request was over: " + std::string(stage_));
+  else if (timed_out_)
+    fail(FailureKind::timed_out,
+         std::string(stage_) + " took longer than " + std::to_string(stage_limit_.count()) + " ms");
+  else
+    fail(kind, std::move(message));
+}
+
+asio::awaitable<Call::Moved> Call::read_some(asio::mutable_buffer buffer) {
+  if (tls_) co_return co_await tls_->async_read_some(buffer, as_value);
+  co_return co_await socket_.async_read_some(buffer, as_value);
+}
+
+asio::awaitable<Call::Moved> Call::write(std::string const& bytes) {
+  if (tls_) co_return co_await asio::async_write(*tls_, asio::buffer(bytes), as_value);
+  co_return co_await asio::async_write(socket_, asio::buffer(bytes), as_value);
+}
+
+asio::awaitable<bool> Call::connect() {
+  std::string why = "there is no address";
+  auto const end = Clock::now() + job_.limits.connect;
+  for (std::size_t i = 0; i < job_.addresses.size() && !is_cancelled_; ++i) {
+    // Each address gets its share of what is left, so that a dead one does not take it all.
+    auto const left = std::chrono::duration_cast<std::chrono::milliseconds>(end - Clock::now());
+    auto const share = left / static_cast<int>(std::min<std::size_t>(job_.addresses.size() - i, 4));
+    timed_out_ = false;
+    allow("connecting", std::max(share, std::chrono::milliseconds(1)));
+    out_.address = job_.addresses[i];
+    close();
+    auto const [error] = co_await socket_.async_connect(
+        tcp::endpoint(to_asio(out_.address), job_.plan.port()), as_value);
+    if (!error && !timed_out_ && !is_cancelled_) {
+      out_.connected = true;
+      Code ignored;
+      socket_.set_option(tcp::no_delay(true), ignored);
+      co_return true;
+    }
+    why = to_string(out_.address) + ": " + error.message();
+    if (Clock::now() >= end || Clock::now() >= job_.deadline) break;
+  }
+  fail_of(FailureKind::unreachable, "no connection to " + job_.plan.authority() + ": " + why);
+  co_return false;
+}
+
+asio::awaitable<bool> Call::shake_hands() {
+  if (job_.plan.scheme() == Scheme::http) co_return true;
+  allow("the handshake of TLS", job_.limits.connect);
+  tls_.emplace(socket_, context_);
+  if (!expect_host(tls_->native_handle(), job_.plan)) {
+    fail(FailureKind::tls_failed, "TLS cannot be set up for " + job_.plan.host());
+    co_return false;
+  }
+  auto const [error] = co_await tls_->async_handshake(ssl::stream_base::client, as_value);
+  if (!error) co_return true;
+  fail_of(FailureKind::tls_failed,
+          "no TLS with " + job_.plan.authority() + ": " +
+              handshake_failure(tls_->native_handle(), error.message()));
+  co_return false;
+}
+
+asio::awaitable<void> Call::send() {
+  allow("the head of the answer", job_.limits.head);
+  // A server may answer and close before it has read all: then its answer counts, not our error.
+  auto const [head_error, head_bytes] = co_await write(head_of(job_));
+  out_.bytes_sent += head_bytes;
+  if (head_error) co_return;
+  auto const [body_error, body_bytes] = co_await write(job_.request.body);
+  out_.bytes_sent += body_bytes;
+}
+
+asio::awaitable<void> Call::receive() {
+  std::array<char, 16'384> buffer{};
+  while (!reader_.done()) {
+    if (reader_.has_head()) allow("the next piece of the body", job_.limits.idle);
+    auto const [error, count] = co_await read_some(asio::buffer(buffer));
+    out_.bytes_received += count;
+    std::optional<Failure> failure;
+    if (count > 0) failure = reader_.read({buffer.data(), count});
+    if (!failure && error) failure = reader_.end(error == asio::error::eof);
+    if (failure) {
+      fail_of(failure->kind, std::move(failure->message));
+      co_return;
+    }
+    if (error) co_return;
+  }
+}
+
+asio::awaitable<void> Call::go() {
+  if (co_await connect() && co_await shake_hands()) {
+    co_await send();
+    co_await receive();
+  }
+  close();
+  watchdog_.cancel();
+}
+
+Exchanged Call::run() {
+  // Called on the thread that stops; what it posts runs here, or never if all is over.
+  std::stop_callback const on_stop(job_.stop, [this] {
+    asio::post(io_, [this] {
+      is_cancelled_ = true;
+      close();
+    });
+  });
+  std::exception_ptr thrown;
+  asio::co_spawn(io_, go(), [&thrown](std::exception_ptr error) { thrown = std::move(error); });
+  io_.run();
+  if (thrown) std::rethrow_exception(thrown);  // a sink of the caller threw
+  out_.response = reader_.take_head();
+  return std::move(out_);
+}
+
+}  // namespace
+
+Result<std::unique_ptr<NetworkTransport>> NetworkTransport::make(TlsTrust const& trust) {
+  TRY(auto context, make_tls_context(trust));
+  return std::unique_ptr<NetworkTransport>(new NetworkTransport(std::move(context)));
+}
+
+NetworkTransport::NetworkTransport(ssl::context context)
+    : context_(std::make_unique<ssl::context>(std::move(context))) {}
+NetworkTransport::~NetworkTransport() = default;
+
+Exchanged NetworkTransport::exchange(Job const& job) { return Call(job, *context_).run(); }
+
+}  // namespace dalsegno::http
