@@ -130,7 +130,7 @@ std::string_view name_of(AddressClass kind) {
 }
 
 std::optional<Address> embedded_ipv4(Address const& address) {
-  if (!address.is_v6()) return std::nullopt;
+  if (classify(address) != translation) return std::nullopt;  // :: and ::1 stand for themselves
   static constexpr std::array last_four = {
       v6({}, 96, translation).network,
       v6({0, 0, 0, 0, 0, 0xffff}, 96, translation).network,
