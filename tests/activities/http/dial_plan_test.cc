@@ -179,7 +179,8 @@ TEST(DialPlan, says_what_is_wrong_without_repeating_the_url) {
 /// Texts made of what URLs are made of, half of them with something in them that they are attacked
 /// with.
 rc::Gen<std::string> url_like() {
-  auto const scheme = rc::gen::element<std::string>("http://", "https://", "HTTP://", "//", "");
+  auto const scheme =
+      rc::gen::element<std::string>("http://", "https://", "HTTP://", "https://", "//");
   auto const host = rc::gen::element<std::string>("h.example",
                                                   "127.0.0.1",
                                                   "8.8.8.8",
@@ -233,8 +234,9 @@ rc::Gen<std::string> url_like() {
                                                     "::",
                                                     " ");
   return rc::gen::exec([=] {
-    auto text = *scheme + *host + *port;
+    auto text = *scheme + *host + *port + *rc::gen::element<std::string>("", "/", "?", "#");
     for (auto const& each : *rc::gen::container<std::vector<std::string>>(piece)) text += each;
+    if (*rc::gen::arbitrary<bool>()) return text;
     auto const at = *rc::gen::inRange<std::size_t>(0, text.size() + 1);
     return text.insert(at, *attack);
   });
