@@ -20,6 +20,7 @@ struct Kind {
 };
 
 [[nodiscard]] Kind jcs();
+[[nodiscard]] Kind redaction();
 [[nodiscard]] Kind ssrf();
 
 }  // namespace dalsegno::corpus

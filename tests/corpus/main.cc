@@ -19,7 +19,7 @@ int run(int argc, char** argv) {
       "Scores a file or folder of test data (.jsonl, .jsonl.gz, .csv) and prints one JSON object.");
   app.require_subcommand(1);
   std::string path;
-  auto const kinds = {jcs(), ssrf()};
+  auto const kinds = {jcs(), redaction(), ssrf()};
   for (auto const& kind : kinds)
     app.add_subcommand(std::string(kind.name), std::string(kind.about))
         ->add_option("path", path, "a file, or a folder with all below it")
