@@ -129,7 +129,7 @@ std::optional<DialPlan> Journey::next(DialPlan const& plan) {
   auto const keeps = keeps_method(response.status, request_.method);
   bool const is_other_origin = !same_origin(plan, *target);
   bool const carries_body_away = is_other_origin && !request_.body.empty() && keeps.value_or(true);
-  if (!keeps || carries_body_away || !guard_.decide(*target, options_.origin).permitted) {
+  if (!keeps || carries_body_away) {
     answer_.redirect = redacted(*target);
     return std::nullopt;
   }
@@ -161,10 +161,17 @@ Answer Journey::run() {
     fail(FailureKind::invalid_request, plan.error().detail);
     return std::move(answer_);
   }
-  while (contact(*plan)) {
+  for (bool answered = contact(*plan); answered;) {
     auto target = next(*plan);
     if (!target) break;
+    auto redirect = std::move(answer_.response);
     *plan = std::move(*target);
+    answered = contact(*plan);
+    if (answered || answer_.failure->kind != FailureKind::denied) continue;
+    // Where the guard does not let us go the redirect is the answer, for others to decide upon.
+    answer_.failure.reset();
+    answer_.response = std::move(redirect);
+    answer_.redirect = redacted(*plan);
   }
   return std::move(answer_);
 }

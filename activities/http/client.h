@@ -1,9 +1,9 @@
 #pragma once
 
-#include "activities/http/contact.h"
 #include "activities/http/egress_guard.h"
 #include "activities/http/message.h"
 #include "activities/http/transport.h"
+#include "dalsegno/contact.h"
 
 #include <optional>
 #include <stop_token>
@@ -16,9 +16,9 @@ namespace dalsegno::http {
 struct Answer {
   std::optional<Failure> failure;
   Response response;
-  /// Where the answer is a redirect that was not followed because the guard denies it, or because
-  /// it would carry a body to another origin: the URL it names (without its query), to be decided
-  /// anew. `response` is the redirect itself.
+  /// Where the answer is a redirect that was not followed, as the guard denies it, it would carry
+  /// a body to another origin, or it does not say which method to use: the URL that it names,
+  /// without its query. It may be asked for anew; `response` is the redirect itself.
   std::string redirect;
   std::vector<Contact> contacts;  ///< all, in order; also those that were denied
 };

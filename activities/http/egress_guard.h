@@ -1,35 +1,43 @@
 #pragma once
 
 #include "activities/http/address.h"
-#include "activities/http/contact.h"
 #include "activities/http/dial_plan.h"
 #include "activities/http/egress_rules.h"
 #include "activities/http/resolver.h"
+#include "dalsegno/contact.h"
 #include "dalsegno/result.h"
 
 #include <chrono>
 #include <functional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace dalsegno::http {
 
 /// On whose behalf something is contacted: what a policy may ask about.
 struct ContactOrigin {
-  std::string principal;
-  std::string tenant;
-  std::string session;
-  std::string workflow;
+  std::string principal = {};
+  std::string tenant = {};
+  std::string session = {};
+  std::string workflow = {};
 };
 
-/// A second opinion on a contact that the rules permit: the policy, asked with the action
-/// net.connect. It can only take away.
+/// What policy is asked about one address of a place that the rules permit.
+struct ConnectRequest {
+  ContactOrigin const& origin;
+  DialPlan const& plan;
+  std::string_view method;
+  Address address;
+};
 struct ConnectAnswer {
   bool permitted = false;
-  std::vector<std::string> rules;  ///< ids of the determining rules
-  std::string reason;
+  std::string policy = {};              ///< digest of the policy, in hexadecimal digits
+  std::vector<std::string> rules = {};  ///< ids of the determining rules
+  std::string reason = {};
 };
-using ConnectPolicy = std::function<ConnectAnswer(ContactOrigin const&, DialPlan const&)>;
+/// A second opinion, that of the policy (connect_policy.h). It can only take away.
+using ConnectPolicy = std::function<ConnectAnswer(ConnectRequest const&)>;
 
 /// What may be dialled for one plan, once.
 struct Admission {
@@ -47,11 +55,12 @@ class EgressGuard {
   /// Without a policy the rules alone decide.
   EgressGuard(EgressRules rules, Resolver& resolver, ConnectPolicy policy = {});
 
-  /// Decides without a resolver; about 1 µs.
-  [[nodiscard]] EgressDecision decide(DialPlan const& plan, ContactOrigin const& origin = {}) const;
+  /// What the rules say, without asking a resolver or a policy.
+  [[nodiscard]] EgressDecision decide(DialPlan const& plan) const { return rules_.decide(plan); }
 
-  /// Decides, resolves the name once, and refuses it if one of its addresses may not be dialled.
-  /// Fills in `contact`: URL, host, port, rules, answers; on a denial outcome and reason.
+  /// Asks the rules, resolves the name once, and refuses it if one of its addresses may not be
+  /// dialled, be it for the rules or for the policy, which is asked about each.
+  /// Reads `contact.method`; fills in URL, host, port, answers, rules and the policy's part.
   /// Errors: Errc::denied; those of Resolver::resolve.
   [[nodiscard]] Result<Admission> admit(DialPlan const& plan,
                                         ContactOrigin const& origin,

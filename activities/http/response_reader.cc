@@ -136,7 +136,9 @@ bool ResponseReader::Parser::end_head() {
   auto const lengths = count("content-length");
   bool const is_chunked = encodings == 1 && version_ == 11 &&
                           is_header(header(response_.headers, "transfer-encoding"), "chunked");
-  if (encodings + lengths > 1 || (encodings == 1 && !is_chunked))
+  bool const is_number = std::ranges::all_of(header(response_.headers, "content-length"),
+                                             [](char c) { return c >= '0' && c <= '9'; });
+  if (encodings + lengths > 1 || (encodings == 1 && !is_chunked) || !is_number)
     return give_up(FailureKind::malformed,
                    "the answer's length is ambiguous: it must have one Content-Length, or exactly "
                    "Transfer-Encoding: chunked, or neither");

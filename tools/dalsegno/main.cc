@@ -32,6 +32,7 @@ void add_verbs(CLI::App& app, Globals& globals) {
   add_log(app, globals);
   add_why(app, globals);
   add_stats(app, globals);
+  add_egress(app, globals);
   // -- prove --
   add_verify(app, globals);
   add_replay(app, globals);

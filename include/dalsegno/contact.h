@@ -16,13 +16,15 @@ struct Contact {
   std::string url;   ///< without the query; "" when it could not be read
   std::string host;  ///< as it was asked of the resolver
   std::uint16_t port = 0;
-  std::vector<std::string> answers;  ///< all addresses that the name has resolved to
-  std::string address;               ///< the one that was dialled; "": none was
-  std::vector<std::string> rules;    ///< that permit it
-  std::string outcome;               ///< "answered", "denied", or the failure's type ("timeout", …)
-  std::string reason;                ///< of a denial or failure
-  std::uint16_t status = 0;          ///< of HTTP; 0: none came
-  std::uint64_t bytes_sent = 0;      ///< of HTTP, without TLS
+  std::vector<std::string> answers;       ///< all addresses that the name has resolved to
+  std::string address;                    ///< the one that was dialled; "": none was
+  std::vector<std::string> rules;         ///< that permit it
+  std::string policy;                     ///< digest of the policy that was asked; "": none was
+  std::vector<std::string> policy_rules;  ///< its determining rules
+  std::string outcome;           ///< "answered", "denied", or the failure's type ("timeout", …)
+  std::string reason;            ///< of a denial or failure
+  std::uint16_t status = 0;      ///< of HTTP; 0: none came
+  std::uint64_t bytes_sent = 0;  ///< of HTTP, without TLS
   std::uint64_t bytes_received = 0;
   std::uint64_t elapsed_us = 0;
 
@@ -37,6 +39,8 @@ BOOST_DESCRIBE_STRUCT(Contact,
                        answers,
                        address,
                        rules,
+                       policy,
+                       policy_rules,
                        outcome,
                        reason,
                        status,
