@@ -36,6 +36,66 @@ struct Attribute {
 };
 BOOST_DESCRIBE_STRUCT(Attribute, (), (name, value))
 
+struct Operation {
+  std::uint64_t id = 0;
+  std::string label;
+  std::uint32_t kind = 0;
+  std::string name;
+  Payload input;
+  std::string input_digest;
+  std::uint32_t max_attempts = 0;
+  std::uint64_t initial_ms = 0;
+  std::uint64_t max_interval_ms = 0;
+  double factor = 0;
+  double jitter = 0;
+  std::uint64_t start_to_close_ms = 0;
+  std::uint32_t attempt = 0;
+  bool attempt_open = false;
+  std::uint32_t failed = 0;
+  std::uint32_t orphaned = 0;
+  std::uint64_t cause = 0;
+  std::optional<std::int64_t> timer_due_us;
+};
+BOOST_DESCRIBE_STRUCT(Operation,
+                      (),
+                      (id,
+                       label,
+                       kind,
+                       name,
+                       input,
+                       input_digest,
+                       max_attempts,
+                       initial_ms,
+                       max_interval_ms,
+                       factor,
+                       jitter,
+                       start_to_close_ms,
+                       attempt,
+                       attempt_open,
+                       failed,
+                       orphaned,
+                       cause,
+                       timer_due_us))
+
+struct Finished {
+  std::uint64_t id = 0;
+  std::string label;
+  std::uint32_t kind = 0;
+  std::string name;
+  std::uint64_t ended_at = 0;
+  std::uint32_t outcome = 0;
+  std::uint64_t sequence = 0;
+  Payload payload;
+  std::string type;
+  std::string message;
+  std::uint32_t attempts = 0;
+  std::vector<std::string> rules;
+};
+BOOST_DESCRIBE_STRUCT(
+    Finished,
+    (),
+    (id, label, kind, name, ended_at, outcome, sequence, payload, type, message, attempts, rules))
+
 struct Document {
   std::uint32_t format = 1;
   std::string tenant;
@@ -54,6 +114,8 @@ struct Document {
   std::uint64_t last_operation = 0;
   std::vector<Signal> inbox;
   std::vector<Attribute> attributes;
+  std::vector<Operation> operations;
+  std::vector<Finished> finished;
   std::string workflow_state;
 };
 BOOST_DESCRIBE_STRUCT(Document,
@@ -75,6 +137,8 @@ BOOST_DESCRIBE_STRUCT(Document,
                        last_operation,
                        inbox,
                        attributes,
+                       operations,
+                       finished,
                        workflow_state))
 
 }  // namespace checkpoint_json
@@ -105,6 +169,95 @@ Time time_of(std::int64_t microseconds) { return Time(std::chrono::microseconds(
 
 Error corrupt(std::string what) { return {Errc::corrupt, "checkpoint: " + std::move(what)}; }
 
+checkpoint_json::Operation to_document(OperationId id, OpenOperation const& operation) {
+  checkpoint_json::Operation document;
+  document.id = static_cast<std::uint64_t>(id);
+  document.label = operation.label;
+  document.kind = static_cast<std::uint32_t>(operation.kind);
+  document.name = operation.name;
+  document.input = to_document(operation.input);
+  document.input_digest = storage::to_hex(operation.input_digest);
+  document.max_attempts = operation.retry.max_attempts;
+  document.initial_ms = operation.retry.initial_ms;
+  document.max_interval_ms = operation.retry.max_interval_ms;
+  document.factor = operation.retry.factor;
+  document.jitter = operation.retry.jitter;
+  document.start_to_close_ms = operation.start_to_close_ms;
+  document.attempt = operation.attempt;
+  document.attempt_open = operation.attempt_open;
+  document.failed = operation.failed;
+  document.orphaned = operation.orphaned;
+  document.cause = operation.cause;
+  if (operation.timer_due) document.timer_due_us = operation.timer_due->time_since_epoch().count();
+  return document;
+}
+
+Result<storage::OperationKind> kind_of(std::uint32_t number) {
+  if (number > static_cast<std::uint32_t>(storage::OperationKind::receive))
+    return corrupt("an operation of unknown kind " + std::to_string(number));
+  return static_cast<storage::OperationKind>(number);
+}
+
+Result<OpenOperation> from_document(checkpoint_json::Operation document) {
+  OpenOperation operation;
+  TRY(operation.kind, kind_of(document.kind));
+  operation.name = std::move(document.name);
+  operation.label = std::move(document.label);
+  TRY(operation.input, from_document(std::move(document.input)));
+  auto const digest = storage::parse_digest(document.input_digest);
+  if (!digest) return corrupt("the digest of an input is not 64 hexadecimal digits");
+  operation.input_digest = *digest;
+  operation.retry = {document.max_attempts,
+                     document.initial_ms,
+                     document.max_interval_ms,
+                     document.factor,
+                     document.jitter};
+  operation.start_to_close_ms = document.start_to_close_ms;
+  operation.attempt = document.attempt;
+  operation.attempt_open = document.attempt_open;
+  operation.failed = document.failed;
+  operation.orphaned = document.orphaned;
+  operation.cause = document.cause;
+  if (document.timer_due_us) operation.timer_due = time_of(*document.timer_due_us);
+  return operation;
+}
+
+checkpoint_json::Finished to_document(FinishedOperation const& finished) {
+  auto const& outcome = finished.outcome;
+  return {static_cast<std::uint64_t>(finished.id),
+          finished.label,
+          static_cast<std::uint32_t>(finished.kind),
+          finished.name,
+          finished.ended_at,
+          static_cast<std::uint32_t>(outcome.kind),
+          outcome.sequence,
+          to_document(finished.payload),
+          outcome.type,
+          outcome.message,
+          outcome.attempts,
+          outcome.rules};
+}
+
+Result<FinishedOperation> from_document(checkpoint_json::Finished document) {
+  FinishedOperation finished;
+  finished.id = static_cast<OperationId>(document.id);
+  finished.label = std::move(document.label);
+  TRY(finished.kind, kind_of(document.kind));
+  finished.name = std::move(document.name);
+  finished.ended_at = document.ended_at;
+  TRY(finished.payload, from_document(std::move(document.payload)));
+  auto& outcome = finished.outcome;
+  if (document.outcome > static_cast<std::uint32_t>(detail::OutcomeKind::timed_out))
+    return corrupt("an outcome of unknown kind " + std::to_string(document.outcome));
+  outcome.kind = static_cast<detail::OutcomeKind>(document.outcome);
+  outcome.sequence = document.sequence;
+  outcome.type = std::move(document.type);
+  outcome.message = std::move(document.message);
+  outcome.attempts = document.attempts;
+  outcome.rules = std::move(document.rules);
+  return finished;
+}
+
 }  // namespace
 
 std::string encode(Checkpoint const& checkpoint) {
@@ -129,6 +282,11 @@ std::string encode(Checkpoint const& checkpoint) {
   }
   for (auto const& [name, value] : state.attributes)
     document.attributes.push_back({name, to_document(value)});
+  for (auto const& [id, operation] : state.operations) {
+    if (!operation.label.empty()) document.operations.push_back(to_document(id, operation));
+  }
+  for (auto const& finished : checkpoint.finished)
+    document.finished.push_back(to_document(finished));
   document.workflow_state = checkpoint.workflow_state;
   return to_json(document);
 }
@@ -172,6 +330,16 @@ Result<Checkpoint> decode_checkpoint(std::string_view bytes) {
   for (auto& entry : document.attributes) {
     TRY(auto value, from_document(std::move(entry.value)));
     state.attributes.emplace(std::move(entry.name), std::move(value));
+  }
+  for (auto& entry : document.operations) {
+    auto const id = static_cast<OperationId>(entry.id);
+    TRY(auto operation, from_document(std::move(entry)));
+    if (operation.label.empty()) return corrupt("an open operation without a name");
+    state.operations.emplace(id, std::move(operation));
+  }
+  for (auto& entry : document.finished) {
+    TRY(auto finished, from_document(std::move(entry)));
+    checkpoint.finished.push_back(std::move(finished));
   }
   checkpoint.random_position = document.random_position;
   checkpoint.workflow_state = std::move(document.workflow_state);

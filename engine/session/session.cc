@@ -56,10 +56,34 @@ Result<std::unique_ptr<Session>> Session::from_checkpoint(WorkflowDefinition con
                                            decoded.state.log_id,
                                            secret,
                                            std::move(environment));
-  session->state_ = std::move(decoded.state);
-  session->random_position_ = decoded.random_position;
-  session->next_entry_ = std::move(decoded.workflow_state);
+  TRY_VOID(session->carry(std::move(decoded)));
   return session;
+}
+
+/// Stands where the frame that took the checkpoint stood.
+Result<> Session::carry(Checkpoint checkpoint) {
+  state_ = std::move(checkpoint.state);
+  random_position_ = checkpoint.random_position;
+  next_entry_ = std::move(checkpoint.workflow_state);
+  for (auto const& [id, operation] : state_.operations) {
+    named_[operation.label] = {id, operation.kind, operation.name};
+    auto& issued = issued_[id];
+    issued.name = operation.label;
+    if (operation.kind == OperationKind::receive) issued.deadline = operation.timer_due;
+  }
+  for (auto& finished : checkpoint.finished) {
+    if (finished.payload.artifact) {
+      TRY(finished.outcome.payload, environment_.load_artifact(finished.payload.artifact->digest));
+    } else {
+      finished.outcome.payload = std::move(finished.payload.bytes);
+    }
+    named_[finished.label] = {finished.id, finished.kind, finished.name};
+    auto& issued = issued_[finished.id];
+    issued.name = std::move(finished.label);
+    issued.ended_at = finished.ended_at;
+    issued.outcome = std::move(finished.outcome);
+  }
+  return {};
 }
 
 Session::~Session() = default;
@@ -229,6 +253,9 @@ void Session::end_operation(OperationId id, detail::Outcome outcome) {
 
 void Session::begin_attempt(OperationId id) {
   auto const& operation = state_.operations.at(id);
+  auto& issued = issued_.at(id);
+  if (!issued.input)  // asked for by a frame before a checkpoint
+    issued.input = std::make_shared<std::string const>(payload_text(operation.input));
   auto const attempt = operation.attempt + 1;
   storage::PolicyDecided decided;
   decided.attempt = attempt;
@@ -271,7 +298,7 @@ void Session::begin_attempt(OperationId id) {
                                        epoch_,
                                        operation.kind,
                                        operation.name,
-                                       issued_.at(id).input,
+                                       issued.input,
                                        operation.input_digest});
   }
 }
@@ -302,7 +329,7 @@ void Session::drain() {
     if (next_entry_) {
       auto input = std::move(*next_entry_);
       next_entry_.reset();
-      leave();
+      end_frame();
       enter(std::move(input));
       continue;
     }
@@ -324,8 +351,27 @@ void Session::leave() {
   root_.reset();
   ready_.clear();
   issued_.clear();
+  named_.clear();
   tasks_.clear();
   dropped_.clear();
+}
+
+/// Destroys the frame; the operations that it named go on.
+void Session::end_frame() {
+  root_.reset();
+  ready_.clear();
+  tasks_.clear();
+  dropped_.clear();
+  std::erase_if(issued_, [this](auto const& entry) {
+    auto const named = named_.find(entry.second.name);
+    return named == named_.end() || named->second.id != entry.first;
+  });
+  for (auto& [name, named] : named_) {
+    named.in_frame = false;
+    auto& issued = issued_.at(named.id);
+    issued.task = detail::TaskId::root;
+    issued.waiter = nullptr;
+  }
 }
 
 /// An operation whose object the code let go is cancelled: a receiver that nobody waits with must

@@ -3,6 +3,7 @@
 #include "dalsegno/result.h"
 #include "dalsegno/workflow.h"
 #include "engine/policy/policy.h"
+#include "engine/session/checkpoint.h"
 #include "engine/session/divergence.h"
 #include "engine/session/input.h"
 #include "engine/session/state.h"
@@ -12,6 +13,7 @@
 #include <coroutine>
 #include <cstdint>
 #include <deque>
+#include <exception>
 #include <functional>
 #include <map>
 #include <memory>
@@ -141,11 +143,18 @@ class Session final : private detail::Host {
     detail::TaskId task{};
     detail::Waiter* waiter = nullptr;
     std::optional<detail::Outcome> outcome;
-    ActivityOptions options;
+    std::string name;                          // that the workflow gave it, or ""
     std::shared_ptr<std::string const> input;  // shared with the effects of its attempts
     std::optional<Time> deadline;              // of a receiver
     Sequence ended_at = 0;
     bool taken = false;
+  };
+  /// An operation that the workflow named: it outlives the frame that issued it.
+  struct Named {
+    OperationId id{};
+    storage::OperationKind kind{};
+    std::string target;     // activity, model, tool or signal
+    bool in_frame = false;  // the frame holds an object for it
   };
 
   [[nodiscard]] bool live() const { return mode_ == Mode::live; }
@@ -186,6 +195,8 @@ class Session final : private detail::Host {
   void enter(std::string input);
   void drain();
   void leave();
+  void end_frame();
+  [[nodiscard]] Result<> carry(Checkpoint checkpoint);
   void cancel_dropped();
   void finish();
   void blame_code(std::string const& what);
@@ -210,7 +221,10 @@ class Session final : private detail::Host {
   // detail::Host
   [[nodiscard]] SessionId const& session_id() const override { return state_.session; }
   [[nodiscard]] RunId const& run_id() const override { return state_.run; }
-  OperationId issue(detail::Request request) override;
+  OperationId issue(detail::Request request, std::string name) override;
+  [[nodiscard]] std::optional<OperationId> find_named(detail::Request const& request,
+                                                      std::string const& name);
+  void issue_sleep(OperationId id, detail::SleepRequest sleep);
   void issue_call(OperationId id, detail::CallRequest call);
   void issue_receive(OperationId id, detail::ReceiveRequest receive);
   [[nodiscard]] bool done(OperationId id) const override;
@@ -218,10 +232,13 @@ class Session final : private detail::Host {
   void subscribe(OperationId id, detail::Waiter& waiter) override;
   void unsubscribe(OperationId id) noexcept override;
   detail::Outcome take(OperationId id) override;
-  void cancel(OperationId id) override;
+  void collect_open(OperationId id, std::vector<OperationId>& open) const override;
+  void collect_open(detail::TaskId task, std::vector<OperationId>& open) const override;
+  void cancel(OperationId id, std::string const& reason) override;
   void forget(OperationId id) noexcept override;
   detail::TaskId begin_task(std::coroutine_handle<> entry) override;
-  void end_task(detail::TaskId task, detail::TaskEnd end) override;
+  void end_task(detail::TaskId task) override;
+  void report_unseen(std::exception_ptr const& error) noexcept override;
   [[nodiscard]] detail::TaskId current_task() const override { return current_task_; }
   void make_ready(std::coroutine_handle<> handle, detail::TaskId task) override;
   [[nodiscard]] Time now() const override { return now_; }
@@ -234,6 +251,8 @@ class Session final : private detail::Host {
   void answer(Sequence turn, OperationId source, std::string json) override;
   [[nodiscard]] OperationId last_taken() const override { return last_taken_; }
   detail::CheckpointPlace checkpoint(std::string state) override;
+  [[nodiscard]] std::vector<FinishedOperation> finished_operations() const;
+  void forget_name(OperationId id, Issued const& issued);
   void count_command();
 
   // Set in the constructor.
@@ -253,7 +272,8 @@ class Session final : private detail::Host {
   // The code. Frames refer to what stands above; `root_` is destroyed before it.
   std::optional<Delivery> delivery_;  // what the newest event brought together
   std::map<OperationId, Issued> issued_;
-  std::vector<OperationId> dropped_;  // open, but the code holds no object for them any more
+  std::map<std::string, Named> named_;  // open, or ended and not taken
+  std::vector<OperationId> dropped_;    // open, but the code holds no object for them any more
   std::map<detail::TaskId, Task> tasks_;
   std::uint32_t last_task_ = 0;
   std::deque<Ready> ready_;

@@ -18,6 +18,8 @@
 
 namespace dalsegno::engine {
 
+using storage::OperationKind;
+
 namespace {
 
 storage::OperationKind kind_of(detail::CallKind kind) {
@@ -41,7 +43,24 @@ storage::RecordedRetry recorded(RetryPolicy const& policy) {
   return {policy.max_attempts,
           recorded(policy.initial),
           recorded(policy.max_interval),
-          std::isfinite(policy.factor) ? policy.factor : 1.0};
+          std::isfinite(policy.factor) ? policy.factor : 1.0,
+          std::isfinite(policy.jitter) ? std::clamp(policy.jitter, 0.0, 1.0) : 0.0};
+}
+
+storage::OperationKind kind_of(detail::Request const& request) {
+  return std::visit(
+      overloaded{[](detail::CallRequest const& call) { return kind_of(call.kind); },
+                 [](detail::SleepRequest const&) { return OperationKind::sleep; },
+                 [](detail::ReceiveRequest const&) { return OperationKind::receive; }},
+      request);
+}
+
+std::string target_of(detail::Request const& request) {
+  return std::visit(
+      overloaded{[](detail::CallRequest const& call) { return call.name; },
+                 [](detail::SleepRequest const&) { return std::string(); },
+                 [](detail::ReceiveRequest const& receive) { return receive.signal; }},
+      request);
 }
 
 }  // namespace
@@ -51,34 +70,67 @@ void Session::count_command() {
   ++commands_since_entry_;
 }
 
-OperationId Session::issue(detail::Request request) {
+OperationId Session::issue(detail::Request request, std::string name) {
+  if (!name.empty()) {
+    if (auto const known = find_named(request, name)) return *known;
+  }
   count_command();
   auto const id = static_cast<OperationId>(state_.last_operation + 1);
+  if (!name.empty()) named_[name] = {id, kind_of(request), target_of(request), true};
+  auto& issued = issued_[id];
+  issued.task = current_task_;
+  issued.name = std::move(name);
   std::visit(
       overloaded{[&](detail::CallRequest& call) { issue_call(id, std::move(call)); },
-                 [&](detail::SleepRequest& sleep) {
-                   issued_[id].task = current_task_;
-                   command(id, storage::TimerStarted{sleep.due});
-                 },
+                 [&](detail::SleepRequest const& sleep) { issue_sleep(id, sleep); },
                  [&](detail::ReceiveRequest& receive) { issue_receive(id, std::move(receive)); }},
       request);
   return id;
 }
 
+/// The operation of that name that an earlier frame issued.
+std::optional<OperationId> Session::find_named(detail::Request const& request,
+                                               std::string const& name) {
+  if (stopped_) throw Stop{};
+  auto const found = named_.find(name);
+  if (found == named_.end()) return std::nullopt;
+  auto& named = found->second;
+  if (named.in_frame) throw WorkflowError("an operation named " + name + " is open already");
+  if (named.kind != kind_of(request) || named.target != target_of(request)) {
+    throw WorkflowError("the operation named " + name +
+                        " is of another kind, or of another activity or signal, than the one that "
+                        "an earlier frame issued");
+  }
+  named.in_frame = true;
+  issued_.at(named.id).task = current_task_;
+  return named.id;
+}
+
+void Session::issue_sleep(OperationId id, detail::SleepRequest sleep) {
+  if (auto const& name = issued_.at(id).name; !name.empty()) {
+    storage::OperationRequested body;
+    body.kind = OperationKind::sleep;
+    body.label = name;
+    command(id, std::move(body));
+  }
+  command(id, storage::TimerStarted{sleep.due});
+}
+
 void Session::issue_call(OperationId id, detail::CallRequest call) {
   if (call.input.size() > storage::max_artifact_bytes) {
+    forget_name(id, issued_.at(id));
+    issued_.erase(id);
     throw Failure("input_too_large",
                   "the input of " + call.name + " has " + std::to_string(call.input.size()) +
                       " bytes; at most " + std::to_string(storage::max_artifact_bytes) +
                       " are allowed");
   }
-  auto& issued = issued_[id];
-  issued.task = current_task_;
-  issued.options = call.options;
+  auto& issued = issued_.at(id);
   issued.input = std::make_shared<std::string const>(std::move(call.input));
   storage::OperationRequested body;
   body.kind = kind_of(call.kind);
   body.name = std::move(call.name);
+  body.label = issued.name;
   body.input = make_payload(*issued.input);
   if (live())
     body.input_digest = digest_of(*issued.input);  // in replay the bytes themselves are compared
@@ -89,15 +141,15 @@ void Session::issue_call(OperationId id, detail::CallRequest call) {
 }
 
 void Session::issue_receive(OperationId id, detail::ReceiveRequest receive) {
-  issued_[id].task = current_task_;
   storage::OperationRequested body;
-  body.kind = storage::OperationKind::receive;
+  body.kind = OperationKind::receive;
   body.name = std::move(receive.signal);
+  body.label = issued_.at(id).name;
   command(id, std::move(body));
   if (delivery_) {
     take_delivery();
   } else if (receive.deadline) {
-    issued_[id].deadline = receive.deadline;
+    issued_.at(id).deadline = receive.deadline;
     command(id, storage::TimerStarted{*receive.deadline});
   }
 }
@@ -120,6 +172,11 @@ void Session::unsubscribe(OperationId id) noexcept {
   if (auto const found = issued_.find(id); found != issued_.end()) found->second.waiter = nullptr;
 }
 
+void Session::forget_name(OperationId id, Issued const& issued) {
+  auto const named = named_.find(issued.name);
+  if (named != named_.end() && named->second.id == id) named_.erase(named);
+}
+
 detail::Outcome Session::take(OperationId id) {
   if (stopped_) throw Stop{};
   auto const found = issued_.find(id);
@@ -127,20 +184,54 @@ detail::Outcome Session::take(OperationId id) {
     throw WorkflowError("the result of an operation was taken twice, or before it had ended");
   }
   found->second.taken = true;
+  forget_name(id, found->second);
   last_taken_ = id;
   return std::move(*found->second.outcome);
 }
 
-void Session::cancel(OperationId id) {
+void Session::collect_open(OperationId id, std::vector<OperationId>& open) const {
+  if (state_.operations.contains(id)) open.push_back(id);
+}
+
+void Session::collect_open(detail::TaskId task, std::vector<OperationId>& open) const {
+  auto const belongs = [this, task](detail::TaskId other) {
+    for (auto at = other; at != detail::TaskId::root;) {
+      if (at == task) return true;
+      auto const found = tasks_.find(at);
+      if (found == tasks_.end()) return false;
+      at = found->second.parent;
+    }
+    return false;
+  };
+  for (auto const& [id, issued] : issued_) {
+    if (belongs(issued.task)) collect_open(id, open);
+  }
+}
+
+void Session::cancel(OperationId id, std::string const& reason) {
   if (!state_.operations.contains(id)) return;
   count_command();
-  if (auto const found = issued_.find(id); found != issued_.end()) found->second.waiter = nullptr;
-  command(id, storage::OperationCancelled{"another one ended first"});
+  if (auto const found = issued_.find(id); found != issued_.end()) {
+    auto& issued = found->second;
+    issued.waiter = nullptr;
+    issued.outcome.emplace();
+    issued.outcome->kind = detail::OutcomeKind::cancelled;
+    issued.outcome->message = reason;
+    issued.ended_at = state_.last_sequence + 1;
+    forget_name(id, issued);
+  }
+  command(id, storage::OperationCancelled{reason});
 }
 
 void Session::forget(OperationId id) noexcept {
   auto const found = issued_.find(id);
   if (found == issued_.end()) return;
+  if (auto const named = named_.find(found->second.name);
+      named != named_.end() && named->second.id == id) {
+    named->second.in_frame = false;  // it goes on
+    found->second.waiter = nullptr;
+    return;
+  }
   if (found->second.outcome || !state_.operations.contains(id)) {
     issued_.erase(found);
     return;
@@ -158,26 +249,22 @@ detail::TaskId Session::begin_task(std::coroutine_handle<> entry) {
   return task;
 }
 
-void Session::end_task(detail::TaskId task, detail::TaskEnd end) {
-  auto const belongs = [this, task](detail::TaskId other) {
-    for (auto at = other; at != detail::TaskId::root;) {
-      if (at == task) return true;
-      auto const found = tasks_.find(at);
-      if (found == tasks_.end()) return false;
-      at = found->second.parent;
-    }
-    return false;
-  };
-  if (end == detail::TaskEnd::cancel_operations) {
-    std::vector<OperationId> open;
-    for (auto const& [id, issued] : issued_) {
-      if (belongs(issued.task) && state_.operations.contains(id)) open.push_back(id);
-    }
-    for (auto const id : open) cancel(id);
-    std::erase_if(ready_, [&](Ready const& ready) { return belongs(ready.task); });
-  } else {
-    std::erase_if(ready_, [task](Ready const& ready) { return ready.task == task; });
-    tasks_.erase(task);
+void Session::end_task(detail::TaskId task) {
+  std::erase_if(ready_, [task](Ready const& ready) { return ready.task == task; });
+  tasks_.erase(task);
+}
+
+void Session::report_unseen(std::exception_ptr const& error) noexcept {
+  if (!error || stopped_) return;
+  try {
+    std::rethrow_exception(error);
+  } catch (Stop const&) {
+    stopped_ = true;
+  } catch (Failure const&) {  // NOLINT(bugprone-empty-catch): declared, and nobody asked
+  } catch (std::exception const& bug) {
+    blame_code(bug.what());
+  } catch (...) {
+    blame_code("something that is no std::exception");
   }
 }
 
@@ -244,13 +331,17 @@ detail::CheckpointPlace Session::checkpoint(std::string state) {
     return detail::CheckpointPlace::at_entry;
   }
   cancel_dropped();  // what the code has let go is not open any more
-  bool const waiting =
-      std::ranges::any_of(issued_, [](auto const& entry) { return !entry.second.taken; });
-  if (!state_.operations.empty() || waiting)
-    throw WorkflowError("a checkpoint while an operation is open");
+  bool const open = std::ranges::any_of(
+      issued_, [](auto const& entry) { return !entry.second.taken && entry.second.name.empty(); });
+  if (open) {
+    throw WorkflowError(
+        "a checkpoint while an operation without a name is open (or its result was not taken)");
+  }
   if (!tasks_.empty()) throw WorkflowError("a checkpoint while a spawned workflow is open");
 
-  Checkpoint checkpoint{state_, random_position_, state};
+  Checkpoint checkpoint{state_, random_position_, state, finished_operations()};
+  for (auto& finished : checkpoint.finished)
+    finished.payload = make_payload(finished.outcome.payload);
   checkpoint.state.last_sequence = state_.last_sequence + 1;
   checkpoint.state.last_time = now_;
   auto bytes = encode(checkpoint);
@@ -260,9 +351,22 @@ detail::CheckpointPlace Session::checkpoint(std::string state) {
   return detail::CheckpointPlace::frame_ends;
 }
 
+/// Named operations that ended and whose result no frame took yet.
+std::vector<FinishedOperation> Session::finished_operations() const {
+  std::vector<FinishedOperation> finished;
+  for (auto const& [name, named] : named_) {
+    auto const& issued = issued_.at(named.id);
+    if (!issued.outcome) continue;
+    finished.push_back(
+        {named.id, name, named.kind, named.target, issued.ended_at, *issued.outcome, {}});
+    finished.back().payload.bytes = issued.outcome->payload;
+  }
+  return finished;
+}
+
 std::string Session::fingerprint() const {
   // A checkpoint's text holds the state that a workflow can see; what is open comes on top.
-  auto text = encode(Checkpoint{state_, random_position_, {}});
+  auto text = encode(Checkpoint{state_, random_position_, {}, finished_operations()});
   text += storage::to_hex(state_.hash);
   text += " status " + std::to_string(static_cast<int>(state_.status));
   for (auto const& [id, operation] : state_.operations) {

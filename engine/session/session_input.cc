@@ -221,12 +221,10 @@ storage::Payload* Session::result_payload(storage::EventBody& body) {
 }
 
 std::chrono::microseconds Session::retry_delay(OperationId id, std::uint32_t failed) const {
-  auto const issued = issued_.find(id);
-  auto const policy = issued == issued_.end() ? RetryPolicy{} : issued->second.options.retry;
   auto const& recorded = state_.operations.at(id).retry;
   auto const unit =
       unit_interval(mix(state_.random_seed ^ mix(static_cast<std::uint64_t>(id)), failed));
-  return backoff(recorded, policy.jitter, failed, unit);
+  return backoff(recorded, recorded.jitter, failed, unit);
 }
 
 }  // namespace dalsegno::engine

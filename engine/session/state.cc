@@ -55,6 +55,7 @@ std::optional<Delivery> open(SessionState& state,
   auto& operation = state.operations[id];
   operation.kind = requested.kind;
   operation.name = requested.name;
+  operation.label = requested.label;
   operation.input = requested.input;
   operation.input_digest = requested.input_digest;
   operation.retry = requested.retry;

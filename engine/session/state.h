@@ -25,6 +25,7 @@ struct InboxEntry {
 struct OpenOperation {
   storage::OperationKind kind = storage::OperationKind::activity;
   std::string name;
+  std::string label;  ///< the workflow's own name for it: it lasts over checkpoints
   storage::Payload input;
   storage::Digest input_digest;
   storage::RecordedRetry retry;

@@ -150,8 +150,10 @@ class [[nodiscard]] Operation {
   Operation(Operation&& other) noexcept
       : host_(other.host_),
         request_(std::move(other.request_)),
+        name_(std::move(other.name_)),
         decode_(other.decode_),
-        id_(std::exchange(other.id_, OperationId::none)) {}
+        id_(std::exchange(other.id_, OperationId::none)),
+        begun_(std::exchange(other.begun_, false)) {}
   Operation(Operation const&) = delete;
   Operation& operator=(Operation const&) = delete;
   Operation& operator=(Operation&&) = delete;
@@ -159,16 +161,40 @@ class [[nodiscard]] Operation {
     if (id_ != OperationId::none) host_->forget(id_);
   }
 
+  /// Gives the operation a name, by which it lasts over checkpoints: it goes on when this object
+  /// goes, and where the workflow issues an operation of that name, kind and activity (or signal)
+  /// again, also in a later frame, it gets the one that is under way or has ended, as it was asked
+  /// for first, and nothing is issued. Open until its result is taken, it is cancelled, or the
+  /// session ends. Not empty; one object at a time stands for it.
+  [[nodiscard]] Operation named(std::string name) && {
+    if (id_ != OperationId::none) throw WorkflowError("an operation was named after it was issued");
+    if (name.empty()) throw WorkflowError("the name of an operation is empty");
+    name_ = std::move(name);
+    return std::move(*this);
+  }
+  /// Issues it now; await it, or hand it to `all` or `any`, later.
+  void begin() {
+    start();
+    begun_ = true;
+  }
+
+  /// Cancels it, if it was issued and is still open: awaiting it then throws Cancelled.
+  void cancel() {
+    if (id_ != OperationId::none) host_->cancel(id_, "the workflow cancelled it");
+  }
+
   // Pieces from which `co_await`, `all` and `any` are made.
   void start() {
+    if (std::exchange(begun_, false)) return;
     if (id_ != OperationId::none) throw WorkflowError("an operation was awaited twice");
-    id_ = host_->issue(std::move(request_));
+    id_ = host_->issue(std::move(request_), std::move(name_));
   }
   [[nodiscard]] bool done() const { return host_->done(id_); }
   [[nodiscard]] std::uint64_t done_at() const { return host_->done_at(id_); }
   void subscribe(detail::Waiter& waiter) { host_->subscribe(id_, waiter); }
   void unsubscribe() noexcept { host_->unsubscribe(id_); }
-  void cancel() { host_->cancel(id_); }
+  void collect_open(std::vector<OperationId>& open) const { host_->collect_open(id_, open); }
+  void let_go() noexcept {}
   T take() { return decode_(host_->take(id_)); }
 
   struct Awaiter : detail::Waiter {
@@ -197,8 +223,10 @@ class [[nodiscard]] Operation {
  private:
   detail::Host* host_;
   detail::Request request_;
+  std::string name_;
   Decode decode_;
   OperationId id_ = OperationId::none;
+  bool begun_ = false;  // issued ahead of being awaited
 };
 
 /// A workflow that runs beside its parent. Await it for its result; when it is dropped its frame is
@@ -216,12 +244,18 @@ class [[nodiscard]] Spawned {
   [[nodiscard]] std::uint64_t done_at() const { return state_->ended_at; }
   void subscribe(detail::Waiter& waiter) { state_->waiter = &waiter; }
   void unsubscribe() noexcept { state_->waiter = nullptr; }
-  /// Destroys the frame and cancels, in operation order, what it waits for.
-  void cancel() {
-    state_->host.end_task(state_->task, detail::TaskEnd::cancel_operations);
+  void collect_open(std::vector<OperationId>& open) const {
+    state_->host.collect_open(state_->task, open);
+  }
+  /// Destroys the frame.
+  void let_go() noexcept {
+    state_->host.end_task(state_->task);
     state_->body.reset();
   }
-  T take() { return state_->body.handle().promise().take(); }
+  T take() {
+    state_->taken = true;
+    return state_->body.handle().promise().take();
+  }
 
   struct Awaiter : detail::Waiter {
     explicit Awaiter(Spawned& awaited) : spawned(awaited) {}
@@ -252,10 +286,14 @@ class [[nodiscard]] Spawned {
     }
     State(State const&) = delete;
     State& operator=(State const&) = delete;
-    ~State() { host.end_task(task, detail::TaskEnd::leave_operations); }
+    ~State() {
+      // What nobody awaited failed unseen: the session says so if it was a bug.
+      if (body.done() && !taken) host.report_unseen(body.handle().promise().error);
+      host.end_task(task);
+    }
     void done() override {
       ended_at = host.now_sequence();
-      host.end_task(task, detail::TaskEnd::leave_operations);
+      host.end_task(task);
       if (waiter != nullptr) waiter->done();
     }
 
@@ -263,6 +301,7 @@ class [[nodiscard]] Spawned {
     Workflow<T> body;
     detail::TaskId task{};
     std::uint64_t ended_at = 0;
+    bool taken = false;
     detail::Waiter* waiter = nullptr;
   };
   std::unique_ptr<State> state_;
@@ -399,10 +438,17 @@ class [[nodiscard]] Any {
       }
     };
     (look(std::get<indices>(parts_), indices), ...);
-    auto const drop = [&](auto& part, std::size_t index) {
-      if (index != winner && !part.done()) part.cancel();
+    std::vector<OperationId> open;
+    auto const collect = [&](auto& part, std::size_t index) {
+      if (index != winner && !part.done()) part.collect_open(open);
     };
-    (drop(std::get<indices>(parts_), indices), ...);
+    (collect(std::get<indices>(parts_), indices), ...);
+    std::ranges::sort(open);
+    for (auto const id : open) host_.cancel(id, "another one ended first");
+    auto const let_go = [&](auto& part, std::size_t index) {
+      if (index != winner && !part.done()) part.let_go();
+    };
+    (let_go(std::get<indices>(parts_), indices), ...);
     std::optional<Value> value;
     auto const take = [&]<std::size_t index>(std::integral_constant<std::size_t, index>) {
       if (index == winner)
@@ -567,8 +613,9 @@ class Context {
 
   /// Records `state` as a point from which replay may start, ends this frame and enters the
   /// workflow again with decode(encode(state)): in life as in recovery. The first checkpoint after
-  /// an entry does nothing, and no command may come before it. Not while an operation or a spawned
-  /// workflow is open. Throws WorkflowError when a rule is broken.
+  /// an entry does nothing, and no command may come before it. Not while a spawned workflow or an
+  /// operation without a name is open; named ones last (Operation::named). Throws WorkflowError
+  /// when a rule is broken.
   template <class State>
   detail::CheckpointAwaiter checkpoint(State const& state) {
     return detail::CheckpointAwaiter(host_, to_json(state));

@@ -8,6 +8,7 @@
 
 #include <coroutine>
 #include <cstdint>
+#include <exception>
 #include <functional>
 #include <optional>
 #include <string>
@@ -23,7 +24,6 @@ class Host;
 /// A line of execution within a session: the root workflow is 0, each spawned workflow has one of
 /// its own.
 enum class TaskId : std::uint32_t { root = 0 };
-enum class TaskEnd : std::uint8_t { leave_operations, cancel_operations };
 
 /// Somebody who waits for something. The default is to continue a coroutine, in its own task.
 class Waiter {
@@ -83,20 +83,27 @@ class Host {
   [[nodiscard]] virtual SessionId const& session_id() const = 0;
   [[nodiscard]] virtual RunId const& run_id() const = 0;
 
-  virtual OperationId issue(Request request) = 0;
+  /// `name`: "" or what the operation is called in all frames of the run.
+  virtual OperationId issue(Request request, std::string name) = 0;
   [[nodiscard]] virtual bool done(OperationId id) const = 0;
   /// Orders ends: the sequence of the event that ended it.
   [[nodiscard]] virtual Sequence done_at(OperationId id) const = 0;
   virtual void subscribe(OperationId id, Waiter& waiter) = 0;
   virtual void unsubscribe(OperationId id) noexcept = 0;
   virtual Outcome take(OperationId id) = 0;
-  virtual void cancel(OperationId id) = 0;
+  /// Adds what is still open of the operation, or of the task and those it spawned.
+  virtual void collect_open(OperationId id, std::vector<OperationId>& open) const = 0;
+  virtual void collect_open(TaskId task, std::vector<OperationId>& open) const = 0;
+  /// Nothing where it has ended. Who waits for it is not woken.
+  virtual void cancel(OperationId id, std::string const& reason) = 0;
   /// The object that stood for the operation is gone. Issues no command: frames may be destroyed at
   /// any time.
   virtual void forget(OperationId id) noexcept = 0;
 
   virtual TaskId begin_task(std::coroutine_handle<> entry) = 0;
-  virtual void end_task(TaskId task, TaskEnd end) = 0;
+  virtual void end_task(TaskId task) = 0;
+  /// A spawned workflow ended, with that error or none, and nobody will take its result.
+  virtual void report_unseen(std::exception_ptr const& error) noexcept = 0;
   [[nodiscard]] virtual TaskId current_task() const = 0;
   virtual void make_ready(std::coroutine_handle<> handle, TaskId task) = 0;
 

@@ -51,6 +51,7 @@ struct RecordedRetry {
   std::uint64_t initial_ms = 0;
   std::uint64_t max_interval_ms = 0;
   double factor = 2.0;
+  double jitter = 0.1;
 
   friend bool operator==(RecordedRetry const&, RecordedRetry const&) = default;
 };

@@ -115,7 +115,8 @@ class Fields {
     retry.set("max_attempts", number(body.retry.max_attempts))
         .set("initial_ms", number(body.retry.initial_ms));
     retry.set("max_interval_ms", number(body.retry.max_interval_ms))
-        .set("factor", body.retry.factor);
+        .set("factor", body.retry.factor)
+        .set("jitter", body.retry.jitter);
     object_.set("retry", std::move(retry));
     if (body.start_to_close_ms > 0)
       object_.set("start_to_close_ms", number(body.start_to_close_ms));

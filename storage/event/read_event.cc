@@ -73,8 +73,9 @@ class EventReader {
 
   RecordedRetry retry(wire::Retry const* it) {
     if (!it) return {};
-    if (!std::isfinite(it->factor())) fine_ = false;
-    return {it->max_attempts(), it->initial_ms(), it->max_interval_ms(), it->factor()};
+    if (!std::isfinite(it->factor()) || !std::isfinite(it->jitter())) fine_ = false;
+    return {
+        it->max_attempts(), it->initial_ms(), it->max_interval_ms(), it->factor(), it->jitter()};
   }
 
   EventBody body(wire::Event const& event) {

@@ -124,9 +124,13 @@ class EventWriter {
 
   Offset<wire::Retry> retry(RecordedRetry const& value) {
     if (value == RecordedRetry{}) return 0;
-    if (!std::isfinite(value.factor)) invalid_ = true;
-    return wire::CreateRetry(
-        out_, value.max_attempts, value.initial_ms, value.max_interval_ms, value.factor);
+    if (!std::isfinite(value.factor) || !std::isfinite(value.jitter)) invalid_ = true;
+    return wire::CreateRetry(out_,
+                             value.max_attempts,
+                             value.initial_ms,
+                             value.max_interval_ms,
+                             value.factor,
+                             value.jitter);
   }
 
   template <class Table>

@@ -117,13 +117,31 @@ Workflow<std::string> run_one(Context& ctx, Instruction what, Place place) {
   co_return what.kind;
 }
 
+/// A call that is under way while checkpoints are taken; only the last frame takes its result.
+Workflow<std::string> run_carried(Operation<std::string> carried) {
+  try {
+    co_return co_await carried;
+  } catch (PolicyDenied const&) {
+    co_return "denied";
+  } catch (ActivityFailed const& failed) {
+    co_return "failed " + failed.type();
+  }
+}
+
 Workflow<std::string> run_program(Context& ctx, Program program) {
   while (program.loops > 0) {
     if (program.checkpoints) co_await ctx.checkpoint(program);
+    std::optional<Operation<std::string>> carried;
+    if (program.checkpoints && !program.carried.empty()) {
+      carried.emplace(ctx.call(*find_call(program.carried), std::int64_t{1}).named("carried"));
+      carried->begin();
+    }
     --program.loops;
     for (auto const& instruction : program.body) {
       program.results.push_back(co_await run_one(ctx, instruction, Place::main_line));
     }
+    if (carried && program.loops == 0)
+      program.results.push_back("carried " + co_await run_carried(std::move(*carried)));
   }
   co_return to_json(program.results);
 }
@@ -216,6 +234,8 @@ Program random_program(std::mt19937_64& random) {
   Program program;
   program.loops = 1 + below(random, 3);
   program.checkpoints = random() % 4 != 0;
+  constexpr std::array carried{"", "work", "flaky", "broken", "forbidden", "slow"};
+  program.carried = carried[random() % carried.size()];
   for (auto left = 1 + below(random, 4); left > 0; --left) {
     program.body.push_back(random_instruction(random, 2, Place::main_line));
   }
@@ -231,6 +251,11 @@ std::optional<std::string> predict(Program const& program, std::uint64_t random_
       if (!result) return std::nullopt;
       results.push_back(*result);
     }
+  }
+  if (program.checkpoints && !program.carried.empty()) {
+    auto const result = model.result_of({program.carried, 1, {}}, Place::main_line);
+    if (!result) return std::nullopt;
+    results.push_back("carried " + *result);
   }
   return to_json(to_json(results));
 }

@@ -26,9 +26,10 @@ struct Program {
   std::vector<Instruction> body;
   std::int64_t loops = 1;
   bool checkpoints = false;
+  std::string carried;  ///< a call that is under way from the first frame to the last; "": none
   std::vector<std::string> results;
 };
-BOOST_DESCRIBE_STRUCT(Program, (), (body, loops, checkpoints, results))
+BOOST_DESCRIBE_STRUCT(Program, (), (body, loops, checkpoints, carried, results))
 
 [[nodiscard]] Program random_program(std::mt19937_64& random);
 

@@ -516,12 +516,13 @@ TEST(Session, holds_a_workflow_that_breaks_the_rules_of_checkpoints) {
 Workflow<void> checkpoint_with_an_open_operation(Context& ctx, Text state) {
   co_await ctx.checkpoint(state);
   auto keeps = ctx.receive<Text>("never");
-  keeps.start();
+  keeps.begin();
   co_await ctx.checkpoint(state);
 }
 
 TEST(Session, holds_a_checkpoint_while_an_operation_is_open) {
-  EXPECT_THAT(held_because(checkpoint_with_an_open_operation), HasSubstr("an operation is open"));
+  EXPECT_THAT(held_because(checkpoint_with_an_open_operation),
+              HasSubstr("an operation without a name is open"));
 }
 
 // A spawned workflow that was let go right before a checkpoint used to count as open, and held the
@@ -565,6 +566,241 @@ TEST(Session, a_frame_sees_nothing_of_the_one_before_its_checkpoint_but_the_stat
   session.fire_next();
   EXPECT_EQ(session.end->result, R"("saw 0")");
   session.expect_replays();
+}
+
+// ---- operations over checkpoints ----
+
+struct Turns {
+  std::int64_t turn = 0;
+  std::vector<Text> heard;
+};
+BOOST_DESCRIBE_STRUCT(Turns, (), (turn, heard))
+
+Workflow<Turns> carries_a_call(Context& ctx, Turns state) {
+  while (true) {
+    co_await ctx.checkpoint(state);
+    auto slow = ctx.call(echo, Text("slow")).named("slow");
+    slow.begin();
+    auto until = ctx.sleep(1h).named("deadline");
+    until.begin();
+    auto next = ctx.receive<Text>("turn").named("next");
+    next.begin();
+    if (state.turn == 3) {
+      state.heard.push_back(co_await slow);
+      co_await until;
+      state.heard.push_back(co_await next);
+      co_return state;
+    }
+    state.heard.push_back(co_await next);
+    ++state.turn;
+  }
+}
+
+TEST(Session, named_operations_last_over_checkpoints_and_are_issued_once) {
+  auto session = driver(carries_a_call);
+  auto const started = names_of(session.start(R"({"turn":0,"heard":[]})"));
+  EXPECT_THAT(started,
+              ElementsAre("SessionStarted",
+                          "OperationRequested 1",
+                          "PolicyDecided 1",
+                          "AttemptStarted 1",
+                          "OperationRequested 2",
+                          "TimerStarted 2",
+                          "OperationRequested 3"));
+  EXPECT_THAT(names_of(session.signal("turn", R"("a")")),
+              ElementsAre("InputReceived", "CheckpointTaken", "OperationRequested 4"));
+  session.expect_replays();
+  session.fail(1, 1);  // retried by a frame that did not issue it
+  session.expect_replays();
+  session.restart();
+  EXPECT_THAT(names_of(session.fire_next()),
+              ElementsAre("TimerFired 1", "PolicyDecided 1", "AttemptStarted 1"));
+  ASSERT_EQ(session.attempts.size(), 1U);
+  EXPECT_EQ(*session.attempts.front().input, R"("slow")");
+  session.signal("turn", R"("b")");
+  session.complete(1, R"("done")", 2);  // ended, and its result not taken …
+  session.expect_replays();
+  session.signal("turn", R"("c")");  // … before the next checkpoint
+  session.expect_replays();
+  session.restart();
+  session.fire_next();
+  session.expect_replays();
+  session.signal("turn", R"("d")");
+  ASSERT_TRUE(session.end);
+  EXPECT_EQ(session.end->result, R"({"heard":["a","b","c","done","d"],"turn":3})");
+  EXPECT_EQ(session.checkpoints().size(), 3U);
+  session.expect_replays();
+}
+
+Workflow<Text> takes_a_large_result_later(Context& ctx, std::int64_t turn) {
+  co_await ctx.checkpoint(turn);
+  auto large = ctx.call(echo, Text("large")).named("large");
+  large.begin();
+  if (turn == 1) co_return std::to_string((co_await large).size());
+  co_await ctx.receive<Text>("go on");
+  co_await ctx.checkpoint(turn + 1);
+  co_return "not reached: the frame ended";
+}
+
+TEST(Session, a_checkpoint_carries_a_result_that_is_too_large_for_an_event) {
+  auto const large = to_json(Text(storage::max_inline_payload_bytes + 1, 'x'));
+  auto session = driver(takes_a_large_result_later);
+  session.start("0");
+  session.complete(1, large);
+  session.restart();
+  session.signal("go on", R"("")");
+  EXPECT_EQ(session.end->result, to_json(std::to_string(large.size() - 2)));
+  session.expect_replays();
+}
+
+Workflow<Text> hears_of_a_denial_later(Context& ctx, std::int64_t turn) {
+  co_await ctx.checkpoint(turn);
+  auto denied = ctx.tool<Text>("forbidden", Text("x")).named("denied");
+  denied.begin();
+  if (turn == 1) {
+    try {
+      co_return co_await denied;
+    } catch (PolicyDenied const& refusal) {
+      co_return "denied by " + std::to_string(refusal.rules().size()) + " rules";
+    }
+  }
+  co_await ctx.sleep(1s);
+  co_await ctx.checkpoint(turn + 1);
+  co_return "not reached: the frame ended";
+}
+
+TEST(Session, a_checkpoint_carries_a_denial) {
+  auto session = driver(hears_of_a_denial_later);
+  session.policy =
+      PolicySet::parse(R"({"dalsegno_policy": 1, "name": "none", "rules": []})").value();
+  session.start("0");
+  session.fire_next();
+  EXPECT_EQ(session.end->result, R"("denied by 0 rules")");
+  session.expect_replays();
+}
+
+Workflow<void> two_of_one_name(Context& ctx, Text state) {
+  co_await ctx.checkpoint(state);
+  auto one = ctx.receive<Text>("a").named("twin");
+  one.begin();
+  auto two = ctx.receive<Text>("a").named("twin");
+  two.begin();
+}
+Workflow<void> another_kind_of_one_name(Context& ctx, std::int64_t turn) {
+  co_await ctx.checkpoint(turn);
+  if (turn == 0) {
+    auto one = ctx.receive<Text>("a").named("twin");
+    one.begin();
+    co_await ctx.checkpoint(std::int64_t{1});
+  }
+  auto two = ctx.receive<Text>("b").named("twin");
+  two.begin();
+}
+
+TEST(Session, holds_a_workflow_that_gives_one_name_to_two_operations) {
+  EXPECT_THAT(held_because(two_of_one_name), HasSubstr("named twin is open already"));
+  EXPECT_THAT(held_because(another_kind_of_one_name, "0"), HasSubstr("of another kind"));
+}
+
+Workflow<Text> uses_a_name_again(Context& ctx, Text /*input*/) {
+  std::optional<Operation<Text>> first(ctx.receive<Text>("a").named("again"));
+  auto const heard = co_await *first;
+  auto second = ctx.receive<Text>("a").named("again");
+  second.begin();
+  first.reset();  // used to take the name from the second
+  co_return heard + co_await second;
+}
+
+TEST(Session, a_name_is_free_again_once_its_result_was_taken) {
+  auto session = driver(uses_a_name_again);
+  session.start(R"("")");
+  session.signal("a", R"("1")");
+  session.signal("a", R"("2")");
+  EXPECT_EQ(session.end->result, R"("12")");
+  session.expect_replays();
+}
+
+Workflow<Text> cancels_a_named_one(Context& ctx, std::int64_t turn) {
+  co_await ctx.checkpoint(turn);
+  auto named = ctx.receive<Text>("never").named("once");
+  named.begin();
+  if (turn == 0) co_await ctx.checkpoint(turn + 1);
+  named.cancel();
+  auto again = ctx.sleep(1s).named("once");  // the name is free
+  again.begin();
+  try {
+    co_return co_await named;
+  } catch (Cancelled const&) {
+    co_return "cancelled";
+  }
+}
+
+TEST(Session, a_named_operation_can_be_cancelled_by_a_later_frame) {
+  auto session = driver(cancels_a_named_one);
+  EXPECT_THAT(names_of(session.start("0")),
+              ElementsAre("SessionStarted",
+                          "OperationRequested 1",
+                          "CheckpointTaken",
+                          "OperationCancelled 1",
+                          "OperationRequested 2",
+                          "TimerStarted 2",
+                          "OperationCancelled 2",
+                          "SessionCompleted"));
+  EXPECT_EQ(session.end->result, R"("cancelled")");
+  session.expect_replays();
+}
+
+// ---- losers and strays ----
+
+Workflow<void> waits_for_two(Context& ctx) {
+  co_await ctx.all(ctx.receive<Text>("x"), ctx.receive<Text>("y"));
+}
+Workflow<Text> races_a_spawned_with_older_operations(Context& ctx, Text /*input*/) {
+  auto early = ctx.receive<Text>("early");
+  early.begin();
+  auto beside = ctx.spawn(waits_for_two(ctx));
+  co_await ctx.sleep(1s);
+  auto const winner = co_await ctx.any(
+      std::move(beside), std::move(early), ctx.receive<Text>("late"), ctx.sleep(1s));
+  co_return std::to_string(winner.index());
+}
+
+// Losers used to be cancelled in the order of the parts: a spawned one's younger operations before
+// an older operation that stood behind it.
+TEST(Session, any_cancels_its_losers_in_operation_order) {
+  auto session = driver(races_a_spawned_with_older_operations);
+  session.start(R"("")");
+  session.fire_next();
+  EXPECT_THAT(names_of(session.fire_next()),
+              ElementsAre("TimerFired 6",
+                          "OperationCancelled 1",
+                          "OperationCancelled 3",
+                          "OperationCancelled 4",
+                          "OperationCancelled 5",
+                          "SessionCompleted"));
+  session.expect_replays();
+}
+
+Workflow<void> fails_with_a_bug(Context& ctx) {
+  co_await ctx.sleep(1s);
+  throw std::logic_error("nobody looks here");
+}
+Workflow<Text> never_asks_its_spawned(Context& ctx, Text /*input*/) {
+  auto beside = ctx.spawn(fails_with_a_bug(ctx));
+  co_await ctx.sleep(2s);
+  co_return "done";
+}
+
+TEST(Session, a_bug_in_a_spawned_workflow_that_nobody_awaits_holds_the_session) {
+  auto session = driver(never_asks_its_spawned);
+  session.start(R"("")");
+  session.fire_next();
+  auto const due = session.log->timers(Time{}, Time::max(), 1).value().front();
+  session.now = due.due;
+  auto const ended = session.try_take(TimerInput{due.operation, due.due});
+  ASSERT_FALSE(ended);
+  EXPECT_EQ(ended.error().code, Errc::held);
+  EXPECT_THAT(ended.error().detail, HasSubstr("nobody looks here"));
 }
 
 // ---- payloads and limits ----
