@@ -90,6 +90,8 @@ Result<ReplayReport> replay_session(storage::EventLog const& log,
   Result<> outcome;
   bool first = true;
   auto const visit = [&](storage::DecodedStep const& step) {
+    // A store that is being written may have more by now.
+    if (step.step.header.first_sequence > head->last_sequence) return false;
     if (std::exchange(first, false) && stored)
       outcome = check_digest(step, stored->sequence, stored->bytes);
     if (outcome) outcome = report.session->replay(step);

@@ -268,6 +268,13 @@ void Shard::take(SignalMessage message) {
     return;
   }
   Marker::Scope const running(marker_, entry.head.run, message.session, entry.head.last_sequence);
+  if (!fire_due_timers(message.session, entry, services_.now())) {
+    Error refused{Errc::unavailable,
+                  "session " + to_string(message.session) +
+                      " could not take a timer that came due before the signal: send it again"};
+    acknowledge_in_order(message.session, refuse(std::move(message.done), std::move(refused)));
+    return;
+  }
   Receipt const receipt{entry.head.run, entry.head.last_sequence + 1, false};
   auto step = entry.session->handle(message.input, ambient());
   if (!step) {
@@ -316,6 +323,7 @@ void Shard::take(InputMessage message) {
     // Who fired it has seen that time: a clock that was set back since must not lose the timer.
     surroundings.now = std::max(surroundings.now, timer->due);
   }
+  if (!fire_due_timers(message.session, entry, surroundings.now)) return;
   auto step = entry.session->handle(message.input, surroundings);
   if (!step) {
     give_up(message.session, entry, step.error());
@@ -323,6 +331,23 @@ void Shard::take(InputMessage message) {
   }
   if (*step) submit(message.session, entry, std::move(**step), {});
   settle(message.session, entry);
+}
+
+/// What came due before an input fires before it, in (due, operation) order, however late the timer
+/// service is. False: a timer's step could not be made, and `entry` may be gone.
+bool Shard::fire_due_timers(SessionId const& session, Live& entry, Time now) {
+  auto surroundings = ambient();
+  surroundings.now = now;
+  while (auto const timer = entry.session->due_timer(now)) {
+    auto step = entry.session->handle(*timer, surroundings);
+    if (!step) {
+      give_up(session, entry, step.error());
+      return false;
+    }
+    if (!*step) break;
+    submit(session, entry, std::move(**step), {});
+  }
+  return true;
 }
 
 void Shard::take(LoadMessage const& message) {

@@ -153,6 +153,7 @@ class Shard {
                Live& live,
                Error const& error,
                std::function<void(Result<>)> acknowledge = {});
+  [[nodiscard]] bool fire_due_timers(SessionId const& session, Live& live, Time now);
   void read_back(SessionId const& session);
   static void refuse_waiting(Live& live, Error const& error);
   void submit(SessionId const& session,

@@ -109,6 +109,10 @@ class Session final : private detail::Host {
   [[nodiscard]] Result<std::optional<StepResult>> handle(Input const& input,
                                                          Ambient const& ambient);
 
+  /// The timer that is due at `now` and comes before all others by (due, operation), if any. Due
+  /// timers fire before a newer input is handled.
+  [[nodiscard]] std::optional<TimerInput> due_timer(Time now) const;
+
   /// Everything up to `last` is durable. Until it is told so, a session keeps large payloads of
   /// waiting signals itself: the log does not have them yet.
   void durable_up_to(Sequence last);

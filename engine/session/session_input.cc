@@ -111,6 +111,16 @@ Result<std::optional<StepResult>> Session::handle_signal(SignalInput const& sign
   return std::optional<StepResult>(std::move(result));
 }
 
+std::optional<TimerInput> Session::due_timer(Time now) const {
+  std::optional<TimerInput> first;
+  if (state_.status != SessionStatus::open) return first;
+  for (auto const& [id, operation] : state_.operations) {
+    auto const& due = operation.timer_due;
+    if (due && *due <= now && (!first || *due < first->due)) first = TimerInput{id, *due};
+  }
+  return first;
+}
+
 void Session::durable_up_to(Sequence last) {
   while (!not_yet_durable_.empty() && not_yet_durable_.front().first <= last)
     not_yet_durable_.pop_front();

@@ -50,6 +50,13 @@ Workflow<std::int64_t> sleeps_until_noon(Context& ctx, std::int64_t noon_us) {
   co_return 1;
 }
 
+Workflow<std::int64_t> waits_for_noon_or_a_number(Context& ctx, std::int64_t noon_us) {
+  auto const first = co_await ctx.any(ctx.receive<std::int64_t>("number"),
+                                      ctx.sleep_until(Time{std::chrono::microseconds(noon_us)}));
+  auto const second = co_await ctx.receive<std::int64_t>("number");
+  co_return static_cast<std::int64_t>(first.index()) * 100 + second;
+}
+
 /// Gathers numbers until it is told to end.
 Workflow<std::int64_t> gathers(Context& ctx, std::int64_t gathered) {
   for (;;) {
@@ -67,6 +74,7 @@ class LoadTest : public RuntimeTest {
     registry.add(define_workflow("visited", visited));
     registry.add(define_workflow("gathers", gathers));
     registry.add(define_workflow("sleeps_until_noon", sleeps_until_noon));
+    registry.add(define_workflow("waits_for_noon_or_a_number", waits_for_noon_or_a_number));
     registry.add(add_one, [this](ActivityContext const& context, std::int64_t number) {
       // One in ten fails the first time.
       if (context.attempt == 1 && ++calls % 10 == 0) throw ActivityError("busy", "try again");
@@ -227,6 +235,22 @@ TEST_F(LoadTest, everybody_wakes_who_sleeps_until_the_same_moment) {
   now = noon;
   open();
   for (int i = 0; i < sleepers; ++i) EXPECT_EQ(end_of(name("s" + std::to_string(i))), "1");
+}
+
+// The service that watches the timers sleeps up to a second when the clock is moved: a signal used
+// to overtake a timer that had been due before it.
+TEST_F(LoadTest, a_timer_that_is_due_fires_before_a_signal_that_comes_after_it) {
+  constexpr Time morning{std::chrono::hours(10'000)};
+  constexpr Time noon = morning + 6h;
+  std::atomic<Time> now = morning;
+  options.now = [&now] { return now.load(); };
+  open();
+  auto const id = name("s");
+  start(id, "waits_for_noon_or_a_number", std::to_string(noon.time_since_epoch().count()));
+  now = noon + 1h;
+  ASSERT_TRUE(engine->signal(id, {"number", "7", "", ""}));
+  EXPECT_EQ(end_of(id), "107");
+  expect_replays(id);
 }
 
 }  // namespace
