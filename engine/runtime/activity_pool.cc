@@ -3,6 +3,7 @@
 #include "dalsegno/errors.h"
 #include "dalsegno/json.h"
 #include "engine/runtime/thread_name.h"
+#include "storage/log/crash_point.h"
 
 #include <cassert>
 #include <cstdlib>
@@ -96,7 +97,9 @@ Input ActivityPool::perform(StartAttempt const& attempt) const {
   context.idempotency_key = to_string(attempt.session) + '/' + to_string(attempt.run) + '/' +
                             std::to_string(static_cast<std::uint64_t>(attempt.operation));
   try {
+    storage::crash_point("attempt.before_effect");
     auto reply = (*handler)(context, *attempt.input);
+    storage::crash_point("attempt.after_effect");
     if (auto json = parse_json(reply.payload); !json) {
       return failure("result_not_json", json.error().detail, false);
     }

@@ -1,6 +1,7 @@
 #include "engine/runtime/committer.h"
 
 #include "engine/runtime/thread_name.h"
+#include "storage/log/crash_point.h"
 
 #include <algorithm>
 #include <iterator>
@@ -101,7 +102,9 @@ void Committer::write(std::vector<PendingStep>& steps) {
     }
   }
   if (fatal_) std::ranges::fill(results, Result<>(*fatal_));
+  storage::crash_point("commit.before_release");
   release_(steps, results, fatal_.has_value());
+  storage::crash_point("commit.after_release");
 }
 
 }  // namespace dalsegno::engine

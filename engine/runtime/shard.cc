@@ -8,6 +8,7 @@
 #include "engine/session/control_step.h"
 #include "engine/session/overloaded.h"
 #include "storage/event/codec.h"
+#include "storage/log/crash_point.h"
 
 #include <malloc.h>
 
@@ -474,7 +475,9 @@ Result<Shard::Live*> Shard::revive(SessionId const& session, storage::Head const
   auto const find = [this](std::string_view name) {
     return services_.registry.find_workflow(name);
   };
+  storage::crash_point("session.before_revival");
   TRY(auto replayed, replay_session(services_.log, find, session, {}, services_.say));
+  storage::crash_point("session.after_revival");
   auto& entry = sessions_[session];
   entry.head = head;
   if (replayed.divergence) {

@@ -1,5 +1,6 @@
 #include "dalsegno/try.h"
 #include "storage/log/bytes.h"
+#include "storage/log/crash_point.h"
 #include "storage/log/journal.h"
 #include "storage/log/step_key.h"
 #include "storage/rocksdb/commits.h"
@@ -76,7 +77,9 @@ class Opening {
     if (check.loss) {
       TRY(check.end, repair(*database_, description_.partitions, check.end, *check.loss));
     }
+    crash_point("open.before_epoch");
     TRY_VOID(take_epoch());
+    crash_point("open.after_epoch");
     return start(check.end, check.loss);
   }
 

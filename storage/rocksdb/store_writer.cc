@@ -2,6 +2,7 @@
 
 #include "dalsegno/try.h"
 #include "storage/log/append_rules.h"
+#include "storage/log/crash_point.h"
 #include "storage/log/records.h"
 #include "storage/log/step_key.h"
 #include "storage/rocksdb/meta_keys.h"
@@ -150,9 +151,12 @@ Error StoreWriter::stop(Error error) {
 Result<> StoreWriter::write(rocksdb::WriteBatch& writes, StoreInfo const& after) {
   rocksdb::WriteOptions options;
   options.sync = true;
+  crash_point("commit.before_write");
   auto const status = database().db().Write(options, &writes);
   if (!status.ok()) return stop(error_from(status, "appending"));
+  crash_point("commit.before_watermark");
   if (auto marked = raise_watermark(after); !marked) return stop(marked.error());
+  crash_point("commit.after_watermark");
   set_info(after);
   return {};
 }
@@ -184,6 +188,7 @@ Result<CommitReceipt> StoreWriter::append(std::span<Append const> batch) {
     receipt.each.push_back(allowed);
     if (!allowed) continue;
     bytes += size_of(append);
+    if (!append.checkpoints.empty()) crash_point("checkpoint.before_write");
     auto key = put_step(transaction, append, partition(append.session));
     record.steps.push_back({.key = std::move(key), .last_sequence = append.head.last_sequence});
     hashes.push_back(append.step.hash);

@@ -9,6 +9,7 @@
 #include "dalsegno/workflow.h"
 #include "engine/runtime/engine.h"
 #include "storage/log/chain.h"
+#include "storage/log/crash_point.h"
 #include "storage/rocksdb/rocksdb_log.h"
 #include "tests/support/temporary_folder.h"
 
@@ -415,6 +416,29 @@ TEST_F(KillTest, loses_nothing_acknowledged_and_repeats_no_recorded_effect_whene
   check_store(0);
   std::cout << kills << " kills, " << generation_ + 1 << " generations, " << acknowledged_count()
             << " acknowledgements, " << effects_seen() << " effects\n";
+}
+
+// Not at random: between a write and what follows from it, at the first pass and at later ones.
+TEST_F(KillTest,
+       loses_nothing_acknowledged_wherever_it_is_killed_between_a_write_and_what_follows) {
+  for (auto const point : storage::crash_points) {
+    for (auto const pass : {1, 2, 7, 40}) {
+      auto const where = std::string(point) + ":" + std::to_string(pass);
+      SCOPED_TRACE(where);
+      setenv("DALSEGNO_CRASH_AT", where.c_str(), 1);
+      Orders orders;
+      orders.kill_when_open_us = pass == 1 ? 9'000'000 : 10'000'000;  // the first: passivates
+      auto const status = run_process(orders);
+      unsetenv("DALSEGNO_CRASH_AT");
+      bool const killed = WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL;
+      EXPECT_TRUE(killed || (pass > 1 && WIFEXITED(status) && WEXITSTATUS(status) == 0)) << status;
+      ASSERT_NO_FATAL_FAILURE(check_store(std::max(0, generation_ - 1)));
+      if (generation_ended()) next_generation();
+      if (HasFailure()) return;
+    }
+  }
+  EXPECT_EQ(run_process({}), 0);
+  check_store(0);
 }
 
 }  // namespace
