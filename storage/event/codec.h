@@ -4,6 +4,7 @@
 #include "storage/event/event.h"
 
 #include <cstddef>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -49,6 +50,23 @@ enum class Reading : std::uint8_t { run, show, replay };
 /// Errors: Errc::corrupt (not a step, or fields out of range), Errc::newer_format (`Reading::run`
 /// and header.format > current_format, or an event of a kind that this version does not know).
 [[nodiscard]] Result<DecodedStep> decode(std::string_view bytes, Reading reading = Reading::run);
+
+/// Decodes many steps, one after the other, into the same memory. Thread: one at a time.
+class StepDecoder {
+ public:
+  explicit StepDecoder(Reading reading);
+  StepDecoder(StepDecoder const&) = delete;
+  StepDecoder& operator=(StepDecoder const&) = delete;
+  ~StepDecoder();
+
+  /// As storage::decode; the step lives until the next call.
+  [[nodiscard]] Result<DecodedStep const*> decode(std::string_view bytes);
+
+ private:
+  struct Memory;
+  Reading reading_;
+  std::unique_ptr<Memory> memory_;
+};
 
 /// Only the hash of stored bytes (verified), without making events.
 [[nodiscard]] Result<Digest> step_hash(std::string_view bytes);

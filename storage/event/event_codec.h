@@ -26,7 +26,8 @@ struct WrittenEvent {
 };
 [[nodiscard]] WrittenEvent write_event(flatbuffers::FlatBufferBuilder& out, Event const& event);
 
-/// Reads a verified table; absent when a field is out of its range.
-[[nodiscard]] std::optional<Event> read_event(wire::Event const& event);
+/// Reads a verified table into `into`, whatever that held and using its memory again. False when a
+/// field is out of its range: then `into` is of no use.
+[[nodiscard]] bool read_event(wire::Event const& event, Event& into);
 
 }  // namespace dalsegno::storage

@@ -8,36 +8,61 @@ namespace dalsegno::storage {
 namespace {
 
 /// Reads verified tables. What the schema cannot rule out (enumerators, times) clears `fine`.
+///
+/// It writes into an event that may hold another one: who reads many steps one after the other
+/// gives the same one again, whose strings then need no new memory. So each function sets every
+/// field.
 class EventReader {
  public:
-  /// Absent when a field is out of its range.
-  static std::optional<Event> read(wire::Event const& event) {
+  /// False when a field is out of its range.
+  static bool read(wire::Event const& event, Event& into) {
     EventReader reader;
-    Event result{event.sequence(), OperationId{event.operation()}, reader.body(event)};
-    return reader.fine_ ? std::optional(std::move(result)) : std::nullopt;
+    into.sequence = event.sequence();
+    into.operation = OperationId{event.operation()};
+    reader.body(event, into.body);
+    return reader.fine_;
   }
 
  private:
-  static std::string text(flatbuffers::String const* value) {
-    return value ? std::string(value->c_str(), value->size()) : std::string();
+  static void set(std::string& to, flatbuffers::String const* value) {
+    if (value) {
+      to.assign(value->c_str(), value->size());
+    } else {
+      to.clear();
+    }
   }
 
-  static std::string octets(flatbuffers::Vector<std::uint8_t> const* value) {
-    return value ? std::string(reinterpret_cast<char const*>(value->data()), value->size())
-                 : std::string();
+  static void set(std::string& to, flatbuffers::Vector<std::uint8_t> const* value) {
+    if (value) {
+      to.assign(reinterpret_cast<char const*>(value->data()), value->size());
+    } else {
+      to.clear();
+    }
   }
 
-  static std::vector<std::string> texts(
-      flatbuffers::Vector<flatbuffers::Offset<flatbuffers::String>> const* values) {
-    std::vector<std::string> result;
-    if (!values) return result;
-    result.reserve(values->size());
-    for (auto const* value : *values) result.push_back(text(value));
-    return result;
+  static void set(std::vector<std::string>& to,
+                  flatbuffers::Vector<flatbuffers::Offset<flatbuffers::String>> const* values) {
+    to.resize(values ? values->size() : 0);
+    for (std::size_t i = 0; i < to.size(); ++i)
+      set(to[i], values->Get(static_cast<flatbuffers::uoffset_t>(i)));
   }
 
-  static Digest digest(wire::Digest const* value) {
-    return value ? std::bit_cast<Digest>(*value) : Digest{};
+  static void set(Digest& to, wire::Digest const* value) {
+    to = value ? std::bit_cast<Digest>(*value) : Digest{};
+  }
+
+  static void set(std::optional<RunId>& to, wire::RunId const* value) {
+    to = value ? std::optional(std::bit_cast<RunId>(*value)) : std::nullopt;
+  }
+
+  void set(Time& to, std::int64_t microseconds) {
+    if (microseconds < 0 || microseconds > max_time_microseconds) fine_ = false;
+    to = Time(std::chrono::microseconds(microseconds));
+  }
+
+  void set(std::optional<Time>& to, flatbuffers::Optional<std::int64_t> microseconds) {
+    to.reset();
+    if (microseconds) set(to.emplace(), *microseconds);
   }
 
   template <class Enum, class Wire>
@@ -47,203 +72,240 @@ class EventReader {
     return static_cast<Enum>(value);
   }
 
-  Time time(std::int64_t microseconds) {
-    if (microseconds < 0 || microseconds > max_time_microseconds) fine_ = false;
-    return Time(std::chrono::microseconds(microseconds));
-  }
-
-  std::optional<Time> time(flatbuffers::Optional<std::int64_t> microseconds) {
-    return microseconds ? std::optional(time(*microseconds)) : std::nullopt;
-  }
-
-  Payload payload(wire::Payload const* it) {
-    if (!it) return {};
-    Payload result{enumerator<Codec>(it->codec()),
-                   it->key_id(),
-                   octets(it->salt()),
-                   text(it->content_type()),
-                   octets(it->bytes()),
-                   std::nullopt};
-    if (auto const* artifact = it->artifact()) {
-      result.artifact = ArtifactRef{digest(&artifact->digest()), artifact->size_bytes()};
-      if (!result.bytes.empty()) fine_ = false;
+  void set(Payload& to, wire::Payload const* it) {
+    if (!it) {
+      to = {};
+      return;
     }
-    return result;
+    to.codec = enumerator<Codec>(it->codec());
+    to.key_id = it->key_id();
+    set(to.salt, it->salt());
+    set(to.content_type, it->content_type());
+    set(to.bytes, it->bytes());
+    to.artifact.reset();
+    if (auto const* artifact = it->artifact()) {
+      set(to.artifact.emplace().digest, &artifact->digest());
+      to.artifact->size_bytes = artifact->size_bytes();
+      if (!to.bytes.empty()) fine_ = false;
+    }
   }
 
-  RecordedRetry retry(wire::Retry const* it) {
-    if (!it) return {};
-    if (!std::isfinite(it->factor()) || !std::isfinite(it->jitter())) fine_ = false;
-    return {
-        it->max_attempts(), it->initial_ms(), it->max_interval_ms(), it->factor(), it->jitter()};
+  void set(RecordedRetry& to, wire::Retry const* it) {
+    to = it ? RecordedRetry{it->max_attempts(),
+                            it->initial_ms(),
+                            it->max_interval_ms(),
+                            it->factor(),
+                            it->jitter()}
+            : RecordedRetry{};
+    if (!std::isfinite(to.factor) || !std::isfinite(to.jitter)) fine_ = false;
   }
 
-  EventBody body(wire::Event const& event) {
+  template <class Body>
+  static Body& as(EventBody& body) {
+    auto* const there = std::get_if<Body>(&body);
+    return there != nullptr ? *there : body.emplace<Body>();
+  }
+
+  void body(wire::Event const& event, EventBody& to) {
     if (event.body_type() == wire::EventBody::NONE || !event.body()) {
       fine_ = false;
-      return UnknownBody{};
+      to = UnknownBody{};
+      return;
     }
     switch (event.body_type()) {
       case wire::EventBody::NONE:
         break;
       case wire::EventBody::SessionStarted:
-        return get(*event.body_as_SessionStarted());
+        return get(*event.body_as_SessionStarted(), as<SessionStarted>(to));
       case wire::EventBody::InputReceived:
-        return get(*event.body_as_InputReceived());
+        return get(*event.body_as_InputReceived(), as<InputReceived>(to));
       case wire::EventBody::OperationRequested:
-        return get(*event.body_as_OperationRequested());
+        return get(*event.body_as_OperationRequested(), as<OperationRequested>(to));
       case wire::EventBody::PolicyDecided:
-        return get(*event.body_as_PolicyDecided());
+        return get(*event.body_as_PolicyDecided(), as<PolicyDecided>(to));
       case wire::EventBody::AttemptStarted:
-        return get(*event.body_as_AttemptStarted());
+        return get(*event.body_as_AttemptStarted(), as<AttemptStarted>(to));
       case wire::EventBody::AttemptFailed:
-        return get(*event.body_as_AttemptFailed());
+        return get(*event.body_as_AttemptFailed(), as<AttemptFailed>(to));
       case wire::EventBody::AttemptOrphaned:
-        return get(*event.body_as_AttemptOrphaned());
+        return get(*event.body_as_AttemptOrphaned(), as<AttemptOrphaned>(to));
       case wire::EventBody::OperationCompleted:
-        return get(*event.body_as_OperationCompleted());
+        return get(*event.body_as_OperationCompleted(), as<OperationCompleted>(to));
       case wire::EventBody::OperationFailed:
-        return get(*event.body_as_OperationFailed());
+        return get(*event.body_as_OperationFailed(), as<OperationFailed>(to));
       case wire::EventBody::OperationCancelled:
-        return get(*event.body_as_OperationCancelled());
+        return get(*event.body_as_OperationCancelled(), as<OperationCancelled>(to));
       case wire::EventBody::TimerStarted:
-        return get(*event.body_as_TimerStarted());
+        return get(*event.body_as_TimerStarted(), as<TimerStarted>(to));
       case wire::EventBody::TimerFired:
-        return get(*event.body_as_TimerFired());
+        return get(*event.body_as_TimerFired(), as<TimerFired>(to));
       case wire::EventBody::ValueRecorded:
-        return get(*event.body_as_ValueRecorded());
+        return get(*event.body_as_ValueRecorded(), as<ValueRecorded>(to));
       case wire::EventBody::ModelCompleted:
-        return get(*event.body_as_ModelCompleted());
+        return get(*event.body_as_ModelCompleted(), as<ModelCompleted>(to));
       case wire::EventBody::ToolCompleted:
-        return get(*event.body_as_ToolCompleted());
+        return get(*event.body_as_ToolCompleted(), as<ToolCompleted>(to));
       case wire::EventBody::CheckpointTaken:
-        return get(*event.body_as_CheckpointTaken());
+        return get(*event.body_as_CheckpointTaken(), as<CheckpointTaken>(to));
       case wire::EventBody::AttributeSet:
-        return get(*event.body_as_AttributeSet());
+        return get(*event.body_as_AttributeSet(), as<AttributeSet>(to));
       case wire::EventBody::AnswerGiven:
-        return get(*event.body_as_AnswerGiven());
+        return get(*event.body_as_AnswerGiven(), as<AnswerGiven>(to));
       case wire::EventBody::Held:
-        return get(*event.body_as_Held());
+        return get(*event.body_as_Held(), as<Held>(to));
       case wire::EventBody::Released:
-        return get(*event.body_as_Released());
+        return get(*event.body_as_Released(), as<Released>(to));
       case wire::EventBody::OperatorActed:
-        return get(*event.body_as_OperatorActed());
+        return get(*event.body_as_OperatorActed(), as<OperatorActed>(to));
       case wire::EventBody::PolicyActivated:
-        return get(*event.body_as_PolicyActivated());
+        return get(*event.body_as_PolicyActivated(), as<PolicyActivated>(to));
       case wire::EventBody::LossAccepted:
-        return get(*event.body_as_LossAccepted());
+        return get(*event.body_as_LossAccepted(), as<LossAccepted>(to));
       case wire::EventBody::SessionCompleted:
-        return get(*event.body_as_SessionCompleted());
+        return get(*event.body_as_SessionCompleted(), as<SessionCompleted>(to));
       case wire::EventBody::SessionFailed:
-        return get(*event.body_as_SessionFailed());
+        return get(*event.body_as_SessionFailed(), as<SessionFailed>(to));
     }
-    return UnknownBody{static_cast<std::uint8_t>(event.body_type())};
+    to = UnknownBody{static_cast<std::uint8_t>(event.body_type())};
   }
 
-  SessionStarted get(wire::SessionStarted const& it) {
-    std::optional<RunId> follows;
-    if (auto const* run = it.follows()) follows = std::bit_cast<RunId>(*run);
-    return {text(it.workflow()),
-            it.rules_version(),
-            text(it.principal()),
-            payload(it.input()),
-            digest(it.input_digest()),
-            it.random_seed(),
-            follows,
-            digest(it.follows_hash())};
+  void get(wire::SessionStarted const& it, SessionStarted& to) {
+    set(to.workflow, it.workflow());
+    to.rules_version = it.rules_version();
+    set(to.principal, it.principal());
+    set(to.input, it.input());
+    set(to.input_digest, it.input_digest());
+    to.random_seed = it.random_seed();
+    set(to.follows, it.follows());
+    set(to.follows_hash, it.follows_hash());
   }
-  InputReceived get(wire::InputReceived const& it) {
-    return {text(it.signal()),
-            text(it.producer_key()),
-            text(it.principal()),
-            payload(it.payload()),
-            digest(it.payload_digest())};
+  void get(wire::InputReceived const& it, InputReceived& to) {
+    set(to.signal, it.signal());
+    set(to.producer_key, it.producer_key());
+    set(to.principal, it.principal());
+    set(to.payload, it.payload());
+    set(to.payload_digest, it.payload_digest());
   }
-  OperationRequested get(wire::OperationRequested const& it) {
-    return {enumerator<OperationKind>(it.kind()),
-            text(it.name()),
-            text(it.label()),
-            payload(it.input()),
-            digest(it.input_digest()),
-            retry(it.retry()),
-            it.start_to_close_ms()};
+  void get(wire::OperationRequested const& it, OperationRequested& to) {
+    to.kind = enumerator<OperationKind>(it.kind());
+    set(to.name, it.name());
+    set(to.label, it.label());
+    set(to.input, it.input());
+    set(to.input_digest, it.input_digest());
+    set(to.retry, it.retry());
+    to.start_to_close_ms = it.start_to_close_ms();
   }
-  PolicyDecided get(wire::PolicyDecided const& it) {
-    return {it.attempt(),
-            enumerator<DecisionEffect>(it.effect()),
-            digest(it.policy()),
-            text(it.principal()),
-            text(it.action()),
-            text(it.resource()),
-            digest(it.input_digest()),
-            texts(it.rules()),
-            text(it.reason())};
+  void get(wire::PolicyDecided const& it, PolicyDecided& to) {
+    to.attempt = it.attempt();
+    to.effect = enumerator<DecisionEffect>(it.effect());
+    set(to.policy, it.policy());
+    set(to.principal, it.principal());
+    set(to.action, it.action());
+    set(to.resource, it.resource());
+    set(to.input_digest, it.input_digest());
+    set(to.rules, it.rules());
+    set(to.reason, it.reason());
   }
-  AttemptStarted get(wire::AttemptStarted const& it) {
-    return {it.attempt(), digest(it.input_digest())};
+  static void get(wire::AttemptStarted const& it, AttemptStarted& to) {
+    to.attempt = it.attempt();
+    set(to.input_digest, it.input_digest());
   }
-  AttemptFailed get(wire::AttemptFailed const& it) {
-    return {it.attempt(), text(it.type()), text(it.message()), it.retryable(), time(it.retry_at())};
+  void get(wire::AttemptFailed const& it, AttemptFailed& to) {
+    to.attempt = it.attempt();
+    set(to.type, it.type());
+    set(to.message, it.message());
+    to.retryable = it.retryable();
+    set(to.retry_at, it.retry_at());
   }
-  AttemptOrphaned get(wire::AttemptOrphaned const& it) {
-    return {it.attempt(), text(it.reason()), time(it.retry_at())};
+  void get(wire::AttemptOrphaned const& it, AttemptOrphaned& to) {
+    to.attempt = it.attempt();
+    set(to.reason, it.reason());
+    set(to.retry_at, it.retry_at());
   }
-  OperationCompleted get(wire::OperationCompleted const& it) {
-    return {it.attempt(), payload(it.result())};
+  void get(wire::OperationCompleted const& it, OperationCompleted& to) {
+    to.attempt = it.attempt();
+    set(to.result, it.result());
   }
-  OperationFailed get(wire::OperationFailed const& it) {
-    return {text(it.type()), text(it.message()), it.attempts()};
+  static void get(wire::OperationFailed const& it, OperationFailed& to) {
+    set(to.type, it.type());
+    set(to.message, it.message());
+    to.attempts = it.attempts();
   }
-  OperationCancelled get(wire::OperationCancelled const& it) { return {text(it.reason())}; }
-  TimerStarted get(wire::TimerStarted const& it) { return {time(it.due())}; }
-  TimerFired get(wire::TimerFired const& it) { return {time(it.due())}; }
-  ValueRecorded get(wire::ValueRecorded const& it) {
-    return {text(it.name()), payload(it.value())};
+  static void get(wire::OperationCancelled const& it, OperationCancelled& to) {
+    set(to.reason, it.reason());
   }
-  ModelCompleted get(wire::ModelCompleted const& it) {
-    return {it.attempt(),
-            payload(it.result()),
-            text(it.model()),
-            text(it.finish()),
-            it.input_tokens(),
-            it.output_tokens(),
-            it.cached_tokens()};
+  void get(wire::TimerStarted const& it, TimerStarted& to) { set(to.due, it.due()); }
+  void get(wire::TimerFired const& it, TimerFired& to) { set(to.due, it.due()); }
+  void get(wire::ValueRecorded const& it, ValueRecorded& to) {
+    set(to.name, it.name());
+    set(to.value, it.value());
   }
-  ToolCompleted get(wire::ToolCompleted const& it) {
-    return {it.attempt(), payload(it.result()), it.is_error()};
+  void get(wire::ModelCompleted const& it, ModelCompleted& to) {
+    to.attempt = it.attempt();
+    set(to.result, it.result());
+    set(to.model, it.model());
+    set(to.finish, it.finish());
+    to.input_tokens = it.input_tokens();
+    to.output_tokens = it.output_tokens();
+    to.cached_tokens = it.cached_tokens();
   }
-  CheckpointTaken get(wire::CheckpointTaken const& it) {
-    return {digest(it.state_digest()), it.size_bytes()};
+  void get(wire::ToolCompleted const& it, ToolCompleted& to) {
+    to.attempt = it.attempt();
+    set(to.result, it.result());
+    to.is_error = it.is_error();
   }
-  AttributeSet get(wire::AttributeSet const& it) { return {text(it.name()), payload(it.value())}; }
-  AnswerGiven get(wire::AnswerGiven const& it) {
-    return {it.turn(), OperationId{it.source()}, payload(it.answer())};
+  static void get(wire::CheckpointTaken const& it, CheckpointTaken& to) {
+    set(to.state_digest, it.state_digest());
+    to.size_bytes = it.size_bytes();
   }
-  Held get(wire::Held const& it) { return {text(it.kind()), text(it.report())}; }
-  Released get(wire::Released const& it) { return {text(it.by()), text(it.reason())}; }
-  OperatorActed get(wire::OperatorActed const& it) {
-    return {text(it.by()), text(it.action()), text(it.reason())};
+  void get(wire::AttributeSet const& it, AttributeSet& to) {
+    set(to.name, it.name());
+    set(to.value, it.value());
   }
-  PolicyActivated get(wire::PolicyActivated const& it) {
-    return {digest(it.digest()), text(it.name()), payload(it.document())};
+  void get(wire::AnswerGiven const& it, AnswerGiven& to) {
+    to.turn = it.turn();
+    to.source = OperationId{it.source()};
+    set(to.answer, it.answer());
   }
-  LossAccepted get(wire::LossAccepted const& it) {
-    return {text(it.by()),
-            text(it.reason()),
-            it.generation(),
-            it.acknowledged_commit(),
-            it.found_commit()};
+  static void get(wire::Held const& it, Held& to) {
+    set(to.kind, it.kind());
+    set(to.report, it.report());
   }
-  SessionCompleted get(wire::SessionCompleted const& it) {
-    return {payload(it.result()), it.unread_signals()};
+  static void get(wire::Released const& it, Released& to) {
+    set(to.by, it.by());
+    set(to.reason, it.reason());
   }
-  SessionFailed get(wire::SessionFailed const& it) { return {text(it.type()), text(it.message())}; }
+  static void get(wire::OperatorActed const& it, OperatorActed& to) {
+    set(to.by, it.by());
+    set(to.action, it.action());
+    set(to.reason, it.reason());
+  }
+  void get(wire::PolicyActivated const& it, PolicyActivated& to) {
+    set(to.digest, it.digest());
+    set(to.name, it.name());
+    set(to.document, it.document());
+  }
+  static void get(wire::LossAccepted const& it, LossAccepted& to) {
+    set(to.by, it.by());
+    set(to.reason, it.reason());
+    to.generation = it.generation();
+    to.acknowledged_commit = it.acknowledged_commit();
+    to.found_commit = it.found_commit();
+  }
+  void get(wire::SessionCompleted const& it, SessionCompleted& to) {
+    set(to.result, it.result());
+    to.unread_signals = it.unread_signals();
+  }
+  static void get(wire::SessionFailed const& it, SessionFailed& to) {
+    set(to.type, it.type());
+    set(to.message, it.message());
+  }
 
   bool fine_ = true;
 };
 
 }  // namespace
 
-std::optional<Event> read_event(wire::Event const& event) { return EventReader::read(event); }
+bool read_event(wire::Event const& event, Event& into) { return EventReader::read(event, into); }
 
 }  // namespace dalsegno::storage

@@ -1,5 +1,6 @@
 #include "storage/event/record.h"
 
+#include "dalsegno/try.h"
 #include "storage/event/codec.h"
 
 #include <cstring>
@@ -103,12 +104,18 @@ std::vector<Digest> Record::event_hashes() const {
 }
 
 Result<Record> read_record(std::string_view bytes, FrameCheck check) {
-  if (bytes.size() > max_step_bytes) return Error{Errc::corrupt, "not a step: too large"};
   Record record;
+  TRY_VOID(read_record(record, bytes, check));
+  return record;
+}
+
+Result<> read_record(Record& record, std::string_view bytes, FrameCheck check) {
+  if (bytes.size() > max_step_bytes) return Error{Errc::corrupt, "not a step: too large"};
   if (!aligned(bytes.data())) {
-    record.copy = std::make_unique_for_overwrite<std::uint64_t[]>(bytes.size() / 8 + 1);
-    std::memcpy(record.copy.get(), bytes.data(), bytes.size());
-    bytes = {reinterpret_cast<char const*>(record.copy.get()), bytes.size()};
+    auto const words = bytes.size() / 8 + 1;
+    if (record.copy.size() < words) record.copy.resize(words);
+    std::memcpy(record.copy.data(), bytes.data(), bytes.size());
+    bytes = {reinterpret_cast<char const*>(record.copy.data()), bytes.size()};
   }
   auto const* root = verified<wire::StepRecord>(bytes, wire::StepRecordIdentifier());
   if (!root) return Error{Errc::corrupt, "not a step record"};
@@ -117,6 +124,7 @@ Result<Record> read_record(std::string_view bytes, FrameCheck check) {
   if (!record.header) return Error{Errc::corrupt, "the step's header is damaged"};
   if (root->events()->size() > max_events_per_step)
     return Error{Errc::corrupt, "a step with too many events"};
+  record.events.clear();
   record.events.reserve(root->events()->size());
   for (auto const* event : *root->events()) record.events.push_back(nested(*event->bytes()));
   // Parts that share bytes could add up to far more than the record.
@@ -126,7 +134,7 @@ Result<Record> read_record(std::string_view bytes, FrameCheck check) {
   bool const ours = record.header->format() <= current_format;
   if (ours && check == FrameCheck::exact && !canonical(record, bytes))
     return Error{Errc::corrupt, "the step's frame is damaged"};
-  return record;
+  return {};
 }
 
 wire::Event const* verify_event(std::string_view bytes) {

@@ -10,7 +10,6 @@
 #include <flatbuffers/flatbuffers.h>
 
 #include <cstdint>
-#include <memory>
 #include <span>
 #include <string_view>
 #include <vector>
@@ -45,7 +44,7 @@ struct Record {
   std::string_view header_bytes;
   wire::StepHeader const* header = nullptr;
   std::vector<std::string_view> events;
-  std::unique_ptr<std::uint64_t[]> copy;  ///< set when the bytes began at an odd address
+  std::vector<std::uint64_t> copy;  ///< used when the bytes began at an odd address
 
   [[nodiscard]] std::vector<Digest> event_hashes() const;
 };
@@ -55,6 +54,8 @@ struct Record {
 enum class FrameCheck : std::uint8_t { exact, parts_only };
 [[nodiscard]] Result<Record> read_record(std::string_view bytes,
                                          FrameCheck check = FrameCheck::exact);
+/// The same into `into`, whose memory is used again. After an error it is of no use.
+[[nodiscard]] Result<> read_record(Record& into, std::string_view bytes, FrameCheck check);
 
 /// The event in verified bytes; null: they are not one.
 [[nodiscard]] wire::Event const* verify_event(std::string_view bytes);

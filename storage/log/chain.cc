@@ -1,5 +1,7 @@
 #include "storage/log/chain.h"
 
+#include "dalsegno/try.h"
+
 #include <string>
 #include <utility>
 #include <variant>
@@ -106,11 +108,11 @@ Result<> read_verified(EventLog const& log,
   auto head = log.head(session);
   if (!head) return std::move(head).error();
   HeadCheck at_head(std::move(*head), run, from);
+  StepDecoder decoder(reading);
   Result<> outcome;
   bool stopped = false;
   auto const take = [&](std::string_view bytes) -> Result<> {
-    auto step = decode(bytes, reading);
-    if (!step) return std::move(step).error();
+    TRY(auto const* const step, decoder.decode(bytes));
     bool const first = chain.last_sequence() == 0;
     if (auto fits = chain.check(*step); !fits) return fits;
     if (first && from > 0 &&

@@ -25,12 +25,14 @@ std::string after_prefix(std::string prefix) {
   return prefix;
 }
 
-Cursor::Cursor(Database const& database, Table table, std::string lower, std::string upper)
+Cursor::Cursor(
+    Database const& database, Table table, std::string lower, std::string upper, Caching caching)
     : lower_(std::move(lower)),
       upper_(std::move(upper)),
       lower_slice_(lower_),
       upper_slice_(upper_) {
   rocksdb::ReadOptions options;
+  options.fill_cache = caching == Caching::keep;
   if (!lower_.empty()) options.iterate_lower_bound = &lower_slice_;
   if (!upper_.empty()) options.iterate_upper_bound = &upper_slice_;
   iterator_.reset(database.db().NewIterator(options, database[table]));

@@ -5,6 +5,7 @@
 #include "dalsegno/result.h"
 #include "storage/rocksdb/database.h"
 
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -14,11 +15,18 @@ namespace dalsegno::storage {
 /// The smallest key after all that begin with `prefix`; empty when there is none.
 [[nodiscard]] std::string after_prefix(std::string prefix);
 
+/// Whether the blocks that a walk reads stay in the cache.
+enum class Caching : std::uint8_t { keep, pass };
+
 /// Keys with lower <= key < upper; an empty `upper` is no bound. Sees the table as it was when it
 /// was made.
 class Cursor {
  public:
-  Cursor(Database const& database, Table table, std::string lower, std::string upper);
+  Cursor(Database const& database,
+         Table table,
+         std::string lower,
+         std::string upper,
+         Caching caching = Caching::keep);
   Cursor(Cursor const&) = delete;
   Cursor& operator=(Cursor const&) = delete;
   ~Cursor();

@@ -21,6 +21,10 @@ Error misplaced(std::string_view what) {
   return {Errc::corrupt, "a key among the " + std::string(what) + " cannot be read"};
 }
 
+/// Who reads more steps than these in one go does not come back for them soon: they should not push
+/// out of the cache what is read often.
+constexpr std::size_t cached_steps = 64;
+
 /// The last sequence of stored steps.
 Result<Sequence> last_sequence_of(std::string_view bytes, Sequence first) {
   TRY(auto const events, event_hashes(bytes));
@@ -133,10 +137,17 @@ Result<> StoreReader::read_steps(SessionId const& session,
     TRY(auto const last, last_sequence_of(cursor.value(), place->first_sequence));
     if (last < from) cursor.next();
   }
-  for (; cursor.valid(); cursor.next()) {
+  for (std::size_t steps = 0; cursor.valid() && steps < cached_steps; cursor.next(), ++steps) {
     if (!visit(cursor.value())) return {};
   }
-  return cursor.status("reading steps");
+  TRY_VOID(cursor.status("reading steps"));
+  if (!cursor.valid()) return {};
+  Cursor rest(
+      database(), Table::steps, std::string(cursor.key()), after_prefix(prefix), Caching::pass);
+  for (rest.first(); rest.valid(); rest.next()) {
+    if (!visit(rest.value())) return {};
+  }
+  return rest.status("reading steps");
 }
 
 Result<std::vector<RunId>> StoreReader::runs(SessionId const& session) const {

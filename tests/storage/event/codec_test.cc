@@ -133,6 +133,13 @@ void round_trips() {
     RC_ASSERT(decoded.has_value());
     RC_ASSERT(decoded->step == step);
     RC_ASSERT(decoded->hash == encoded->hash);
+    // Where another one of the kind stood before, nothing of it is left.
+    StepDecoder decoder(Reading::run);
+    RC_ASSERT(decoder.decode(encode(*test::step_with(test::body_of<Body>()))->bytes).has_value());
+    auto const again = decoder.decode(encoded->bytes);
+    RC_ASSERT(again.has_value());
+    RC_ASSERT((*again)->step == step);
+    RC_ASSERT((*again)->hash == encoded->hash);
   });
   EXPECT_TRUE(holds) << kind;
 }
@@ -163,6 +170,30 @@ RC_GTEST_PROP(Codec, hashes_stored_bytes_without_making_events, ()) {
   RC_ASSERT(last_sequence(encoded->bytes).value() == step.events.back().sequence);
   RC_ASSERT(events->size() == step.events.size());
   RC_ASSERT(hash_step(record->header_bytes, *events) == encoded->hash);
+}
+
+RC_GTEST_PROP(Codec, reads_many_steps_into_the_same_memory, ()) {
+  StepDecoder decoder(Reading::replay);
+  for (auto const& step : *rc::gen::container<std::vector<Step>>(test::any_step())) {
+    auto const bytes = encode(step)->bytes;
+    auto damaged = bytes;
+    auto const place = *rc::gen::inRange<std::size_t>(0, damaged.size());
+    damaged[place] = static_cast<char>(damaged[place] ^ 0x10);
+    static_cast<void>(decoder.decode(damaged));  // leaves nothing behind, whatever it says
+    auto const decoded = decoder.decode(bytes);
+    RC_ASSERT(decoded.has_value());
+    RC_ASSERT((*decoded)->step == step);
+  }
+}
+
+TEST(Codec, checks_a_session_that_another_step_did_not_have) {
+  StepDecoder decoder(Reading::run);
+  auto const event = attempt_started(1);
+  EXPECT_TRUE(decoder.decode(forge({}, {event})).has_value());
+  EXPECT_TRUE(decoder.decode(forge({}, {event})).has_value());
+  for (int i = 0; i < 2; ++i) {
+    EXPECT_FALSE(decoder.decode(forge({.session = {"a/b", "forged"}}, {event})).has_value());
+  }
 }
 
 RC_GTEST_PROP(Codec, reads_at_any_address, ()) {

@@ -150,6 +150,27 @@ TEST_P(EventLogSuite, reads_from_the_step_that_contains_a_sequence) {
   EXPECT_TRUE(steps(script, ~Sequence{0}).empty());
 }
 
+TEST_P(EventLogSuite, reads_a_long_history) {
+  AppendScript script(log(), {"default", "a"});
+  std::vector<std::string> written;
+  std::vector<Append> batch;
+  for (int i = 1; i <= 200; ++i) {
+    batch.push_back(script.next({input(std::to_string(i))}));
+    written.push_back(batch.back().step.bytes);
+  }
+  append(batch);
+  AppendScript neighbour(log(), {"default", "a "});
+  append({neighbour.next({input("x")})});
+  EXPECT_EQ(steps(script), written);
+  EXPECT_EQ(steps(script, 2).size(), 199U);
+  for (int const stop : {1, 63, 64, 65, 66, 199}) {
+    int seen = 0;
+    ASSERT_TRUE(log().read_steps(
+        script.session(), script.run(), 1, [&](auto const&) { return ++seen < stop; }));
+    EXPECT_EQ(seen, stop);
+  }
+}
+
 TEST_P(EventLogSuite, stops_reading_when_told_to) {
   AppendScript script(log(), {"default", "a"});
   append({script.next({input("1")}), script.next({input("2")})});
