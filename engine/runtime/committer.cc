@@ -31,13 +31,22 @@ Committer::Committer(storage::EventLog& log, Release release)
 
 Committer::~Committer() { stop(); }
 
-void Committer::submit(std::vector<PendingStep> steps) {
+void Committer::submit(std::vector<PendingStep> steps, Submitter submitter) {
   bool wake = false;
   {
     std::unique_lock lock(mutex_);
-    room_.wait(lock, [this] { return queue_.size() < max_commit_queue; });
-    wake = queue_.empty();
-    std::ranges::move(steps, std::back_inserter(queue_));
+    if (submitter == Submitter::idle && steps.size() == 1 && !writing_ && queue_.empty()) {
+      writing_ = true;
+      lock.unlock();
+      write(steps);
+      lock.lock();
+      writing_ = false;
+      wake = stopping_ || !queue_.empty();
+    } else {
+      room_.wait(lock, [this] { return queue_.size() < max_commit_queue; });
+      wake = !writing_ && queue_.empty();  // who writes looks again
+      std::ranges::move(steps, std::back_inserter(queue_));
+    }
   }
   if (wake) ready_.notify_one();
 }
@@ -57,8 +66,9 @@ void Committer::work() {
     std::vector<PendingStep> steps;
     {
       std::unique_lock lock(mutex_);
-      ready_.wait(lock, [this] { return stopping_ || !queue_.empty(); });
+      ready_.wait(lock, [this] { return !writing_ && (stopping_ || !queue_.empty()); });
       if (queue_.empty()) return;
+      writing_ = true;
       steps.swap(queue_);
     }
     room_.notify_all();
@@ -74,6 +84,8 @@ void Committer::work() {
       write(batch);
       first = last;
     }
+    std::lock_guard const lock(mutex_);
+    writing_ = false;
   }
 }
 

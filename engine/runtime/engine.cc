@@ -59,7 +59,8 @@ Result<std::unique_ptr<Engine>> Engine::start(storage::EventLog& log,
                            self.options_.now,
                            self.options_.say,
                            [&self](Time due) { self.timers_->armed(due); },
-                           self.options_.max_idle_sessions / self.options_.shards};
+                           self.options_.max_idle_sessions / self.options_.shards,
+                           self.options_.hurry_up_to};
     self.shards_.push_back(std::make_unique<Shard>(
         std::move(services), self.markers_ ? self.markers_->marker(i) : Marker()));
   }

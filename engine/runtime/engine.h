@@ -28,13 +28,17 @@ struct EngineOptions {
   unsigned shards = 1;
   unsigned activity_threads = 8;
   std::size_t max_idle_sessions = 1'000;  ///< kept in memory though they only wait, over all shards
+  /// While no more sessions of a shard than these have something under way, it does not sleep
+  /// before a short call can have ended, and waits for the disk itself: waking other threads would
+  /// take longer. 0: never.
+  std::size_t hurry_up_to = 2;
   /// Where runs whose code kills the process are marked; empty: nowhere.
   std::filesystem::path marker_file;
   std::function<Time()> now;  ///< null: the machine's clock
   /// What people should know: ctx.log() and what went wrong with a session. Called on several
   /// threads.
   std::function<void(SessionId const&, std::string_view)> say;
-  /// Called on the committer's thread with each durable step, in commit order, before its effects
+  /// Called with each durable step, one after the other in commit order, before its effects
   /// are released.
   std::function<void(SessionId const&, std::span<storage::Event const>)> on_durable;
 };

@@ -13,6 +13,7 @@
 #include <malloc.h>
 
 #include <algorithm>
+#include <chrono>
 #include <iterator>
 #include <utility>
 
@@ -59,6 +60,7 @@ void Shard::post(Message message) {
     std::lock_guard const lock(mutex_);
     wake = mailbox_.empty();
     mailbox_.push_back(std::move(message));
+    mail_ = true;
   }
   if (wake) ready_.notify_one();
 }
@@ -75,6 +77,7 @@ Result<> Shard::offer(Message& message) {
     }
     wake = mailbox_.empty();
     mailbox_.push_back(std::move(message));
+    mail_ = true;
   }
   if (wake) ready_.notify_one();
   return {};
@@ -86,6 +89,7 @@ void Shard::post(std::vector<Message> messages) {
     std::lock_guard const lock(mutex_);
     wake = mailbox_.empty();
     std::ranges::move(messages, std::back_inserter(mailbox_));
+    mail_ = true;
   }
   if (wake) ready_.notify_one();
 }
@@ -99,17 +103,30 @@ void Shard::stop() {
   if (thread_.joinable()) thread_.join();
 }
 
+/// Something is under way, but in so few sessions that none of them waits long for another.
+bool Shard::hurries() const {
+  auto const busy = sessions_.size() - idle_.size();
+  return busy > 0 && busy <= services_.hurry_up_to;
+}
+
+/// Takes what is in the mailbox, in exchange for `messages`; false: the shard stops.
+bool Shard::wait_for_messages(std::vector<Message>& messages) {
+  // To wake a thread takes about as long as a short call: its result is waited for awake.
+  constexpr std::chrono::microseconds awake{50};
+  if (hurries()) {
+    auto const until = std::chrono::steady_clock::now() + awake;
+    while (!mail_ && std::chrono::steady_clock::now() < until) std::this_thread::yield();
+  }
+  std::unique_lock lock(mutex_);
+  ready_.wait(lock, [this] { return stopping_ || !mailbox_.empty(); });
+  messages.swap(mailbox_);
+  mail_ = false;
+  return !messages.empty();
+}
+
 void Shard::work() {
   name_this_thread("ds-shard");
-  std::vector<Message> messages;
-  for (;;) {
-    messages.clear();
-    {
-      std::unique_lock lock(mutex_);
-      ready_.wait(lock, [this] { return stopping_ || !mailbox_.empty(); });
-      if (mailbox_.empty()) break;
-      messages.swap(mailbox_);
-    }
+  for (std::vector<Message> messages; wait_for_messages(messages); messages.clear()) {
     for (auto& message : messages) {
       std::visit([this](auto& one) { take(std::move(one)); }, message);
       // The committer begins its next write with what is there: it should not wait for the whole
@@ -117,7 +134,11 @@ void Shard::work() {
       constexpr std::size_t enough = 64;
       if (outgoing_.size() >= enough) services_.committer.submit(std::exchange(outgoing_, {}));
     }
-    if (!outgoing_.empty()) services_.committer.submit(std::exchange(outgoing_, {}));
+    if (!outgoing_.empty()) {
+      bool const idle = hurries() && !mail_;
+      services_.committer.submit(std::exchange(outgoing_, {}),
+                                 idle ? Submitter::idle : Submitter::busy);
+    }
     evict();
   }
   for (auto& [session, entry] : sessions_) {

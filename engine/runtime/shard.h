@@ -7,6 +7,7 @@
 #include "engine/session/session.h"
 #include "storage/log/event_log.h"
 
+#include <atomic>
 #include <condition_variable>
 #include <cstdint>
 #include <functional>
@@ -89,6 +90,7 @@ struct ShardServices {
       say;                            ///< ctx.log() and what people should know
   std::function<void(Time)> look_at;  ///< a timer may be due then that was fired in vain before
   std::size_t max_idle_sessions = 0;  ///< kept in memory though nothing is under way
+  std::size_t hurry_up_to = 0;        ///< sessions with something under way; see EngineOptions
 };
 
 /// Messages that may wait in one shard before starts and signals are refused as Errc::overloaded.
@@ -163,6 +165,8 @@ class Shard {
   void acknowledge_in_order(SessionId const& session, std::function<void(Result<>)> acknowledge);
   void not_idle(Live& live);
   void settle(SessionId const& session, Live& live);
+  [[nodiscard]] bool hurries() const;
+  [[nodiscard]] bool wait_for_messages(std::vector<Message>& messages);
   void evict();
   [[nodiscard]] Ambient ambient() const;
 
@@ -180,6 +184,8 @@ class Shard {
   std::condition_variable ready_;
   std::vector<Message> mailbox_;
   bool stopping_ = false;
+  // Whether there is something in the mailbox; changed under mutex_, read without.
+  std::atomic<bool> mail_ = false;
 
   std::jthread thread_;
 };

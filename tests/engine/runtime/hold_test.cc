@@ -160,6 +160,7 @@ TEST_F(HoldTest, can_be_released_as_soon_as_it_is_known_to_be_held) {
 // It used to leave memory before its hold was durable; the next signal then found it open.
 TEST_F(HoldTest, a_session_stays_in_memory_until_its_hold_is_durable) {
   options.max_idle_sessions = 0;
+  options.hurry_up_to = 0;
   deploy(with_a_bug_on_signal);
   start(id, "greeting", R"("you")");
   std::latch both_sent(1);

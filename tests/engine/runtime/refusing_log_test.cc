@@ -29,6 +29,13 @@ Workflow<std::int64_t> chain(Context& ctx, std::int64_t calls) {
   co_return sum;
 }
 
+std::atomic<std::thread::id> shard_thread;
+
+Workflow<std::int64_t> where(Context& /*ctx*/, std::int64_t number) {
+  shard_thread = std::this_thread::get_id();
+  co_return number;
+}
+
 class RefusingLogTest : public RuntimeTest {
  protected:
   RefusingLogTest() {
@@ -163,7 +170,24 @@ TEST_F(RefusingLogTest, a_session_whose_step_was_refused_is_read_back_and_goes_o
   }
 }
 
+TEST_F(RefusingLogTest, a_lone_step_is_written_by_the_shard_itself_unless_told_otherwise) {
+  registry.add(define_workflow("where", where));
+  for (std::size_t const hurry : {0U, 2U}) {
+    options.hurry_up_to = hurry;
+    std::atomic<std::thread::id> writer;
+    open([&](TamperedLog::Batch) -> std::optional<Result<storage::CommitReceipt>> {
+      writer = std::this_thread::get_id();
+      return std::nullopt;
+    });
+    auto const id = name("where-" + std::to_string(hurry));
+    start(id, "where", "1");
+    EXPECT_EQ(end_of(id), "1");
+    EXPECT_EQ(writer.load() == shard_thread.load(), hurry > 0);
+  }
+}
+
 TEST_F(RefusingLogTest, a_repeated_signal_is_not_acknowledged_when_the_first_one_is_refused) {
+  options.hurry_up_to = 0;
   std::latch both_sent(1);
   std::atomic<bool> refuse = false;
   open([&](TamperedLog::Batch batch) -> std::optional<Result<storage::CommitReceipt>> {
