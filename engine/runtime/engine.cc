@@ -337,7 +337,8 @@ void Engine::find_answer(SessionId const& session, RunId const& run, Sequence tu
     if (!step) return false;
     for (auto const& event : step->step.events) {
       ended = ended || std::holds_alternative<storage::SessionCompleted>(event.body) ||
-              std::holds_alternative<storage::SessionFailed>(event.body);
+              std::holds_alternative<storage::SessionFailed>(event.body) ||
+              std::holds_alternative<storage::SessionCancelled>(event.body);
       auto const* const given = std::get_if<storage::AnswerGiven>(&event.body);
       if (given == nullptr || given->turn != turn) continue;
       if (!given->answer.artifact) {
@@ -401,6 +402,9 @@ Result<AnnounceEnd> Engine::read_end(SessionId const& session, storage::Head con
         end = announcement;
       } else if (auto const* const failed = std::get_if<storage::SessionFailed>(&event.body)) {
         end = AnnounceEnd{storage::SessionStatus::failed, {}, failed->type, failed->message};
+      } else if (auto const* const cancelled =
+                     std::get_if<storage::SessionCancelled>(&event.body)) {
+        end = AnnounceEnd{storage::SessionStatus::cancelled, {}, "cancelled", cancelled->reason};
       }
     }
     return true;
@@ -410,6 +414,14 @@ Result<AnnounceEnd> Engine::read_end(SessionId const& session, storage::Head con
         Errc::corrupt,
         "session " + to_string(session) + " has ended, but its last step does not say how"};
   return *end;
+}
+
+void Engine::cancel(SessionId session, CancelInput input, OnReceipt done) {
+  if (auto error = refusal()) return done(std::move(*error));
+  auto& shard = shard_of(session);
+  Message message = CancelMessage{std::move(session), std::move(input), std::move(done)};
+  auto const taken = shard.offer(message);
+  if (!taken) std::get<CancelMessage>(message).done(taken.error());
 }
 
 void Engine::release(SessionId session, std::string by, std::string reason, OnReceipt done) {
@@ -453,6 +465,11 @@ Result<std::string> Engine::ask(SessionId session, SignalInput input) {
 Result<AnnounceEnd> Engine::wait_for_end(SessionId const& session) {
   return wait_for<AnnounceEnd>(
       [&](Waiters::OnEnd done) { wait_for_end(session, std::move(done)); });
+}
+
+Result<Receipt> Engine::cancel(SessionId session, CancelInput input) {
+  return wait_for<Receipt>(
+      [&](OnReceipt done) { cancel(std::move(session), std::move(input), std::move(done)); });
 }
 
 Result<Receipt> Engine::release(SessionId session, std::string by, std::string reason) {

@@ -68,6 +68,9 @@ class Engine {
   /// recorded one.
   void ask(SessionId const& session, SignalInput input, OnReceipt recorded, Waiters::OnAnswer done);
   void wait_for_end(SessionId const& session, Waiters::OnEnd done);
+  /// Asks a session to end; a repeated request is acknowledged once more. Errors: Errc::not_found,
+  /// Errc::ended, Errc::held, Errc::too_large, Errc::unavailable.
+  void cancel(SessionId session, CancelInput input, OnReceipt done);
   void release(SessionId session, std::string by, std::string reason, OnReceipt done);
 
   // The same, waiting.
@@ -75,6 +78,7 @@ class Engine {
   [[nodiscard]] Result<Receipt> signal(SessionId session, SignalInput input);
   [[nodiscard]] Result<std::string> ask(SessionId session, SignalInput input);
   [[nodiscard]] Result<AnnounceEnd> wait_for_end(SessionId const& session);
+  [[nodiscard]] Result<Receipt> cancel(SessionId session, CancelInput input);
   [[nodiscard]] Result<Receipt> release(SessionId session, std::string by, std::string reason);
 
   /// Waits for attempts under way, makes everything durable, then ends. Who still waits gets

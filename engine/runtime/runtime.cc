@@ -80,6 +80,12 @@ Result<std::string> Runtime::ask_with_json(SessionId const& session,
       session, {std::move(name), std::move(payload), std::move(key), std::move(principal)});
 }
 
+Result<Acknowledgement> Runtime::cancel(SessionId const& session,
+                                        std::string by,
+                                        std::string reason) {
+  return acknowledge(parts_->engine->cancel(session, {std::move(by), std::move(reason)}));
+}
+
 Result<std::string> Runtime::result_as_json(SessionId const& session) {
   TRY(auto end, parts_->engine->wait_for_end(session));
   if (end.status == storage::SessionStatus::completed) return std::move(end.result);

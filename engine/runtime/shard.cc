@@ -323,6 +323,42 @@ Result<Receipt> Shard::confirm(SessionId const& session,
                "session " + to_string(session) + ": the signal was not recorded; send it again"};
 }
 
+void Shard::take(CancelMessage message) {
+  auto found = live(message.session);
+  if (!found) {
+    message.done(found.error());
+    return;
+  }
+  auto& entry = **found;
+  if (entry.read_back) {
+    entry.waiting.emplace_back(std::move(message));
+    return;
+  }
+  if (entry.session == nullptr) {
+    Error held{Errc::held, "session " + to_string(message.session) + " is held"};
+    acknowledge_in_order(message.session, refuse(std::move(message.done), std::move(held)));
+    return;
+  }
+  Marker::Scope const running(marker_, entry.head.run, message.session, entry.head.last_sequence);
+  auto step = entry.session->handle(message.input, ambient());
+  if (!step) {
+    give_up(message.session, entry, step.error(), refuse(std::move(message.done), step.error()));
+    return;
+  }
+  bool const first = step->has_value();
+  Receipt const receipt{
+      entry.head.run, first ? entry.head.last_sequence + 1 : entry.head.last_sequence, !first};
+  auto acknowledge = [receipt, done = std::move(message.done)](Result<> durable) {
+    done(durable ? Result<Receipt>(receipt) : Result<Receipt>(durable.error()));
+  };
+  if (first) {
+    submit(message.session, entry, std::move(**step), std::move(acknowledge));
+  } else {
+    acknowledge_in_order(message.session, std::move(acknowledge));
+  }
+  settle(message.session, entry);
+}
+
 void Shard::take(InputMessage message) {
   auto found = live(message.session);
   if (!found) {
@@ -469,6 +505,7 @@ void Shard::read_back(SessionId const& session) {
 void Shard::refuse_waiting(Live& entry, Error const& error) {
   for (auto& message : std::exchange(entry.waiting, {})) {
     if (auto const* const signal = std::get_if<SignalMessage>(&message)) signal->done(error);
+    if (auto const* const cancel = std::get_if<CancelMessage>(&message)) cancel->done(error);
   }
 }
 

@@ -51,6 +51,11 @@ struct SignalMessage {
   SignalInput input;
   OnReceipt done;
 };
+struct CancelMessage {
+  SessionId session;
+  CancelInput input;
+  OnReceipt done;
+};
 struct InputMessage {
   SessionId session;
   RunId run;
@@ -74,6 +79,7 @@ struct CommittedMessage {
 };
 using Message = std::variant<StartMessage,
                              SignalMessage,
+                             CancelMessage,
                              InputMessage,
                              LoadMessage,
                              ReleaseMessage,
@@ -134,6 +140,7 @@ class Shard {
   void take(SignalMessage message);
   void take(InputMessage message);
   void take(LoadMessage const& message);
+  void take(CancelMessage message);
   void take(ReleaseMessage message);
   void take(CommittedMessage const& message);
 

@@ -96,6 +96,12 @@ BOOST_DESCRIBE_STRUCT(
     (),
     (id, label, kind, name, ended_at, outcome, sequence, payload, type, message, attempts, rules))
 
+struct Version {
+  std::string change;
+  std::uint32_t version = 0;
+};
+BOOST_DESCRIBE_STRUCT(Version, (), (change, version))
+
 struct Document {
   std::uint32_t format = 1;
   std::string tenant;
@@ -116,6 +122,8 @@ struct Document {
   std::vector<Attribute> attributes;
   std::vector<Operation> operations;
   std::vector<Finished> finished;
+  std::vector<Version> versions;
+  std::optional<std::string> cancel_requested;
   std::string workflow_state;
 };
 BOOST_DESCRIBE_STRUCT(Document,
@@ -139,6 +147,8 @@ BOOST_DESCRIBE_STRUCT(Document,
                        attributes,
                        operations,
                        finished,
+                       versions,
+                       cancel_requested,
                        workflow_state))
 
 }  // namespace checkpoint_json
@@ -287,6 +297,9 @@ std::string encode(Checkpoint const& checkpoint) {
   }
   for (auto const& finished : checkpoint.finished)
     document.finished.push_back(to_document(finished));
+  for (auto const& [change, version] : state.versions)
+    document.versions.push_back({change, version});
+  if (state.cancel_requested) document.cancel_requested = state.cancel_reason;
   document.workflow_state = checkpoint.workflow_state;
   return to_json(document);
 }
@@ -341,6 +354,10 @@ Result<Checkpoint> decode_checkpoint(std::string_view bytes) {
     TRY(auto finished, from_document(std::move(entry)));
     checkpoint.finished.push_back(std::move(finished));
   }
+  for (auto& entry : document.versions)
+    state.versions.emplace(std::move(entry.change), entry.version);
+  state.cancel_requested = document.cancel_requested.has_value();
+  state.cancel_reason = document.cancel_requested.value_or("");
   checkpoint.random_position = document.random_position;
   checkpoint.workflow_state = std::move(document.workflow_state);
   return checkpoint;

@@ -53,6 +53,13 @@ struct OrphanInput {
   std::string reason;
 };
 
-using Input = std::variant<SignalInput, ResultInput, FailureInput, TimerInput, OrphanInput>;
+/// Somebody asks the session to end.
+struct CancelInput {
+  std::string by;
+  std::string reason;
+};
+
+using Input =
+    std::variant<SignalInput, ResultInput, FailureInput, TimerInput, OrphanInput, CancelInput>;
 
 }  // namespace dalsegno::engine

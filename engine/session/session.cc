@@ -190,6 +190,7 @@ void Session::take_input(storage::Event const& event) {
             }
           },
           [&](storage::TimerFired const&) { on_timer(id, kind); },
+          [&](storage::CancelRequested const&) { cancel_unshielded(); },
           [&](auto const&) {},
       },
       event.body);
@@ -318,6 +319,7 @@ void Session::enter(std::string input) {
   // Nothing of the frame before may show: a recovery that begins here does not know it.
   at_entry_ = true;
   commands_since_entry_ = 0;
+  oldest_versions_.clear();
   last_taken_ = OperationId::none;
   root_ = workflow_.enter(context_, std::move(input));
   make_ready(root_.handle(), detail::TaskId::root);
@@ -397,6 +399,16 @@ void Session::finish() {
   } catch (Stop const&) {
     stopped_ = true;
     return;
+  } catch (Cancelled const& cancelled) {
+    announcement.type = cancelled.type();
+    announcement.message = cancelled.what();
+    if (state_.cancel_requested) {
+      announcement.status = SessionStatus::cancelled;
+      end = storage::SessionCancelled{announcement.message};
+    } else {
+      announcement.status = SessionStatus::failed;
+      end = storage::SessionFailed{announcement.type, announcement.message};
+    }
   } catch (Failure const& failure) {
     announcement.status = SessionStatus::failed;
     announcement.type = failure.type();
@@ -431,6 +443,36 @@ void Session::cancel_open_operations(std::string const& reason) {
   open.reserve(state_.operations.size());
   for (auto const& [id, operation] : state_.operations) open.push_back(id);
   for (auto const id : open) command(id, storage::OperationCancelled{reason});
+}
+
+/// All that waits outside a shield ends as cancelled, in operation order; the workflow goes on from
+/// there.
+void Session::cancel_unshielded() {
+  std::vector<OperationId> open;
+  for (auto const& [id, operation] : state_.operations) {
+    auto const issued = issued_.find(id);
+    if (issued == issued_.end() || !shielded(issued->second.task)) open.push_back(id);
+  }
+  for (auto const id : open) {
+    auto const issued = issued_.find(id);
+    auto* const waiter = issued == issued_.end() ? nullptr : issued->second.waiter;
+    cancel(id, state_.cancel_reason);
+    if (waiter != nullptr) waiter->done();
+  }
+}
+
+bool Session::shielded(detail::TaskId task) const {
+  while (task != detail::TaskId::root) {
+    auto const found = tasks_.find(task);
+    if (found == tasks_.end()) return false;
+    if (found->second.shield == detail::Shield::yes) return true;
+    task = found->second.parent;
+  }
+  return false;
+}
+
+void Session::refuse_when_cancelled() const {
+  if (state_.cancel_requested && !shielded(current_task_)) throw Cancelled(state_.cancel_reason);
 }
 
 // ---- what others ask ----

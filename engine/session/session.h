@@ -18,6 +18,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <string_view>
@@ -141,6 +142,7 @@ class Session final : private detail::Host {
   };
   struct Task {
     detail::TaskId parent;
+    detail::Shield shield;
   };
   /// What the code side knows of an operation that it issued.
   struct Issued {
@@ -165,6 +167,8 @@ class Session final : private detail::Host {
 
   // Inputs: which event they make; nullopt when they mean nothing any more.
   [[nodiscard]] Result<std::optional<StepResult>> handle_signal(SignalInput const& signal,
+                                                                Ambient const& ambient);
+  [[nodiscard]] Result<std::optional<StepResult>> handle_cancel(CancelInput const& cancel,
                                                                 Ambient const& ambient);
   [[nodiscard]] std::optional<storage::EventBody> body_of(ResultInput const& input,
                                                           OperationId id,
@@ -205,6 +209,9 @@ class Session final : private detail::Host {
   void finish();
   void blame_code(std::string const& what);
   void cancel_open_operations(std::string const& reason);
+  void cancel_unshielded();
+  [[nodiscard]] bool shielded(detail::TaskId task) const;
+  void refuse_when_cancelled() const;
 
   // Events: in life they are made, in replay compared with the recorded ones.
   /// The event stays valid until the next command.
@@ -240,7 +247,7 @@ class Session final : private detail::Host {
   void collect_open(detail::TaskId task, std::vector<OperationId>& open) const override;
   void cancel(OperationId id, std::string const& reason) override;
   void forget(OperationId id) noexcept override;
-  detail::TaskId begin_task(std::coroutine_handle<> entry) override;
+  detail::TaskId begin_task(std::coroutine_handle<> entry, detail::Shield shield) override;
   void end_task(detail::TaskId task) override;
   void report_unseen(std::exception_ptr const& error) noexcept override;
   [[nodiscard]] detail::TaskId current_task() const override { return current_task_; }
@@ -255,6 +262,8 @@ class Session final : private detail::Host {
   void answer(Sequence turn, OperationId source, std::string json) override;
   [[nodiscard]] OperationId last_taken() const override { return last_taken_; }
   detail::CheckpointPlace checkpoint(std::string state) override;
+  std::uint32_t version(std::string change, std::uint32_t oldest, std::uint32_t newest) override;
+  [[nodiscard]] bool cancel_requested() const override { return state_.cancel_requested; }
   [[nodiscard]] std::vector<FinishedOperation> finished_operations() const;
   void forget_name(OperationId id, Issued const& issued);
   void count_command();
@@ -283,6 +292,8 @@ class Session final : private detail::Host {
   std::deque<Ready> ready_;
   detail::TaskId current_task_ = detail::TaskId::root;
   std::uint64_t commands_since_entry_ = 0;
+  /// Changes that the frame came by where the log has no choice: it began before the change.
+  std::set<std::string> oldest_versions_;
   bool at_entry_ = true;                   // no checkpoint yet since the frame was entered
   std::optional<std::string> next_entry_;  // a checkpoint ended the frame: enter again with this
   bool stopped_ = false;                   // no workflow code may run any more

@@ -71,6 +71,7 @@ void Session::count_command() {
 }
 
 OperationId Session::issue(detail::Request request, std::string name) {
+  refuse_when_cancelled();
   if (!name.empty()) {
     if (auto const known = find_named(request, name)) return *known;
   }
@@ -240,11 +241,11 @@ void Session::forget(OperationId id) noexcept {
   dropped_.push_back(id);  // cancelled at the next place where commands may be issued
 }
 
-detail::TaskId Session::begin_task(std::coroutine_handle<> entry) {
+detail::TaskId Session::begin_task(std::coroutine_handle<> entry, detail::Shield shield) {
   if (stopped_) throw Stop{};
   ++commands_since_entry_;
   auto const task = static_cast<detail::TaskId>(++last_task_);
-  tasks_[task] = Task{current_task_};
+  tasks_[task] = Task{current_task_, shield};
   make_ready(entry, task);
   return task;
 }
@@ -302,6 +303,36 @@ std::string Session::read_once(std::string const& name, std::function<std::strin
   }
   blame_code("reading the value \"" + name + "\": " + what);
   throw Stop{};
+}
+
+/// The choice that the log has; else, where the code is ahead of the log, the newest; else the
+/// oldest, as what is replayed was done before the change, and it stays so until the next
+/// checkpoint enters a new frame: a recovery that begins there finds the same.
+std::uint32_t Session::version(std::string change, std::uint32_t oldest, std::uint32_t newest) {
+  if (stopped_) throw Stop{};
+  auto const supported = [&](std::uint32_t version) {
+    if (version >= oldest && version <= newest) return version;
+    throw WorkflowError("this run is on version " + std::to_string(version) + " of the change \"" +
+                        change + "\"; the code knows " + std::to_string(oldest) + " to " +
+                        std::to_string(newest));
+  };
+  if (auto const chosen = state_.versions.find(change); chosen != state_.versions.end())
+    return supported(chosen->second);
+  if (oldest_versions_.contains(change)) return oldest;
+  auto version = newest;
+  if (!live()) {
+    auto const* const next = next_recorded();
+    auto const* const recorded =
+        next == nullptr ? nullptr : std::get_if<storage::VersionChosen>(&next->body);
+    if (recorded == nullptr || recorded->change != change) {
+      oldest_versions_.insert(std::move(change));
+      return oldest;
+    }
+    version = recorded->version;
+  }
+  count_command();
+  command(OperationId::none, storage::VersionChosen{change, version});
+  return supported(version);
 }
 
 void Session::set_attribute(std::string name, std::string json) {

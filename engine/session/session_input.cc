@@ -45,13 +45,16 @@ Result<std::optional<StepResult>> Session::handle(Input const& input, Ambient co
   }
   auto const* const signal = std::get_if<SignalInput>(&input);
   if (state_.status != SessionStatus::open) {
-    if (signal == nullptr) return std::nullopt;
+    if (signal == nullptr && !std::holds_alternative<CancelInput>(input)) return std::nullopt;
     return Error{Errc::ended,
-                 "session " + to_string(state_.session) + " has ended and takes no signals"};
+                 "session " + to_string(state_.session) + " has ended and takes no input"};
   }
   if (signal != nullptr) return handle_signal(*signal, ambient);
+  if (auto const* const cancel = std::get_if<CancelInput>(&input))
+    return handle_cancel(*cancel, ambient);
 
   auto const id = std::visit(overloaded{[](SignalInput const&) { return OperationId::none; },
+                                        [](CancelInput const&) { return OperationId::none; },
                                         [](auto const& other) { return other.operation; }},
                              input);
   auto const found = state_.operations.find(id);
@@ -60,6 +63,7 @@ Result<std::optional<StepResult>> Session::handle(Input const& input, Ambient co
   auto body = std::visit(
       overloaded{
           [&](SignalInput const&) -> std::optional<storage::EventBody> { return std::nullopt; },
+          [&](CancelInput const&) -> std::optional<storage::EventBody> { return std::nullopt; },
           [&](ResultInput const& result) { return body_of(result, id, operation); },
           [&](FailureInput const& failure) { return body_of(failure, id, operation); },
           [&](TimerInput const& timer) { return body_of(timer, id, operation); },
@@ -107,6 +111,20 @@ Result<std::optional<StepResult>> Session::handle_signal(SignalInput const& sign
   if (waits && state_.inbox.back().payload.artifact) {
     not_yet_durable_.emplace_back(state_.inbox.back().sequence, artifacts_.front());
   }
+  TRY(auto result, end_live_step());
+  return std::optional<StepResult>(std::move(result));
+}
+
+Result<std::optional<StepResult>> Session::handle_cancel(CancelInput const& cancel,
+                                                         Ambient const& ambient) {
+  if (cancel.by.size() + cancel.reason.size() > max_signal_names_bytes) {
+    return Error{Errc::too_large,
+                 "who cancels and why together have more than " +
+                     std::to_string(max_signal_names_bytes) + " bytes"};
+  }
+  if (state_.cancel_requested) return std::nullopt;
+  begin_live_step(ambient, 0);
+  run_input(OperationId::none, storage::CancelRequested{cancel.by, cancel.reason});
   TRY(auto result, end_live_step());
   return std::optional<StepResult>(std::move(result));
 }

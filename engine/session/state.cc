@@ -145,6 +145,12 @@ std::optional<Delivery> apply(SessionState& state, storage::Event const& event, 
           [&](storage::LossAccepted const&) {},
           [&](storage::SessionCompleted const&) { state.status = SessionStatus::completed; },
           [&](storage::SessionFailed const&) { state.status = SessionStatus::failed; },
+          [&](storage::SessionCancelled const&) { state.status = SessionStatus::cancelled; },
+          [&](storage::VersionChosen const& body) { state.versions[body.change] = body.version; },
+          [&](storage::CancelRequested const& body) {
+            state.cancel_requested = true;
+            state.cancel_reason = body.reason;
+          },
       },
       event.body);
   return delivery;

@@ -63,6 +63,9 @@ struct SessionState {
   std::deque<InboxEntry> inbox;
   std::map<OperationId, OpenOperation> operations;
   std::map<std::string, storage::Payload> attributes;
+  std::map<std::string, std::uint32_t> versions;  ///< of changes of the workflow's code
+  bool cancel_requested = false;
+  std::string cancel_reason;
 
   friend bool operator==(SessionState const&, SessionState const&) = default;
 };

@@ -107,7 +107,13 @@ class Runtime {
     return from_json<Answer>(*answer);
   }
 
+  /// Asks a session to end, and waits until that is durable; the workflow sees it as Cancelled
+  /// (Context::cancelled) and may do what it must first. Repeated, it is acknowledged once more.
+  /// Errors: Errc::not_found, Errc::ended, Errc::held, Errc::too_large, Errc::unavailable.
+  Result<Acknowledgement> cancel(SessionId const& session, std::string by, std::string reason);
+
   /// Waits for the end of a session. A failed one gives Errc::ended with its type and message, a
+  /// cancelled one with "cancelled" and the reason, a
   /// held one Errc::held.
   Result<std::string> result_as_json(SessionId const& session);
   template <class Out>

@@ -236,8 +236,8 @@ class [[nodiscard]] Spawned {
  public:
   using value_type = T;
 
-  Spawned(detail::Host& host, Workflow<T> body)
-      : state_(std::make_unique<State>(host, std::move(body))) {}
+  Spawned(detail::Host& host, Workflow<T> body, detail::Shield shield)
+      : state_(std::make_unique<State>(host, std::move(body), shield)) {}
 
   void start() {}  // runs since it was spawned
   [[nodiscard]] bool done() const { return state_->body.done(); }
@@ -279,10 +279,10 @@ class [[nodiscard]] Spawned {
 
  private:
   struct State : detail::Waiter {
-    State(detail::Host& the_host, Workflow<T> the_body)
+    State(detail::Host& the_host, Workflow<T> the_body, detail::Shield shield)
         : host(the_host), body(std::move(the_body)) {
       body.handle().promise().on_end = this;
-      task = host.begin_task(body.handle());
+      task = host.begin_task(body.handle(), shield);
     }
     State(State const&) = delete;
     State& operator=(State const&) = delete;
@@ -566,7 +566,27 @@ class Context {
   /// Runs a workflow beside this one; it first runs when this one waits.
   template <class T>
   Spawned<T> spawn(Workflow<T> body) {
-    return Spawned<T>(host_, std::move(body));
+    return Spawned<T>(host_, std::move(body), detail::Shield::no);
+  }
+  /// The same, out of reach of a request to cancel the session: for what must be done before it
+  /// ends, such as compensations.
+  template <class T>
+  Spawned<T> shield(Workflow<T> body) {
+    return Spawned<T>(host_, std::move(body), detail::Shield::yes);
+  }
+  /// Whether somebody asked the session to end. What it waited for then threw Cancelled, and so
+  /// does every new operation outside a shield; a workflow that lets Cancelled through ends as
+  /// cancelled, one that returns has completed.
+  [[nodiscard]] bool cancelled() const { return host_.cancel_requested(); }
+
+  /// Which side of a change of this workflow's code the run is on: `newest` for one that comes here
+  /// first with the new code (recorded), `oldest` for one that had passed here before the change.
+  /// Stays the same until a checkpoint, from where on an old run is on the new side. A run whose
+  /// version the code does not know any more (below `oldest` or above `newest`) is held.
+  [[nodiscard]] std::uint32_t version(std::string change,
+                                      std::uint32_t oldest,
+                                      std::uint32_t newest) {
+    return host_.version(std::move(change), oldest, newest);
   }
 
   /// Log time of the step under way: the same for all that happens in it, and never running

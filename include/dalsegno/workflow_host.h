@@ -24,6 +24,8 @@ class Host;
 /// A line of execution within a session: the root workflow is 0, each spawned workflow has one of
 /// its own.
 enum class TaskId : std::uint32_t { root = 0 };
+/// Whether a request to cancel the session reaches what a task waits for.
+enum class Shield : std::uint8_t { no, yes };
 
 /// Somebody who waits for something. The default is to continue a coroutine, in its own task.
 class Waiter {
@@ -100,7 +102,7 @@ class Host {
   /// any time.
   virtual void forget(OperationId id) noexcept = 0;
 
-  virtual TaskId begin_task(std::coroutine_handle<> entry) = 0;
+  virtual TaskId begin_task(std::coroutine_handle<> entry, Shield shield) = 0;
   virtual void end_task(TaskId task) = 0;
   /// A spawned workflow ended, with that error or none, and nobody will take its result.
   virtual void report_unseen(std::exception_ptr const& error) noexcept = 0;
@@ -116,6 +118,8 @@ class Host {
   virtual void answer(Sequence turn, OperationId source, std::string json) = 0;
   [[nodiscard]] virtual OperationId last_taken() const = 0;
   virtual CheckpointPlace checkpoint(std::string state) = 0;
+  virtual std::uint32_t version(std::string change, std::uint32_t oldest, std::uint32_t newest) = 0;
+  [[nodiscard]] virtual bool cancel_requested() const = 0;
 
  protected:
   Host() = default;

@@ -13,7 +13,8 @@ constexpr std::array<std::string_view, std::variant_size_v<EventBody>> names = {
     "TimerFired",         "ValueRecorded",   "ModelCompleted",     "ToolCompleted",
     "CheckpointTaken",    "AttributeSet",    "AnswerGiven",        "Held",
     "Released",           "OperatorActed",   "PolicyActivated",    "LossAccepted",
-    "SessionCompleted",   "SessionFailed"};
+    "SessionCompleted",   "SessionFailed",   "VersionChosen",      "CancelRequested",
+    "SessionCancelled"};
 static_assert(!names.back().empty());
 
 }  // namespace

@@ -252,6 +252,25 @@ struct SessionFailed {
   friend bool operator==(SessionFailed const&, SessionFailed const&) = default;
 };
 
+/// A change of the workflow's code, and which side of it this run is on: chosen once, then kept.
+struct VersionChosen {
+  std::string change;
+  std::uint32_t version = 0;
+  friend bool operator==(VersionChosen const&, VersionChosen const&) = default;
+};
+
+/// An input: somebody asked the workflow to end; it may do what it must before it does.
+struct CancelRequested {
+  std::string by;
+  std::string reason;
+  friend bool operator==(CancelRequested const&, CancelRequested const&) = default;
+};
+
+struct SessionCancelled {
+  std::string reason;
+  friend bool operator==(SessionCancelled const&, SessionCancelled const&) = default;
+};
+
 /// An event that a newer version wrote: it can be shown and its hash verified, not run.
 struct UnknownBody {
   std::uint8_t type = 0;
@@ -283,7 +302,10 @@ using EventBody = std::variant<UnknownBody,
                                PolicyActivated,
                                LossAccepted,
                                SessionCompleted,
-                               SessionFailed>;
+                               SessionFailed,
+                               VersionChosen,
+                               CancelRequested,
+                               SessionCancelled>;
 
 struct Event {
   Sequence sequence = 0;

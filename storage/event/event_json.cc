@@ -162,6 +162,13 @@ class Fields {
   void operator()(SessionFailed const& body) {
     object_.set("error", body.type).set("message", body.message);
   }
+  void operator()(VersionChosen const& body) {
+    object_.set("change", body.change).set("version", number(body.version));
+  }
+  void operator()(CancelRequested const& body) {
+    object_.set("by", body.by).set("reason", body.reason);
+  }
+  void operator()(SessionCancelled const& body) { object_.set("reason", body.reason); }
 
  private:
   void text(std::string_view name, std::string const& value) {

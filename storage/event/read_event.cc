@@ -165,6 +165,12 @@ class EventReader {
         return get(*event.body_as_SessionCompleted(), as<SessionCompleted>(to));
       case wire::EventBody::SessionFailed:
         return get(*event.body_as_SessionFailed(), as<SessionFailed>(to));
+      case wire::EventBody::VersionChosen:
+        return get(*event.body_as_VersionChosen(), as<VersionChosen>(to));
+      case wire::EventBody::CancelRequested:
+        return get(*event.body_as_CancelRequested(), as<CancelRequested>(to));
+      case wire::EventBody::SessionCancelled:
+        return get(*event.body_as_SessionCancelled(), as<SessionCancelled>(to));
     }
     to = UnknownBody{static_cast<std::uint8_t>(event.body_type())};
   }
@@ -299,6 +305,17 @@ class EventReader {
   static void get(wire::SessionFailed const& it, SessionFailed& to) {
     set(to.type, it.type());
     set(to.message, it.message());
+  }
+  static void get(wire::VersionChosen const& it, VersionChosen& to) {
+    set(to.change, it.change());
+    to.version = it.version();
+  }
+  static void get(wire::CancelRequested const& it, CancelRequested& to) {
+    set(to.by, it.by());
+    set(to.reason, it.reason());
+  }
+  static void get(wire::SessionCancelled const& it, SessionCancelled& to) {
+    set(to.reason, it.reason());
   }
 
   bool fine_ = true;

@@ -295,6 +295,19 @@ class EventWriter {
     auto const message = text(it.message);
     return body(wire::CreateSessionFailed(out_, type, message));
   }
+  Body put(VersionChosen const& it) {
+    auto const change = text(it.change);
+    return body(wire::CreateVersionChosen(out_, change, it.version));
+  }
+  Body put(CancelRequested const& it) {
+    auto const by = text(it.by);
+    auto const reason = text(it.reason);
+    return body(wire::CreateCancelRequested(out_, by, reason));
+  }
+  Body put(SessionCancelled const& it) {
+    auto const reason = text(it.reason);
+    return body(wire::CreateSessionCancelled(out_, reason));
+  }
 
   flatbuffers::FlatBufferBuilder& out_;
   std::size_t left_ = max_event_bytes;

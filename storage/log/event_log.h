@@ -19,7 +19,13 @@
 namespace dalsegno::storage {
 
 /// Numbers are on disk.
-enum class SessionStatus : std::uint8_t { open = 0, completed = 1, failed = 2, held = 3 };
+enum class SessionStatus : std::uint8_t {
+  open = 0,
+  completed = 1,
+  failed = 2,
+  held = 3,
+  cancelled = 4
+};
 
 /// What is known of a session without reading its steps. Can be rebuilt from them.
 struct Head {

@@ -50,8 +50,11 @@ void SessionFold::apply(Event const& event) {
           [&](Released const&) { head_->status = SessionStatus::open; },
           [&](SessionCompleted const&) { session_ended(SessionStatus::completed); },
           [&](SessionFailed const&) { session_ended(SessionStatus::failed); },
+          [&](SessionCancelled const&) { session_ended(SessionStatus::cancelled); },
           // Nothing in a head or among timers follows from these.
           [](UnknownBody const&) {},
+          [](VersionChosen const&) {},
+          [](CancelRequested const&) {},
           [](InputReceived const&) {},
           [](OperationRequested const&) {},
           [](PolicyDecided const&) {},

@@ -148,6 +148,9 @@ struct Draw {
   static void one(CheckpointTaken& it) { each(it.state_digest, it.size_bytes); }
   static void one(SessionCompleted& it) { each(it.result, it.unread_signals); }
   static void one(SessionFailed& it) { each(it.type, it.message); }
+  static void one(VersionChosen& it) { each(it.change, it.version); }
+  static void one(CancelRequested& it) { each(it.by, it.reason); }
+  static void one(SessionCancelled& it) { one(it.reason); }
 };
 
 template <class Body>

@@ -47,6 +47,7 @@ Style style_of(storage::SessionStatus status) {
     case storage::SessionStatus::held:
       return Style::warning;
     case storage::SessionStatus::completed:
+    case storage::SessionStatus::cancelled:
       return Style::faint;
     case storage::SessionStatus::open:
       break;

@@ -122,6 +122,8 @@ std::string_view name_of(storage::SessionStatus status) {
       return "failed";
     case storage::SessionStatus::held:
       return "held";
+    case storage::SessionStatus::cancelled:
+      return "cancelled";
   }
   return "unknown";
 }

@@ -195,6 +195,18 @@ Line Transcript::tell(storage::Event const& event) {
             return TranscriptLine{"FAILED: " + short_text(body.type + ": " + body.message),
                                   Style::bad};
           },
+          [](storage::VersionChosen const& body) -> Line {
+            return TranscriptLine{"version " + number(body.version) + " of the change \"" +
+                                      short_text(body.change) + "\"",
+                                  Style::faint};
+          },
+          [](storage::CancelRequested const& body) -> Line {
+            return TranscriptLine{"cancel asked for" + by(body.by) + ": " + short_text(body.reason),
+                                  Style::warning};
+          },
+          [](storage::SessionCancelled const& body) -> Line {
+            return TranscriptLine{"CANCELLED: " + short_text(body.reason), Style::warning};
+          },
       },
       event.body);
 }

@@ -750,6 +750,186 @@ TEST(Session, a_named_operation_can_be_cancelled_by_a_later_frame) {
   session.expect_replays();
 }
 
+// ---- cancellation ----
+
+Workflow<Text> refunds(Context& ctx, Text what) {
+  co_return co_await ctx.call(echo, "refund " + what);
+}
+Workflow<Text> compensates(Context& ctx, Text what) {
+  auto waits = ctx.receive<Text>("never");
+  waits.begin();
+  try {
+    co_await ctx.all(ctx.call(echo, what), ctx.sleep(1h));
+    co_return "done";
+  } catch (Cancelled const& cancelled) {
+    if (!ctx.cancelled()) throw;
+  }
+  ctx.set_attribute("refund", co_await ctx.shield(refunds(ctx, what)));
+  co_await ctx.sleep(1s);  // outside of the shield: throws
+  co_return "not reached";
+}
+
+TEST(Session, a_cancel_ends_what_waits_and_lets_the_workflow_compensate_in_a_shield) {
+  auto session = driver(compensates);
+  session.start(R"("ticket")");
+  EXPECT_THAT(names_of(session.take(CancelInput{"ann", "the customer left"})),
+              ElementsAre("CancelRequested",
+                          "OperationCancelled 1",
+                          "OperationCancelled 2",
+                          "OperationCancelled 3",
+                          "OperationRequested 4",
+                          "PolicyDecided 4",
+                          "AttemptStarted 4"));
+  session.expect_replays();
+  EXPECT_TRUE(session.take(CancelInput{"bob", "again"}).empty());
+  session.restart();
+  session.orphan_open_attempts();
+  EXPECT_THAT(names_of(session.complete(4, R"("refunded")", 2)),
+              ElementsAre("OperationCompleted 4", "AttributeSet", "SessionCancelled"));
+  ASSERT_TRUE(session.end);
+  EXPECT_EQ(session.end->status, storage::SessionStatus::cancelled);
+  EXPECT_EQ(session.end->message, "the customer left");
+  EXPECT_EQ(session.try_take(CancelInput{"bob", "late"}).error().code, Errc::ended);
+  EXPECT_EQ(session.log->timers(Time{}, Time::max(), 10).value().size(), 0U);
+  session.expect_replays();
+}
+
+TEST(Session, the_late_result_of_a_cancelled_call_is_not_applied) {
+  auto session = driver(compensates);
+  session.start(R"("ticket")");
+  session.take(CancelInput{"ann", "enough"});
+  EXPECT_THAT(names_of(session.complete(2, R"("late")")), ElementsAre("AttemptOrphaned 2"));
+  session.expect_replays();
+}
+
+Workflow<Text> ends_in_its_own_way(Context& ctx, std::int64_t turn) {
+  co_await ctx.checkpoint(turn);
+  if (turn == 0) {
+    try {
+      co_await ctx.receive<Text>("never");
+    } catch (Cancelled const&) {
+      turn = 1;
+    }
+    co_await ctx.checkpoint(turn);  // the request lasts over it
+  }
+  try {
+    co_await ctx.sleep(1s);
+  } catch (Cancelled const& cancelled) {
+    co_return std::string("ended after: ") + cancelled.what();
+  }
+  co_return "not cancelled";
+}
+
+TEST(Session, a_workflow_that_returns_after_a_cancel_has_completed) {
+  auto session = driver(ends_in_its_own_way);
+  session.start("0");
+  session.take(CancelInput{"ann", "enough"});
+  EXPECT_EQ(session.end->status, storage::SessionStatus::completed);
+  EXPECT_EQ(session.end->result, R"("ended after: enough")");
+  session.expect_replays();
+}
+
+// ---- changes of the code ----
+
+Workflow<Text> before_the_change(Context& ctx, std::int64_t turn) {
+  for (;; ++turn) {
+    co_await ctx.checkpoint(turn);
+    if (turn == 3) co_return "old";
+    co_await ctx.receive<Text>("turn");
+    ctx.set_attribute("greeting", Text("hello"));
+  }
+}
+Workflow<Text> after_the_change(Context& ctx, std::int64_t turn) {
+  for (;; ++turn) {
+    co_await ctx.checkpoint(turn);
+    if (turn == 3) co_return "new";
+    co_await ctx.receive<Text>("turn");
+    if (ctx.version("greet", 0, 1) == 0) {
+      ctx.set_attribute("greeting", Text("hello"));
+    } else {
+      ctx.set_attribute("greeting", Text("good day"));
+      ctx.set_attribute("polite", ctx.version("greet", 0, 1));  // stays what it was
+    }
+  }
+}
+
+TEST(Session, an_old_run_keeps_to_its_side_of_a_change_until_its_next_checkpoint) {
+  auto session = driver(before_the_change);
+  session.start("0");
+  session.signal("turn", R"("")");
+  session.workflow = define_workflow(session.workflow.name, after_the_change);  // a deploy
+  session.restart();
+  EXPECT_THAT(names_of(session.signal("turn", R"("")")),
+              ElementsAre("InputReceived",
+                          "VersionChosen",
+                          "AttributeSet",
+                          "AttributeSet",
+                          "CheckpointTaken",
+                          "OperationRequested 3"))
+      << "the frame began with the new code";
+  session.expect_replays();  // also from the start: the first turn is on the old side
+  session.restart({ReplayFrom::Kind::start, 0});
+  EXPECT_THAT(
+      names_of(session.signal("turn", R"("")")),
+      ElementsAre(
+          "InputReceived", "AttributeSet", "AttributeSet", "CheckpointTaken", "SessionCompleted"));
+  EXPECT_EQ(session.end->result, R"("new")");
+  session.expect_replays();
+}
+
+Workflow<Text> two_halves(Context& ctx, Text /*input*/) {
+  co_await ctx.receive<Text>("turn");
+  ctx.set_attribute("first", Text("half"));
+  co_await ctx.receive<Text>("turn");
+  ctx.set_attribute("second", Text("half"));
+  co_return "old";
+}
+Workflow<Text> two_halves_changed(Context& ctx, Text /*input*/) {
+  co_await ctx.receive<Text>("turn");
+  auto const first = ctx.version("halves", 0, 7);
+  ctx.set_attribute("first", Text("half"));
+  co_await ctx.receive<Text>("turn");
+  auto const second = ctx.version("halves", 0, 7);
+  ctx.set_attribute("second", Text("half"));
+  co_return std::to_string(first) + " " + std::to_string(second);
+}
+
+TEST(Session, a_version_is_the_same_wherever_one_frame_asks_for_it) {
+  auto old = driver(two_halves);
+  old.start(R"("")");
+  old.signal("turn", R"("")");
+  old.workflow = define_workflow(old.workflow.name, two_halves_changed);
+  old.restart();
+  old.signal("turn", R"("")");  // live now, and yet on the old side
+  EXPECT_EQ(old.end->result, R"("0 0")");
+  old.expect_replays();
+
+  auto fresh = driver(two_halves_changed);
+  fresh.start(R"("")");
+  fresh.signal("turn", R"("")");
+  fresh.signal("turn", R"("")");
+  EXPECT_EQ(fresh.end->result, R"("7 7")");
+  fresh.expect_replays();
+}
+
+Workflow<Text> knows_newer_versions_only(Context& ctx, Text /*input*/) {
+  co_await ctx.receive<Text>("turn");
+  (void)ctx.version("halves", 8, 9);
+  co_await ctx.receive<Text>("turn");
+  co_return "";
+}
+
+TEST(Session, a_run_on_a_version_that_the_code_no_longer_knows_is_held) {
+  auto session = driver(two_halves_changed);
+  session.start(R"("")");
+  session.signal("turn", R"("")");
+  session.workflow = define_workflow(session.workflow.name, knows_newer_versions_only);
+  auto const report = session.replay();
+  ASSERT_TRUE(report) << report.error().detail;
+  ASSERT_TRUE(report->divergence);
+  EXPECT_THAT(describe(*report->divergence), HasSubstr("version 7 of the change"));
+}
+
 // ---- losers and strays ----
 
 Workflow<void> waits_for_two(Context& ctx) {

@@ -51,6 +51,11 @@ class Explainer {
       out_.kind = ExplainedEnd::failed;
       out_.failure = failure->type + ": " + failure->message;
       TRY_VOID(explain_end());
+    } else if (auto const* const cancelled =
+                   std::get_if<storage::SessionCancelled>(&placed->event.body)) {
+      out_.kind = ExplainedEnd::failed;
+      out_.failure = "cancelled: " + cancelled->reason;
+      TRY_VOID(explain_end());
     } else {
       return no_answer(sequence);
     }
@@ -344,6 +349,7 @@ std::vector<Sequence> explainable(History const& history) {
                    [&](storage::AnswerGiven const&) { answers.push_back(placed.event.sequence); },
                    [&](storage::SessionCompleted const&) { ends.push_back(placed.event.sequence); },
                    [&](storage::SessionFailed const&) { ends.push_back(placed.event.sequence); },
+                   [&](storage::SessionCancelled const&) { ends.push_back(placed.event.sequence); },
                    [](auto const&) {},
                },
                placed.event.body);

@@ -215,6 +215,9 @@ Result<> RunCheck::check_body(storage::Event const& event) {
             outcome = check_payload(event, body.result, nullptr);
           },
           [&](storage::SessionFailed const&) { ended_ = event.sequence; },
+          [&](storage::VersionChosen const&) {},
+          [&](storage::CancelRequested const&) {},
+          [&](storage::SessionCancelled const&) { ended_ = event.sequence; },
       },
       event.body);
   return outcome;

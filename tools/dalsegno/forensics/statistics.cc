@@ -27,6 +27,8 @@ std::string_view status_name(storage::SessionStatus status) {
       return "failed";
     case storage::SessionStatus::held:
       return "held";
+    case storage::SessionStatus::cancelled:
+      return "cancelled";
   }
   return "unknown";
 }
