@@ -72,6 +72,8 @@ class World {
     for (auto const& orphan : driver_.session->open_attempts("the process ended")) take(orphan);
   }
 
+  void cancel() { take(CancelInput{"world", "enough"}); }
+
   /// What must be true of the log as a whole.
   void check_log() const {
     driver_.expect_replays();
@@ -295,6 +297,31 @@ TEST(Recovery, after_any_durable_step_goes_on_to_the_same_end_and_repeats_nothin
     }
   });
   std::cout << crashes << " crashes\n";
+}
+
+TEST(Cancellation, after_any_durable_step_ends_a_random_workflow_and_all_that_it_waits_for) {
+  std::size_t cancelled = 0;
+  for_each_case(100, [&](Case const& one) {
+    for (std::size_t step = 1; !testing::Test::HasFailure(); ++step) {
+      SCOPED_TRACE("cancelled after step " + std::to_string(step));
+      World world(one.program, one.seed);
+      world.start();
+      world.run(step);
+      if (world.ended()) break;
+      if (step % 2 == 0) world.crash();
+      if (world.ended()) continue;
+      world.cancel();
+      ASSERT_TRUE(world.ended());
+      auto& driver = world.driver();
+      EXPECT_EQ(driver.end->status, storage::SessionStatus::cancelled);
+      EXPECT_EQ(driver.end->message, "enough");
+      EXPECT_TRUE(driver.session->state().operations.empty());
+      EXPECT_TRUE(driver.log->timers(Time{}, Time::max(), 1).value().empty());
+      world.check_log();
+      ++cancelled;
+    }
+  });
+  std::cout << cancelled << " cancelled\n";
 }
 
 }  // namespace
