@@ -24,6 +24,15 @@ std::size_t size_of(PendingStep const& pending) {
   return size;
 }
 
+/// How many of the steps that wait the next write takes.
+std::size_t room_for(std::span<PendingStep const> steps) {
+  std::size_t count = 0;
+  std::size_t bytes = 0;
+  while (count < std::min(steps.size(), most_steps) && bytes < most_bytes)
+    bytes += size_of(steps[count++]);
+  return count;
+}
+
 }  // namespace
 
 Committer::Committer(storage::EventLog& log, Release release)
@@ -62,8 +71,7 @@ void Committer::stop() {
 
 void Committer::work() {
   name_this_thread("ds-committer");
-  for (;;) {
-    std::vector<PendingStep> steps;
+  for (std::vector<PendingStep> steps;; steps.clear()) {
     {
       std::unique_lock lock(mutex_);
       ready_.wait(lock, [this] { return !writing_ && (stopping_ || !queue_.empty()); });
@@ -72,24 +80,17 @@ void Committer::work() {
       steps.swap(queue_);
     }
     room_.notify_all();
-    // A long queue is written in several batches.
-    for (auto first = steps.begin(); first != steps.end();) {
-      std::size_t bytes = 0;
-      auto last = first;
-      while (last != steps.end() && last - first < static_cast<std::ptrdiff_t>(most_steps) &&
-             bytes < most_bytes) {
-        bytes += size_of(*last++);
-      }
-      std::vector<PendingStep> batch{std::move_iterator(first), std::move_iterator(last)};
+    for (std::span rest(steps); !rest.empty();) {
+      auto const batch = rest.first(room_for(rest));
       write(batch);
-      first = last;
+      rest = rest.subspan(batch.size());
     }
     std::lock_guard const lock(mutex_);
     writing_ = false;
   }
 }
 
-void Committer::write(std::vector<PendingStep>& steps) {
+void Committer::write(std::span<PendingStep> steps) {
   std::vector<Result<>> results(steps.size());
   if (!fatal_) {
     std::vector<storage::Append> appends;

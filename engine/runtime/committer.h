@@ -57,7 +57,7 @@ class Committer {
 
  private:
   void work();
-  void write(std::vector<PendingStep>& steps);
+  void write(std::span<PendingStep> steps);
 
   // Set in the constructor.
   storage::EventLog& log_;
