@@ -121,11 +121,13 @@ rocksdb::ColumnFamilyOptions tuned_table(Table table,
   tuned.write_buffer_size = memtable_bytes;  // the bound over all of them comes first
   tuned.arena_block_size = 64 << 10;
   // What is written again soon is compressed little: memtables are small, so tables reach the first
-  // level often, and the 256 MiB that stand there are rewritten with each eight of them. What lies
+  // level often, and the 256 MiB that stand there are rewritten with each twelve of them. What lies
   // below comes last and stays.
   tuned.compression = rocksdb::kZSTD;
   tuned.compression_per_level = {rocksdb::kNoCompression, rocksdb::kLZ4Compression, rocksdb::kZSTD};
-  tuned.level0_file_num_compaction_trigger = 8;
+  tuned.level0_file_num_compaction_trigger = 12;
+  tuned.level0_slowdown_writes_trigger = 32;
+  tuned.level0_stop_writes_trigger = 48;
   tuned.level_compaction_dynamic_level_bytes = true;
   rocksdb::BlockBasedTableOptions blocks;
   blocks.block_cache = cache;
