@@ -47,5 +47,7 @@ void die_in(std::filesystem::path const& store, std::uint64_t checkpoint_every);
 [[nodiscard]] Benchmark bytes_per_step();
 [[nodiscard]] Benchmark sleepers_100k();
 [[nodiscard]] Benchmark signal_round_trip();
+[[nodiscard]] Benchmark redaction_speed();
+[[nodiscard]] Benchmark redaction_prompt();
 
 }  // namespace dalsegno::bench

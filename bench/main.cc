@@ -69,7 +69,9 @@ int run(int argc, char** argv) {
                                 recovery_10k(),
                                 bytes_per_step(),
                                 sleepers_100k(),
-                                signal_round_trip()}) {
+                                signal_round_trip(),
+                                redaction_speed(),
+                                redaction_prompt()}) {
     if (!benchmark.name.contains(filter)) continue;
     auto pattern = folder + "/dalsegno-bench-XXXXXX";
     if (mkdtemp(pattern.data()) == nullptr) {

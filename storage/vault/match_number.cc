@@ -67,7 +67,16 @@ void match_number(Scan& scan, Range run) {
   auto const length = run.end - run.begin;
   auto const& by_run = scan.rules().shapes_by_run;
   if (length >= by_run.size()) return;
-  for (auto const index : by_run[length]) match_shape(scan, scan.rules().shapes[index], run.begin);
+  char const before = scan.before(run.begin);
+  char const behind = scan.at(run.end);
+  for (auto const index : by_run[length]) {
+    // Most shapes fall away by what stands right beside the run.
+    auto const& rule = scan.rules().shapes[index];
+    auto const next = rule.first_digit + length;
+    if (next < rule.shape.size() ? !fits(behind, rule.shape[next]) : is_alnum(behind)) continue;
+    if (rule.first_digit > 0 && !fits(before, rule.shape[rule.first_digit - 1])) continue;
+    match_shape(scan, rule, run.begin);
+  }
 }
 
 void match_card(Scan& scan, Range run) {
