@@ -9,6 +9,11 @@ Error refuse(Errc code, Append const& append, std::string const& why) {
   return Error{code, to_string(append.session) + ": " + why};
 }
 
+bool valid_vault_name(std::string_view name) {
+  return !name.empty() && name.size() <= 64 &&
+         name.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789/_") == std::string_view::npos;
+}
+
 /// What is wrong with the append whatever the store holds; empty: nothing.
 std::string contradiction(Append const& append) {
   if (!valid(append.session)) return "not a valid session id";
@@ -22,6 +27,7 @@ std::string contradiction(Append const& append) {
   if (append.head.epoch != append.epoch)
     return "the head after the step has another epoch than the append";
   if (append.step.bytes.empty()) return "the step is empty";
+  if (auto const names = check_vault_names(append.vault); !names) return names.error().detail;
   return {};
 }
 
@@ -74,6 +80,13 @@ Result<> check_place(std::optional<Head> const& current, Append const& append) {
 }
 
 }  // namespace
+
+Result<> check_vault_names(std::span<VaultRecord const> records) {
+  for (auto const& record : records)
+    if (!valid_vault_name(record.name))
+      return Error{Errc::invalid, '"' + record.name + "\" is no name of a vault's record"};
+  return {};
+}
 
 Result<> check_append(std::optional<Head> const& current,
                       Append const& append,

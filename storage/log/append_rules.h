@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 
 namespace dalsegno::storage {
 
@@ -19,5 +20,8 @@ namespace dalsegno::storage {
 [[nodiscard]] Result<> check_append(std::optional<Head> const& current,
                                     Append const& append,
                                     std::uint64_t store_epoch);
+
+/// Errors: Errc::invalid.
+[[nodiscard]] Result<> check_vault_names(std::span<VaultRecord const> records);
 
 }  // namespace dalsegno::storage

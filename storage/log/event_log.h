@@ -64,6 +64,15 @@ struct StoredArtifact {
   std::string bytes;
 };
 
+/// A record of a session's vault (storage/vault/vault.h says which there are). `name`: 1 to 64 of
+/// a-z, 0-9, '/' and '_'.
+struct VaultRecord {
+  std::string name;
+  std::string bytes;
+
+  friend bool operator==(VaultRecord const&, VaultRecord const&) = default;
+};
+
 struct ProducerKey {
   std::string key;
   Sequence sequence = 0;  ///< of the InputReceived that carried it
@@ -85,6 +94,7 @@ struct Append {
   std::vector<StoredCheckpoint> checkpoints;
   std::vector<StoredArtifact> artifacts;
   std::optional<SessionSecret> secret;  ///< with the first step: goes to the vault
+  std::vector<VaultRecord> vault;       ///< one of a name that is there already is replaced
 };
 
 /// A run of one session's steps within a commit.
@@ -121,7 +131,7 @@ struct CommitReceipt {
 };
 
 /// Thread: const members from any number of threads at once, also beside `append`; `append`,
-/// `put_meta` and `compact` one call at a time.
+/// `put_meta`, `put_vault`, `destroy_vault` and `compact` one call at a time.
 class EventLog {
  public:
   EventLog() = default;
@@ -176,6 +186,23 @@ class EventLog {
                                                      Digest const& digest) const = 0;
   /// Errc::not_found when the session has none (or it was destroyed).
   [[nodiscard]] virtual Result<SessionSecret> secret(SessionId const& session) const = 0;
+
+  /// The record of this name in the session's vault; nothing when there is none.
+  [[nodiscard]] virtual Result<std::optional<std::string>> vault_record(
+      SessionId const& session, std::string_view name) const = 0;
+  /// The records of the session's vault by name, until `visit` returns false. Without the secret.
+  using VaultVisitor = std::function<bool(VaultRecord const&)>;
+  [[nodiscard]] virtual Result<> scan_vault(SessionId const& session,
+                                            VaultVisitor const& visit) const = 0;
+  /// Writes records into the session's vault, all or none, synced. Not part of the log.
+  [[nodiscard]] virtual Result<> put_vault(SessionId const& session,
+                                           std::span<VaultRecord const> records) = 0;
+  /// Removes the session's secret and all records of its vault, and leaves `kept` in their place.
+  /// When it returns, what was removed is in no file of the store either: it was overwritten by
+  /// compaction and the files that held it are gone (what the disk itself keeps of deleted files is
+  /// beyond reach). Blocks. Errors: as `append`; after Errc::io the removal may be there or not.
+  [[nodiscard]] virtual Result<> destroy_vault(SessionId const& session,
+                                               std::span<VaultRecord const> kept) = 0;
 
   /// Commit records of the current generation from `from` on, in order, with each one's digest.
   using CommitVisitor = std::function<bool(CommitRecord const&, Digest const& digest)>;

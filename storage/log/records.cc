@@ -68,6 +68,10 @@ std::string producer_key_key(std::uint32_t partition,
   return session_prefix(partition, session).append(key);
 }
 
+std::string vault_key(std::uint32_t partition, SessionId const& session, std::string_view name) {
+  return session_prefix(partition, session).append(name);
+}
+
 std::string artifact_key(std::uint32_t partition, SessionId const& session, Digest const& digest) {
   ByteWriter out;
   out.raw(session_prefix(partition, session));

@@ -29,6 +29,10 @@ namespace dalsegno::storage {
 [[nodiscard]] std::string producer_key_key(std::uint32_t partition,
                                            SessionId const& session,
                                            std::string_view key);
+/// session_prefix ‖ the record's name.
+[[nodiscard]] std::string vault_key(std::uint32_t partition,
+                                    SessionId const& session,
+                                    std::string_view name);
 /// session_prefix ‖ digest (32 bytes).
 [[nodiscard]] std::string artifact_key(std::uint32_t partition,
                                        SessionId const& session,

@@ -1,5 +1,6 @@
 #include "storage/memory/memory_log.h"
 
+#include "dalsegno/try.h"
 #include "storage/log/append_rules.h"
 #include "storage/log/records.h"
 
@@ -49,6 +50,7 @@ class MemoryStore {
   std::map<std::tuple<SessionId, RunId, Sequence>, Bytes> checkpoints;
   std::map<std::pair<SessionId, Digest>, Bytes> artifacts;
   std::map<SessionId, SessionSecret> secrets;
+  std::map<SessionId, std::map<std::string, std::string, std::less<>>> vaults;
   std::map<std::string, std::string, std::less<>> meta;
 };
 
@@ -186,6 +188,42 @@ class MemoryLog final : public EventLog {
     return it->second;
   }
 
+  Result<std::optional<std::string>> vault_record(SessionId const& session,
+                                                  std::string_view name) const override {
+    std::shared_lock const lock(store_->mutex);
+    auto const vault = store_->vaults.find(session);
+    if (vault == store_->vaults.end()) return std::nullopt;
+    auto const it = vault->second.find(name);
+    return it == vault->second.end() ? std::nullopt : std::optional(it->second);
+  }
+
+  Result<> scan_vault(SessionId const& session, VaultVisitor const& visit) const override {
+    auto const vaults = copy_of(store_->vaults);
+    auto const vault = vaults.find(session);
+    if (vault == vaults.end()) return {};
+    for (auto const& [name, bytes] : vault->second)
+      if (!visit({name, bytes})) break;
+    return {};
+  }
+
+  Result<> put_vault(SessionId const& session, std::span<VaultRecord const> records) override {
+    TRY_VOID(check_vault_names(records));
+    std::unique_lock const lock(store_->mutex);
+    if (epoch_ != store_->epoch) return Error{Errc::fenced, "a newer log has the store"};
+    keep(session, records);
+    return {};
+  }
+
+  Result<> destroy_vault(SessionId const& session, std::span<VaultRecord const> kept) override {
+    TRY_VOID(check_vault_names(kept));
+    std::unique_lock const lock(store_->mutex);
+    if (epoch_ != store_->epoch) return Error{Errc::fenced, "a newer log has the store"};
+    store_->secrets.erase(session);
+    store_->vaults.erase(session);
+    keep(session, kept);
+    return {};
+  }
+
   Result<> read_commits(std::uint64_t from, CommitVisitor const& visit) const override {
     for (auto const& [record, digest] : copy_of(store_->commits))
       if (record.number >= from && !visit(record, digest)) break;
@@ -230,6 +268,11 @@ class MemoryLog final : public EventLog {
 
   // The rest is called with the mutex held.
 
+  void keep(SessionId const& session, std::span<VaultRecord const> records) {
+    for (auto const& record : records)
+      store_->vaults[session].insert_or_assign(record.name, record.bytes);
+  }
+
   std::optional<Head> find_head(SessionId const& session) const {
     auto const it = store_->heads.find(place(session));
     return it == store_->heads.end() ? std::nullopt : std::optional(it->second);
@@ -255,6 +298,7 @@ class MemoryLog final : public EventLog {
     for (auto const& [digest, bytes] : append.artifacts)
       store_->artifacts.insert_or_assign({append.session, digest}, shared(bytes));
     if (append.secret) store_->secrets.insert_or_assign(append.session, *append.secret);
+    keep(append.session, append.vault);
     record.steps.push_back({std::move(key), append.head.last_sequence});
     return {};
   }

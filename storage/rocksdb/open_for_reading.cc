@@ -31,6 +31,14 @@ class StoreView : public StoreReader {
   [[nodiscard]] Result<> put_meta(std::string_view /*key*/, std::string_view /*value*/) override {
     return read_only();
   }
+  [[nodiscard]] Result<> put_vault(SessionId const& /*session*/,
+                                   std::span<VaultRecord const> /*records*/) override {
+    return read_only();
+  }
+  [[nodiscard]] Result<> destroy_vault(SessionId const& /*session*/,
+                                       std::span<VaultRecord const> /*kept*/) override {
+    return read_only();
+  }
   [[nodiscard]] Result<> room_for_new_sessions() const override { return read_only(); }
   [[nodiscard]] Result<> compact() override { return read_only(); }
 

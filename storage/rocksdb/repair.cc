@@ -162,7 +162,9 @@ Result<> rebuild(Database const& database, std::uint32_t partition, SessionId co
                           changes));
   } else {
     changes.remove(Table::sessions, prefix);
-    changes.remove(Table::vault, prefix);
+    Cursor vault(database, Table::vault, prefix, after_prefix(prefix));
+    for (vault.first(); vault.valid(); vault.next()) changes.remove(Table::vault, vault.key());
+    TRY_VOID(vault.status("reading a vault"));
     TRY_VOID(remove_later(database, Table::keys, prefix, 0, changes));
     TRY_VOID(remove_later(database, Table::checkpoints, prefix, 0, changes));
   }

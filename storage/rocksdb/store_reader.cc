@@ -234,6 +234,22 @@ Result<SessionSecret> StoreReader::secret(SessionId const& session) const {
   return decode_secret(*bytes);
 }
 
+Result<std::optional<std::string>> StoreReader::vault_record(SessionId const& session,
+                                                             std::string_view name) const {
+  return get(database(), Table::vault, vault_key(partition(session), session, name));
+}
+
+Result<> StoreReader::scan_vault(SessionId const& session, VaultVisitor const& visit) const {
+  auto const prefix = session_prefix(partition(session), session);
+  Cursor cursor(database(), Table::vault, prefix, after_prefix(prefix));
+  for (cursor.first(); cursor.valid(); cursor.next()) {
+    if (cursor.key() == prefix) continue;  // the session's secret
+    if (!visit({std::string(cursor.key().substr(prefix.size())), std::string(cursor.value())}))
+      return {};
+  }
+  return cursor.status("reading a vault");
+}
+
 Result<> StoreReader::read_commits(std::uint64_t from, CommitVisitor const& visit) const {
   auto const now = info();
   auto const number_after_last = now.last_commit + 1;

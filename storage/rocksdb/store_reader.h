@@ -46,6 +46,10 @@ class StoreReader : public EventLog {
   [[nodiscard]] Result<std::string> artifact(SessionId const& session,
                                              Digest const& digest) const override;
   [[nodiscard]] Result<SessionSecret> secret(SessionId const& session) const override;
+  [[nodiscard]] Result<std::optional<std::string>> vault_record(
+      SessionId const& session, std::string_view name) const override;
+  [[nodiscard]] Result<> scan_vault(SessionId const& session,
+                                    VaultVisitor const& visit) const override;
   [[nodiscard]] Result<> read_commits(std::uint64_t from,
                                       CommitVisitor const& visit) const override;
   [[nodiscard]] Result<std::string> step_at(std::string_view key) const override;

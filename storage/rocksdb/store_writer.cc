@@ -5,6 +5,7 @@
 #include "storage/log/crash_point.h"
 #include "storage/log/records.h"
 #include "storage/log/step_key.h"
+#include "storage/rocksdb/cursor.h"
 #include "storage/rocksdb/meta_keys.h"
 #include "storage/rocksdb/status.h"
 
@@ -32,6 +33,7 @@ std::uint64_t size_of(Append const& append) {
   std::uint64_t bytes = 512 + append.step.bytes.size();
   for (auto const& checkpoint : append.checkpoints) bytes += checkpoint.bytes.size();
   for (auto const& artifact : append.artifacts) bytes += artifact.bytes.size();
+  for (auto const& record : append.vault) bytes += record.bytes.size();
   return bytes;
 }
 
@@ -81,6 +83,8 @@ std::string put_step(Transaction& to, Append const& append, std::uint32_t partit
     to.put(Table::artifacts, artifact_key(partition, session, artifact.digest), artifact.bytes);
   }
   if (append.secret) to.put(Table::vault, prefix, encode_secret(*append.secret));
+  for (auto const& record : append.vault)
+    to.put(Table::vault, vault_key(partition, session, record.name), record.bytes);
   return key;
 }
 
@@ -220,6 +224,51 @@ Result<> StoreWriter::put_meta(std::string_view key, std::string_view value) {
   transaction.put(Table::meta, runtime_meta_key(key), value);
   if (!transaction.status().ok()) return stop(error_from(transaction.status(), "appending"));
   return write(writes, info());
+}
+
+Result<> StoreWriter::put_vault(SessionId const& session, std::span<VaultRecord const> records) {
+  if (stopped_) return *stopped_;
+  TRY_VOID(check_vault_names(records));
+  std::uint64_t bytes = 0;
+  rocksdb::WriteBatch writes;
+  Transaction transaction(database(), writes);
+  for (auto const& record : records) {
+    bytes += record.bytes.size();
+    transaction.put(
+        Table::vault, vault_key(partition(session), session, record.name), record.bytes);
+  }
+  TRY_VOID(space_->room_to_append(bytes));
+  if (!transaction.status().ok())
+    return stop(error_from(transaction.status(), "writing to a vault"));
+  return write(writes, info());
+}
+
+Result<> StoreWriter::destroy_vault(SessionId const& session, std::span<VaultRecord const> kept) {
+  if (stopped_) return *stopped_;
+  TRY_VOID(check_vault_names(kept));
+  auto const prefix = session_prefix(partition(session), session);
+  rocksdb::WriteBatch writes;
+  Transaction transaction(database(), writes);
+  transaction.remove(Table::vault, prefix);
+  TRY_VOID(scan_vault(session, [&](VaultRecord const& record) {
+    transaction.remove(Table::vault, prefix + record.name);
+    return true;
+  }));
+  for (auto const& record : kept) transaction.put(Table::vault, prefix + record.name, record.bytes);
+  if (!transaction.status().ok()) return stop(error_from(transaction.status(), "erasing a vault"));
+  TRY_VOID(write(writes, info()));
+  // Out of the write-ahead log: a flush lets RocksDB delete it. Out of the table files: by
+  // compaction.
+  auto& db = database().db();
+  auto status = db.Flush(rocksdb::FlushOptions(), database().all());
+  auto const end = after_prefix(prefix);
+  rocksdb::Slice const from(prefix);
+  rocksdb::Slice const to(end);
+  rocksdb::CompactRangeOptions options;
+  options.bottommost_level_compaction = rocksdb::BottommostLevelCompaction::kForce;
+  if (status.ok()) status = db.CompactRange(options, database()[Table::vault], &from, &to);
+  if (!status.ok()) return error_from(status, "erasing a vault from the table files");
+  return {};
 }
 
 Result<> StoreWriter::room_for_new_sessions() const { return space_->room_for_new_sessions(); }

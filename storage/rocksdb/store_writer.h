@@ -36,6 +36,10 @@ class StoreWriter : public StoreReader {
   [[nodiscard]] Result<CommitReceipt> append(std::span<Append const> batch) override;
   [[nodiscard]] Result<std::optional<Head>> head(SessionId const& session) const override;
   [[nodiscard]] Result<> put_meta(std::string_view key, std::string_view value) override;
+  [[nodiscard]] Result<> put_vault(SessionId const& session,
+                                   std::span<VaultRecord const> records) override;
+  [[nodiscard]] Result<> destroy_vault(SessionId const& session,
+                                       std::span<VaultRecord const> kept) override;
   [[nodiscard]] Result<> room_for_new_sessions() const override;
   [[nodiscard]] Result<> compact() override;
 

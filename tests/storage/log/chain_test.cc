@@ -163,6 +163,19 @@ class DamagedLog final : public EventLog {
   Result<SessionSecret> secret(SessionId const& session) const override {
     return log_->secret(session);
   }
+  Result<std::optional<std::string>> vault_record(SessionId const& session,
+                                                  std::string_view name) const override {
+    return log_->vault_record(session, name);
+  }
+  Result<> scan_vault(SessionId const& session, VaultVisitor const& visit) const override {
+    return log_->scan_vault(session, visit);
+  }
+  Result<> put_vault(SessionId const& session, std::span<VaultRecord const> records) override {
+    return log_->put_vault(session, records);
+  }
+  Result<> destroy_vault(SessionId const& session, std::span<VaultRecord const> kept) override {
+    return log_->destroy_vault(session, kept);
+  }
   Result<> read_commits(std::uint64_t from, CommitVisitor const& visit) const override {
     return log_->read_commits(from, visit);
   }

@@ -449,6 +449,60 @@ TEST_P(EventLogSuite, keeps_artifacts_and_secrets_of_their_session) {
   EXPECT_EQ(log().secret({"default", "c"}).error().code, Errc::not_found);
 }
 
+TEST_P(EventLogSuite, keeps_a_vault_for_each_session_apart_from_its_secret) {
+  AppendScript a(log(), {"default", "a"});
+  AppendScript ab(log(), {"default", "ab"});
+  auto one = a.next({input("1")});
+  one.secret = SessionSecret{};
+  one.vault = {{"original/1", "x"}, {"key", std::string("k\0", 2)}};
+  auto other = ab.next({input("1")});
+  other.vault = {{"key", "other"}};
+  append({one, other});
+  auto two = a.next({input("2")});
+  two.vault = {{"original/2", "y"}};
+  append({two});
+  ASSERT_TRUE(log().put_vault(a.session(), std::vector<VaultRecord>{{"key", "new"}}));
+  reopen();
+  EXPECT_EQ(log().vault_record(a.session(), "key").value(), "new");
+  EXPECT_EQ(log().vault_record(a.session(), "original").value(), std::nullopt);
+  EXPECT_EQ(log().vault_record({"default", "c"}, "key").value(), std::nullopt);
+  std::vector<VaultRecord> records;
+  ASSERT_TRUE(log().scan_vault(a.session(), [&](VaultRecord const& record) {
+    records.push_back(record);
+    return records.size() < 2;
+  }));
+  EXPECT_EQ(records, (std::vector<VaultRecord>{{"key", "new"}, {"original/1", "x"}}));
+  EXPECT_EQ(log().put_vault(a.session(), std::vector<VaultRecord>{{"Key", ""}}).error().code,
+            Errc::invalid);
+  a.set_epoch(log().info().epoch);
+  auto bad = a.next({input("3")});
+  bad.vault = {{"", "x"}};
+  EXPECT_EQ(log().append({&bad, 1})->each.front().error().code, Errc::invalid);
+}
+
+TEST_P(EventLogSuite, destroys_a_vault_with_the_secret_and_nothing_else) {
+  AppendScript a(log(), {"default", "a"});
+  AppendScript b(log(), {"default", "b"});
+  auto one = a.next({input("1")});
+  one.secret = SessionSecret{};
+  one.vault = {{"key", "x"}, {"original/1", "y"}};
+  auto other = b.next({input("1")});
+  other.secret = SessionSecret{};
+  other.vault = {{"key", "z"}};
+  append({one, other});
+  ASSERT_TRUE(log().destroy_vault(a.session(), std::vector<VaultRecord>{{"erased", "when"}}));
+  reopen();
+  EXPECT_EQ(log().secret(a.session()).error().code, Errc::not_found);
+  EXPECT_EQ(log().vault_record(a.session(), "key").value(), std::nullopt);
+  EXPECT_EQ(log().vault_record(a.session(), "original/1").value(), std::nullopt);
+  EXPECT_EQ(log().vault_record(a.session(), "erased").value(), "when");
+  EXPECT_TRUE(log().secret(b.session()));
+  EXPECT_EQ(log().vault_record(b.session(), "key").value(), "z");
+  EXPECT_EQ(log().head(a.session()).value()->last_sequence, 1U);
+  a.set_epoch(log().info().epoch);
+  append({a.next({input("2")})});
+}
+
 TEST_P(EventLogSuite, writes_one_commit_record_for_each_batch) {
   AppendScript a(log(), {"default", "a"});
   AppendScript b(log(), {"default", "b"});

@@ -67,6 +67,19 @@ class TamperedLog final : public storage::EventLog {
   Result<storage::SessionSecret> secret(SessionId const& session) const override {
     return inner_.secret(session);
   }
+  Result<std::optional<std::string>> vault_record(SessionId const& session,
+                                                  std::string_view name) const override {
+    return inner_.vault_record(session, name);
+  }
+  Result<> scan_vault(SessionId const& session, VaultVisitor const& visit) const override {
+    return inner_.scan_vault(session, visit);
+  }
+  Result<> put_vault(SessionId const&, std::span<storage::VaultRecord const>) override {
+    return refused();
+  }
+  Result<> destroy_vault(SessionId const&, std::span<storage::VaultRecord const>) override {
+    return refused();
+  }
   Result<> read_commits(std::uint64_t from, CommitVisitor const& visit) const override {
     return inner_.read_commits(
         from, [&](storage::CommitRecord const& record, storage::Digest const& digest) {
