@@ -20,6 +20,9 @@ using MasterKeyId = std::array<std::uint8_t, 8>;
 /// One or more master keys; the first wraps, all unwrap. Thread: never changes.
 class MasterKeys {
  public:
+  /// None at all: nothing can be wrapped or opened.
+  MasterKeys() = default;
+
   /// From text: one key a line, 64 hexadecimal digits; blank lines and those that begin with '#'
   /// are passed over. The first is the current one: to rotate, put a new line in front. Errors:
   /// Errc::invalid; the detail names the line, never what stands there.
@@ -39,6 +42,8 @@ class MasterKeys {
     MasterKeyId id{};
     SecretKey key;
   };
+  [[nodiscard]] bool empty() const { return keys_.empty(); }
+  /// Not when `empty()`.
   [[nodiscard]] Entry const& current() const { return keys_.front(); }
   /// nullptr: not one of these.
   [[nodiscard]] SecretKey const* find(std::span<std::uint8_t const> id) const;

@@ -66,6 +66,10 @@ class Redactor {
 
   /// The digits that `value` has in its token: what `dalsegno hash` prints.
   [[nodiscard]] std::string digits(std::string_view value) const { return tokens_.digits(value); }
+  /// The one token that stands for a whole that could not be redacted.
+  [[nodiscard]] std::string commitment(std::string_view whole) const {
+    return tokens_.token("unredacted", whole);
+  }
   /// Of the rules and the options: two redactors with equal versions, keys and known values do the
   /// same.
   [[nodiscard]] std::string const& version() const { return version_; }

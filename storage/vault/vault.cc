@@ -1,17 +1,19 @@
 #include "storage/vault/vault.h"
 
 #include "dalsegno/try.h"
+#include "storage/log/journal.h"
 #include "storage/vault/seal.h"
 
 #include <openssl/crypto.h>
 
-#include <set>
+#include <algorithm>
 #include <utility>
 
 namespace dalsegno::vault {
 namespace {
 
 constexpr std::string_view key_record = "key";
+constexpr std::string_view redaction_record = "redaction";
 constexpr std::string_view hold_record = "hold";
 constexpr std::string_view erased_record = "erased";
 constexpr std::string_view original_prefix = "original/";
@@ -37,6 +39,7 @@ std::string original_name(std::string_view digits) {
 }
 
 Result<std::string> wrap(MasterKeys const& keys, SessionId const& session, SecretKey const& key) {
+  if (keys.empty()) return Error{Errc::denied, "no master key was given"};
   auto const bytes = key.bytes();
   TRY(auto const sealed,
       seal(keys.current().key,
@@ -49,7 +52,9 @@ Result<std::string> wrap(MasterKeys const& keys, SessionId const& session, Secre
 
 std::string reason_json(Reason const& reason) {
   Json json;
-  json.set("at_us", std::int64_t{reason.at.time_since_epoch().count()}).set("by", reason.by).set("reason", reason.reason);
+  json.set("at_us", std::int64_t{reason.at.time_since_epoch().count()})
+      .set("by", reason.by)
+      .set("reason", reason.reason);
   return canonical(json);
 }
 
@@ -93,6 +98,26 @@ Result<std::optional<Vault::Known>> Vault::stored_key(SessionId const& session) 
   }
   TRY(auto known, key_of(session, *record));
   return std::optional(std::move(known));
+}
+
+Result<storage::SessionSecret> Vault::redaction_key() {
+  // It lies with the store's own session, wrapped as a session's key is.
+  auto const& journal = storage::journal_session();
+  std::lock_guard const lock(mutex_);
+  TRY(auto record, log_.vault_record(journal, redaction_record));
+  if (!record) {
+    TRY(auto const fresh, SecretKey::random());
+    TRY(auto wrapped, wrap(keys_, journal, fresh));
+    storage::VaultRecord const made{std::string(redaction_record), std::move(wrapped)};
+    if (!log_.put_vault(journal, {&made, 1}))
+      return Error{Errc::not_found,
+                   "this store has no key for tokens yet: nothing was redacted in it"};
+    record = made.bytes;
+  }
+  TRY(auto const known, key_of(journal, *record));
+  storage::SessionSecret secret;
+  std::ranges::copy(known.key->bytes(), secret.bytes.begin());
+  return secret;
 }
 
 Result<std::vector<storage::VaultRecord>> Vault::seal(SessionId const& session,
@@ -173,6 +198,7 @@ Result<std::string> Vault::reveal(SessionId const& session, std::string_view tex
 }
 
 Result<Rotation> Vault::rotate() {
+  if (keys_.empty()) return Error{Errc::denied, "no master key was given"};
   Rotation rotation;
   std::vector<SessionId> sessions;
   TRY_VOID(log_.scan_heads([&](SessionId const& session, storage::Head const&) {
@@ -180,22 +206,26 @@ Result<Rotation> Vault::rotate() {
     return true;
   }));
   std::lock_guard const lock(mutex_);
-  for (auto const& session : sessions) {
-    TRY(auto const record, log_.vault_record(session, key_record));
-    if (!record) continue;
-    TRY(auto const known, key_of(session, *record));
-    auto const& current = keys_.current().id;
-    if (std::string_view(*record).substr(1, current.size()) ==
-        std::string_view(reinterpret_cast<char const*>(current.data()), current.size())) {
-      ++rotation.current;
-      continue;
-    }
-    TRY(auto wrapped, wrap(keys_, session, *known.key));
-    storage::VaultRecord const anew{std::string(key_record), std::move(wrapped)};
-    TRY_VOID(log_.put_vault(session, {&anew, 1}));
-    ++rotation.rewrapped;
-  }
+  TRY_VOID(rewrap(storage::journal_session(), redaction_record, rotation));
+  for (auto const& session : sessions) TRY_VOID(rewrap(session, key_record, rotation));
   return rotation;
+}
+
+Result<> Vault::rewrap(SessionId const& session, std::string_view name, Rotation& rotation) {
+  TRY(auto const record, log_.vault_record(session, name));
+  if (!record) return {};
+  TRY(auto const known, key_of(session, *record));
+  auto const& current = keys_.current().id;
+  if (std::string_view(*record).substr(1, current.size()) ==
+      std::string_view(reinterpret_cast<char const*>(current.data()), current.size())) {
+    ++rotation.current;
+    return {};
+  }
+  TRY(auto wrapped, wrap(keys_, session, *known.key));
+  storage::VaultRecord const anew{std::string(name), std::move(wrapped)};
+  TRY_VOID(log_.put_vault(session, {&anew, 1}));
+  ++rotation.rewrapped;
+  return {};
 }
 
 Result<> Vault::hold(SessionId const& session, Reason const& reason) {
@@ -231,7 +261,9 @@ Result<Erasure> Vault::erase(SessionId const& session, Reason const& reason) {
     return true;
   }));
   Json json;
-  json.set("at_us", std::int64_t{reason.at.time_since_epoch().count()}).set("by", reason.by).set("key", erasure.key);
+  json.set("at_us", std::int64_t{reason.at.time_since_epoch().count()})
+      .set("by", reason.by)
+      .set("key", erasure.key);
   json.set("originals", static_cast<std::uint64_t>(erasure.originals)).set("reason", reason.reason);
   storage::VaultRecord const record{std::string(erased_record), canonical(json)};
   std::lock_guard const lock(mutex_);

@@ -45,8 +45,14 @@ struct Rotation {
 /// `EventLog::put_vault`.
 class Vault {
  public:
-  /// `log` outlives this.
+  /// `log` outlives this. Without keys (`MasterKeys()`) sessions can be held and erased, not
+  /// opened.
   Vault(storage::EventLog& log, MasterKeys keys) : log_(log), keys_(std::move(keys)) {}
+
+  /// The key that this store's tokens are made with: the same for the store's life. Made at the
+  /// first call, wrapped by the current master key. Errors: Errc::denied when no master key that is
+  /// known unwraps it; Errc::not_found when there is none and the log is for reading only.
+  [[nodiscard]] Result<storage::SessionSecret> redaction_key();
 
   /// The records that an Append of `session` has to carry so that `replaced` can be opened later:
   /// the data key if it is not in the store yet, and each original that is not. Redacting the same
@@ -87,6 +93,10 @@ class Vault {
   };
 
   [[nodiscard]] Result<Known> key_of(SessionId const& session, std::string_view record) const;
+  /// Wraps the key in this record anew, if it is there and not under the current master key.
+  [[nodiscard]] Result<> rewrap(SessionId const& session,
+                                std::string_view name,
+                                Rotation& rotation);
   /// The session's key from the store; nothing when it has none.
   [[nodiscard]] Result<std::optional<Known>> stored_key(SessionId const& session) const;
 

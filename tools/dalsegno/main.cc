@@ -10,10 +10,15 @@
 #include <CLI/Formatter.hpp>
 
 #include <cstdio>
+#include <cstdlib>
 #include <exception>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <utility>
+
+#include <sys/resource.h>
+
 // Verbs that work (run, demo, send) have headers of their own: include them here, and call them in
 // add_verbs below.
 
@@ -33,12 +38,15 @@ void add_verbs(CLI::App& app, Globals& globals) {
   add_why(app, globals);
   add_stats(app, globals);
   add_egress(app, globals);
+  add_hash(app, globals);
   // -- prove --
   add_verify(app, globals);
   add_replay(app, globals);
   // -- govern --
   add_release(app, globals);
   add_accept_loss(app, globals);
+  add_erase(app, globals);
+  add_legal_hold(app, globals);
 }
 
 void add_options(CLI::App& app, Globals& globals) {
@@ -65,7 +73,16 @@ void add_help(CLI::App& app, Globals& globals) {
   });
 }
 
+/// A core file would hold keys and secrets. Whoever needs one sets DALSEGNO_CORE=1.
+void forbid_core_dumps() {
+  auto const* const wanted = std::getenv("DALSEGNO_CORE");
+  if (wanted != nullptr && std::string_view(wanted) == "1") return;
+  rlimit const none{0, 0};
+  (void)setrlimit(RLIMIT_CORE, &none);
+}
+
 int run(int argc, char** argv) {
+  forbid_core_dumps();
   auto globals = make_globals();
   CLI::App app("Dalsegno: look into, prove and run the sessions of agents.", "dalsegno");
   app.set_version_flag("--version", "dalsegno " DALSEGNO_VERSION);

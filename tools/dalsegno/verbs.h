@@ -18,6 +18,9 @@ void add_egress(CLI::App& app, Globals& globals);
 void add_verify(CLI::App& app, Globals& globals);
 void add_replay(CLI::App& app, Globals& globals);
 void add_release(CLI::App& app, Globals& globals);
+void add_hash(CLI::App& app, Globals& globals);
+void add_erase(CLI::App& app, Globals& globals);
+void add_legal_hold(CLI::App& app, Globals& globals);
 void add_accept_loss(CLI::App& app, Globals& globals);
 
 }  // namespace dalsegno::command

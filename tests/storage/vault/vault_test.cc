@@ -122,6 +122,16 @@ TEST_F(VaultTest, keeps_everything_readable_while_and_after_the_master_key_is_ro
   EXPECT_EQ(only_new.open(other.session(), redactor_.digits("swordfish")).value(), "swordfish");
 }
 
+TEST_F(VaultTest, makes_tokens_with_one_key_for_the_life_of_the_store) {
+  auto const first = Vault(*log_, keys(one_key)).redaction_key().value();
+  Vault both(*log_, keys(other_key + '\n' + one_key));
+  EXPECT_EQ(both.redaction_key().value(), first);
+  EXPECT_EQ(both.rotate().value().rewrapped, 1U);
+  EXPECT_EQ(Vault(*log_, keys(other_key)).redaction_key().value(), first);
+  EXPECT_EQ(Vault(*log_, keys(one_key)).redaction_key().error().code, Errc::denied);
+  EXPECT_EQ(Vault(*log_, MasterKeys()).redaction_key().error().code, Errc::denied);
+}
+
 TEST_F(VaultTest, cannot_open_an_erased_session_and_says_what_was_destroyed) {
   Vault vault(*log_, keys(one_key));
   keep(script_, vault, {"hunter2", "swordfish"});
