@@ -49,5 +49,6 @@ void die_in(std::filesystem::path const& store, std::uint64_t checkpoint_every);
 [[nodiscard]] Benchmark signal_round_trip();
 [[nodiscard]] Benchmark redaction_speed();
 [[nodiscard]] Benchmark redaction_prompt();
+[[nodiscard]] Benchmark egress_decision();
 
 }  // namespace dalsegno::bench

@@ -71,7 +71,8 @@ int run(int argc, char** argv) {
                                 sleepers_100k(),
                                 signal_round_trip(),
                                 redaction_speed(),
-                                redaction_prompt()}) {
+                                redaction_prompt(),
+                                egress_decision()}) {
     if (!benchmark.name.contains(filter)) continue;
     auto pattern = folder + "/dalsegno-bench-XXXXXX";
     if (mkdtemp(pattern.data()) == nullptr) {

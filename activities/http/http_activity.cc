@@ -6,6 +6,7 @@
 #include "dalsegno/errors.h"
 #include "dalsegno/http.h"
 #include "dalsegno/try.h"
+#include "storage/event/digest.h"
 #include "storage/event/json_text.h"
 
 #include <algorithm>
@@ -53,11 +54,10 @@ Request request_of(RequestInput input, ActivityContext const& context) {
   bool const has_effect = out.method == "POST" || out.method == "PUT" || out.method == "PATCH" ||
                           out.method == "DELETE";
   auto const is_key = [](Header const& entry) { return is_header(entry.name, "idempotency-key"); };
-  // A name of a session may be any text; a header is ASCII.
-  auto const is_plain = [](char c) { return c >= 0x20 && c < 0x7f; };
-  if (has_effect && std::ranges::none_of(out.headers, is_key) &&
-      std::ranges::all_of(context.idempotency_key, is_plain))
-    out.headers.push_back({"Idempotency-Key", context.idempotency_key});
+  // Hashed, as the names of tenants and sessions are nobody's business outside.
+  if (has_effect && std::ranges::none_of(out.headers, is_key))
+    out.headers.push_back(
+        {"Idempotency-Key", storage::to_hex(storage::sha256({context.idempotency_key}))});
   return out;
 }
 

@@ -215,8 +215,6 @@ asio::awaitable<void> Call::go() {
     co_await send();
     co_await receive();
   }
-  close();
-  watchdog_.cancel();
 }
 
 Exchanged Call::run() {
@@ -228,7 +226,11 @@ Exchanged Call::run() {
     });
   });
   std::exception_ptr thrown;
-  asio::co_spawn(io_, go(), [&thrown](std::exception_ptr error) { thrown = std::move(error); });
+  asio::co_spawn(io_, go(), [this, &thrown](std::exception_ptr error) {
+    thrown = std::move(error);
+    close();
+    watchdog_.cancel();
+  });
   io_.run();
   if (thrown) std::rethrow_exception(thrown);  // a sink of the caller threw
   out_.response = reader_.take_head();

@@ -175,7 +175,12 @@ std::optional<Failure> ResponseReader::Parser::read(std::string_view bytes) {
       give_up(FailureKind::too_large,
               "the answer's head has more than " + std::to_string(limits_.head_bytes) + " bytes");
     if (failure_) return failure_;
-    if (code == beast::http::error::need_more) return std::nullopt;
+    if (code == beast::http::error::need_more) {
+      // What waits behind the head is the beginning of a line of chunks, or of fields after them.
+      if (has_head_ && pending_.size() > limits_.head_bytes)
+        give_up(FailureKind::too_large, "a line or the end of the answer's chunks is too long");
+      return failure_;
+    }
     if (code == beast::http::error::header_limit)
       give_up(FailureKind::too_large, "the answer's head is too large");
     if (code && !failure_)

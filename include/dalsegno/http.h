@@ -60,8 +60,8 @@ BOOST_DESCRIBE_STRUCT(RequestOutput, (), (status, headers, body, body_base64, re
 
 /// Errors (types of ActivityFailed): "denied", "invalid_request", "tls_failed", "too_large",
 /// "malformed", "too_many_redirects": never repeated; "unresolved", "unreachable", "timed_out",
-/// "cut_off": repeated as the retry policy says. A POST, PUT, PATCH or DELETE carries the call's
-/// idempotency key in the header Idempotency-Key unless the input sets one.
+/// "cut_off": repeated as the retry policy says. A POST, PUT, PATCH or DELETE carries, in the
+/// header Idempotency-Key, the SHA-256 of the call's idempotency key unless the input sets one.
 inline constexpr Activity<RequestInput, RequestOutput> request{"http.request"};
 
 struct HttpOptions {

@@ -7,6 +7,7 @@
 
 #include <cstdlib>
 #include <latch>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -447,6 +448,28 @@ TEST_F(HttpClient, gives_up_on_a_head_that_is_too_large) {
   Constant const many(lines + "\r\n");
   EXPECT_EQ(failure_of(get(many.url("a.test"), {.header_count = 1'000'000})), "too_large");
   EXPECT_EQ(failure_of(get(many.url("a.test"))), "too_large");
+}
+
+TEST_F(HttpClient, gives_up_on_chunks_whose_lines_never_end) {
+  std::string const head = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+  for (std::string const& start : {head + "1;", head + "1\r\nx\r\n0\r\n"}) {
+    FarSide const far([&](Peer& peer) {
+      (void)peer.read_request();
+      peer.write(start);
+      while (
+          peer.write("name: " + std::string(1'000, 'x') + (start.ends_with(';') ? "" : "\r\n"))) {
+      }
+    });
+    EXPECT_EQ(failure_of(get("http://a.test:" + far.text_port() + "/")), "too_large") << start;
+  }
+}
+
+TEST_F(HttpClient, ends_at_once_when_a_sink_throws) {
+  Constant const far(reply("hello"));
+  EXPECT_THROW((void)send({.url = far.url("a.test")}, {.on_body = [](std::string_view) -> bool {
+                            throw std::runtime_error("no");
+                          }}),
+               std::runtime_error);
 }
 
 TEST_F(HttpClient, tells_a_whole_answer_from_one_that_was_cut_off) {
