@@ -6,7 +6,6 @@
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/post.hpp>
@@ -14,7 +13,6 @@
 #include <boost/asio/ssl/stream.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
-#include <boost/asio/write.hpp>
 
 #include <algorithm>
 #include <array>
@@ -44,7 +42,8 @@ std::string head_of(Transport::Job const& job) {
   auto const& request = job.request;
   std::string head = request.method + ' ' + job.plan.target() +
                      " HTTP/1.1\r\nHost: " + job.plan.authority() + "\r\n";
-  for (auto const& [name, value] : request.headers) head += name + ": " + value + "\r\n";
+  for (auto const& [name, value] : request.headers)
+    head.append(name).append(": ").append(value).append("\r\n");
   if (header(request.headers, "user-agent").empty()) head += "User-Agent: dalsegno\r\n";
   if (header(request.headers, "accept").empty()) head += "Accept: */*\r\n";
   head += "Accept-Encoding: identity\r\nConnection: close\r\n";
@@ -75,7 +74,7 @@ class Call {
   asio::awaitable<void> send();
   asio::awaitable<void> receive();
   asio::awaitable<Moved> read_some(asio::mutable_buffer buffer);
-  asio::awaitable<Moved> write(std::string const& bytes);
+  asio::awaitable<Moved> write_all(asio::const_buffer bytes);
 
   /// From now on `stage` may take `limit`; then the connection is closed.
   void allow(std::string_view stage, std::chrono::milliseconds limit);
@@ -116,7 +115,7 @@ void Call::allow(std::string_view stage, std::chrono::milliseconds limit) {
 
 void Call::close() {
   Code ignored;
-  socket_.close(ignored);
+  (void)socket_.close(ignored);
 }
 
 void Call::fail_of(FailureKind kind, std::string message) {
@@ -136,9 +135,19 @@ asio::awaitable<Call::Moved> Call::read_some(asio::mutable_buffer buffer) {
   co_return co_await socket_.async_read_some(buffer, as_value);
 }
 
-asio::awaitable<Call::Moved> Call::write(std::string const& bytes) {
-  if (tls_) co_return co_await asio::async_write(*tls_, asio::buffer(bytes), as_value);
-  co_return co_await asio::async_write(socket_, asio::buffer(bytes), as_value);
+asio::awaitable<Call::Moved> Call::write_all(asio::const_buffer bytes) {
+  std::size_t written = 0;
+  Code error;
+  while (!error && bytes.size() > 0) {
+    std::size_t count = 0;
+    if (tls_)
+      std::tie(error, count) = co_await tls_->async_write_some(bytes, as_value);
+    else
+      std::tie(error, count) = co_await socket_.async_write_some(bytes, as_value);
+    bytes += count;
+    written += count;
+  }
+  co_return Moved{error, written};
 }
 
 asio::awaitable<bool> Call::connect() {
@@ -157,7 +166,7 @@ asio::awaitable<bool> Call::connect() {
     if (!error && !timed_out_ && !is_cancelled_) {
       out_.connected = true;
       Code ignored;
-      socket_.set_option(tcp::no_delay(true), ignored);
+      (void)socket_.set_option(tcp::no_delay(true), ignored);
       co_return true;
     }
     why = to_string(out_.address) + ": " + error.message();
@@ -185,11 +194,12 @@ asio::awaitable<bool> Call::shake_hands() {
 
 asio::awaitable<void> Call::send() {
   allow("the head of the answer", job_.limits.head);
+  auto const head = head_of(job_);
   // A server may answer and close before it has read all: then its answer counts, not our error.
-  auto const [head_error, head_bytes] = co_await write(head_of(job_));
+  auto const [head_error, head_bytes] = co_await write_all(asio::buffer(head));
   out_.bytes_sent += head_bytes;
   if (head_error) co_return;
-  auto const [body_error, body_bytes] = co_await write(job_.request.body);
+  auto const [body_error, body_bytes] = co_await write_all(asio::buffer(job_.request.body));
   out_.bytes_sent += body_bytes;
 }
 
