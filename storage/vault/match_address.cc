@@ -126,6 +126,11 @@ void match_ipv6(Scan& scan, std::size_t at) {
       std::ranges::none_of(text, is_digit))
     return;
   range.end += cidr;
+  // "%eth0": on which interface.
+  if (cidr == 0 && scan.at(range.end) == '%' && is_alnum(scan.at(range.end + 1))) {
+    ++range.end;
+    while (is_alnum(scan.at(range.end)) && range.end - at < 96) ++range.end;
+  }
   scan.add(range, "ip", "ip", Evidence::format);
 }
 

@@ -2,6 +2,7 @@
 // `Authorization: Bearer …`, `if ("…" == password)`.
 
 #include "storage/vault/ascii.h"
+#include "storage/vault/base64.h"
 #include "storage/vault/scan.h"
 #include "storage/vault/values.h"
 
@@ -135,6 +136,24 @@ bool ends_line(Scan const& scan, std::size_t at) {
   return c == '\0' || c == '\n' || c == '\r';
 }
 
+/// What follows the host of a URL.
+std::string_view path_of(std::string_view url) {
+  auto const path = url.find('/', url.find("://") + 3);
+  return path == std::string_view::npos ? std::string_view() : url.substr(path + 1);
+}
+
+/// Behind "Bearer" or "Basic" also what is shorter than other tokens: user:password in base64, or
+/// letters and digits that are no words.
+bool is_credential(std::string_view text) {
+  if (is_random(text)) return true;
+  auto const decoded = decode_base64url(text);
+  if (decoded && text.size() >= 8 && decoded->find(':', 1) != std::string::npos &&
+      std::ranges::all_of(*decoded, [](char c) { return c >= ' ' && c <= '~'; }))
+    return true;
+  return text.size() >= 8 && std::ranges::any_of(text, is_digit) &&
+         std::ranges::any_of(text, is_letter) && !is_wordy(text);
+}
+
 /// `secret = secret_;`: words in an identifier, and the punctuation of a program behind it.
 bool is_variable(Scan const& scan, Range range) {
   auto const text = scan.between(range.begin, range.end);
@@ -151,11 +170,9 @@ bool is_secret(Scan const& scan, FieldClass field, std::string_view name, Value 
   if (text.empty() || is_placeholder(words, text) || is_expression(text, value.quoted))
     return false;
   if (value.quoted == Quoted::no && is_variable(scan, value.range)) return false;
-  if (value.quoted == Quoted::no &&
-      (text.contains("://") && !is_random(text.substr(text.rfind('/') + 1))))
-    return false;
+  if (value.quoted == Quoted::no && text.contains("://") && !is_random(path_of(text))) return false;
   if (field == FieldClass::token)
-    return value.scheme ? is_random(text) : is_machine_made(name, text);
+    return value.scheme ? is_credential(text) : is_machine_made(name, text);
   if (text.size() < 4) return false;
   if (value.quoted == Quoted::yes) {
     // A sentence is a label or a message, unless it is odd enough.

@@ -132,6 +132,10 @@ void match_phone(Scan& scan, Range run) {
         scan.has_context_within(number.range, scan.rules().phone_names, 28, 12) ||
         scan.is_hinted(scan.rules().phone_names))
       scan.add(number.range, "phone", "phone", Evidence::context);
+  } else if (number.groups >= 2 && digits >= 8 &&
+             scan.has_context_within(number.range, {"number is", "number:"}, 16, 0) &&
+             !scan.has_context_within(number.range, scan.rules().other_numbers, 40, 0)) {
+    scan.add(number.range, "phone", "phone", Evidence::context);
   } else if (number.groups >= 2 && !number.dots_only && scan.is_bare(number.range)) {
     scan.add(number.range, "phone", "phone", Evidence::bare);
   }

@@ -145,6 +145,7 @@ void read_finance(Rules& rules) {
   rules.card_context = strings(json.find("card_context"));
   rules.phone_context = strings(json.find("phone_context"));
   rules.phone_names = strings(json.find("phone_names"));
+  rules.other_numbers = strings(json.find("other_numbers"));
 }
 
 void read_fields(Rules& rules) {

@@ -86,7 +86,7 @@ struct Rules {
   std::array<std::vector<std::uint16_t>, 33> shapes_by_run;
   std::map<std::string, std::size_t, std::less<>> iban_lengths;
   std::vector<CardPrefixes> cards;
-  std::vector<std::string> card_context, phone_context, phone_names;
+  std::vector<std::string> card_context, phone_context, phone_names, other_numbers;
   FieldWords fields;
   LiteralSet literals;
   /// The first 16 hexadecimal digits of the SHA-256 of all data files and of `code_version`:

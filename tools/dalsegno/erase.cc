@@ -51,7 +51,8 @@ Result<int> erase(Globals const& globals, Options const& options) {
     return exit_usage;
   }
   vault::Reason const reason{options.by, options.reason, globals.now};
-  if (!hold) TRY_VOID(announce(*log, globals, options, "erase " + name));
+  TRY(auto const gone, log->vault_record(session.id, "erased"));
+  if (!hold && !gone) TRY_VOID(announce(*log, globals, options, "erase " + name));
   TRY(auto const erasure, vault.erase(session.id, reason));
   if (globals.json) {
     Json line;

@@ -50,6 +50,14 @@ TEST(Detector, finds_tokens_by_the_name_that_they_are_assigned_to) {
   }
 }
 
+TEST(Detector, finds_credentials_in_headers) {
+  EXPECT_EQ(found("Authorization: Basic Ym9iOmh1bnRlcg=="), Parts{"token=Ym9iOmh1bnRlcg=="});
+  EXPECT_EQ(found("Authorization: Bearer a1b2c3d4e5"), Parts{"token=a1b2c3d4e5"});
+  EXPECT_EQ(found("Authorization: Bearer authentication"), Parts{});
+  EXPECT_EQ(found("ACME_TOKEN=https://acme.org/hooks/T0x9Qq/B7rT2/z"),
+            Parts{"token=https://acme.org/hooks/T0x9Qq/B7rT2/z"});
+}
+
 TEST(Detector, leaves_names_that_only_sound_like_it) {
   for (auto const* text : {"foreign_key=orders_customer_7f3a9c",
                            "token_count = 123456789012",
@@ -108,6 +116,7 @@ TEST(Detector, asks_for_a_word_where_a_number_could_be_anything) {
 TEST(Detector, finds_addresses_of_machines_and_not_what_looks_similar) {
   EXPECT_EQ(found("from 192.168.2.1:80 to 10.0.0.0/8"), (Parts{"ip=192.168.2.1", "ip=10.0.0.0/8"}));
   EXPECT_EQ(found("[2001:db8::1]:443"), Parts{"ip=2001:db8::1"});
+  EXPECT_EQ(found("ping fe80::1%eth0 now"), Parts{"ip=fe80::1%eth0"});
   EXPECT_EQ(found("::ffff:10.0.0.1"), Parts{"ip=::ffff:10.0.0.1"});
   EXPECT_EQ(found("at 12:34:56, version 1.2.3.4, std::move, a::b, 2001::db8::1"), Parts{});
   EXPECT_EQ(found("eth0 00:1A:2B:3C:4D:5E, FF:FF:FF:FF:FF:FF"), Parts{"mac=00:1A:2B:3C:4D:5E"});
@@ -120,6 +129,8 @@ TEST(Detector, finds_telephone_numbers) {
   EXPECT_EQ(found("call +44 20 7946 0958 now"), Parts{"phone=+44 20 7946 0958"});
   EXPECT_EQ(found("(415) 555-0132"), Parts{"phone=(415) 555-0132"});
   EXPECT_EQ(found("Phone: 0490 75 40 81"), Parts{"phone=0490 75 40 81"});
+  EXPECT_EQ(found("My number is 030 1234 5678, ask for Ann there"), Parts{"phone=030 1234 5678"});
+  EXPECT_EQ(found("Your order number is 030 1234 5678, it is on its way"), Parts{});
   EXPECT_EQ(found("it took 12 345 678 steps in the end, as was seen"), Parts{});
   EXPECT_EQ(found("on 2026-03-12 at 10"), Parts{});
 }
