@@ -12,7 +12,7 @@ namespace {
 
 constexpr auto attribute_names = [] {
   std::array<std::string_view, attribute_count> out{};
-  for (std::size_t i = 0; i < attribute_count; ++i) out[i] = attributes[i].name;
+  for (std::size_t i = 0; i < attribute_count; ++i) out[i] = attribute_table[i].name;
   return out;
 }();
 
@@ -220,7 +220,7 @@ std::optional<Condition> ConditionReader::read_attribute(Json const& object,
   auto const test = read_operator(object, "attribute", pointer);
   if (!number || !test) return std::nullopt;
   auto const [op, literal] = *test;
-  auto const& info = attributes[*number];
+  auto const& info = attribute_table[*number];
   auto const attribute = static_cast<AttributeName>(*number);
   if (!takes(info.type, op)) {
     reading_.note(pointer / name_of(op) + "#key",

@@ -1,24 +1,21 @@
 #pragma once
 
-#include "dalsegno/json.h"
 #include "engine/policy/grammar.h"
+#include "storage/event/event.h"
 
 #include <bitset>
-#include <optional>
 #include <string>
-#include <string_view>
-#include <utility>
 #include <vector>
 
 namespace dalsegno::engine {
 
 /// Why the condition of a rule could not be evaluated.
-struct RuleError {
-  std::string rule;
-  std::string message;
+using RuleError = storage::RuleError;
 
-  friend bool operator==(RuleError const&, RuleError const&) = default;
-};
+/// Something that was asked of the surroundings, with the answer as canonical JSON: "time"
+/// (microseconds since 1970), a counter (`name_of`; null: nobody knew), "attribute:NAME",
+/// "fulfils".
+using AmbientInput = storage::NamedValue;
 
 /// What a permit asks of whoever acts on it.
 struct AppliedObligation {
@@ -27,15 +24,6 @@ struct AppliedObligation {
   std::string parameters;  ///< canonical JSON, as docs/policy.md describes for its kind
 
   friend bool operator==(AppliedObligation const&, AppliedObligation const&) = default;
-};
-
-/// Something that was asked of the surroundings, with the answer: "time" (microseconds since 1970),
-/// a counter (`name_of`), "attribute:NAME", "fulfils".
-struct AmbientInput {
-  std::string name;
-  std::string value;  ///< canonical JSON
-
-  friend bool operator==(AmbientInput const&, AmbientInput const&) = default;
 };
 
 /// What of a request was looked at by conditions: without it the decision cannot be made again.
@@ -49,12 +37,13 @@ struct InputsRead {
 /// What policy answered.
 struct Decision {
   bool permitted = false;
-  /// Ids of the determining rules, in document order; empty: no rule matched (default deny).
+  /// Ids of the determining rules, in document order, the first max_determining_rules; empty: no
+  /// rule matched (default deny).
   std::vector<std::string> rules;
   /// Of the first determining rule; for a default deny a sentence that says so.
   std::string reason;
-  std::vector<RuleError> errors;
-  std::vector<AppliedObligation> obligations;  ///< of a permit
+  std::vector<RuleError> errors;               ///< the first max_errors
+  std::vector<AppliedObligation> obligations;  ///< of permits, those that were denied for one too
   std::vector<AmbientInput> ambient;
   InputsRead read;
 

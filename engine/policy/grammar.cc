@@ -11,9 +11,9 @@ std::optional<std::size_t> action_number(std::string_view name) {
 }
 
 std::optional<AttributeName> attribute_of(std::string_view name) {
-  auto const* const found = std::ranges::find(attributes, name, &AttributeInfo::name);
-  if (found == attributes.end()) return std::nullopt;
-  return static_cast<AttributeName>(found - attributes.begin());
+  auto const* const found = std::ranges::find(attribute_table, name, &AttributeInfo::name);
+  if (found == attribute_table.end()) return std::nullopt;
+  return static_cast<AttributeName>(found - attribute_table.begin());
 }
 
 }  // namespace dalsegno::engine

@@ -25,7 +25,7 @@ inline constexpr std::array<std::string_view, 24> action_names = {
 inline constexpr std::size_t action_count = action_names.size();
 [[nodiscard]] std::optional<std::size_t> action_number(std::string_view name);
 
-/// What conditions may ask of a request. Places in `attributes`.
+/// What conditions may ask of a request. Places in `attribute_table`.
 enum class AttributeName : std::uint8_t {
   principal_kind,
   principal_id,
@@ -51,7 +51,7 @@ struct AttributeInfo {
   AttributeType type;
 };
 inline constexpr std::size_t attribute_count = 17;
-inline constexpr std::array<AttributeInfo, attribute_count> attributes = {
+inline constexpr std::array<AttributeInfo, attribute_count> attribute_table = {
     {{"principal.kind", AttributeType::text},
      {"principal.id", AttributeType::text},
      {"principal.tenant", AttributeType::text},
@@ -71,7 +71,7 @@ inline constexpr std::array<AttributeInfo, attribute_count> attributes = {
      {"size_bytes", AttributeType::number}}};  // of artifact.*
 [[nodiscard]] std::optional<AttributeName> attribute_of(std::string_view name);
 [[nodiscard]] constexpr AttributeInfo const& info_of(AttributeName name) {
-  return attributes[static_cast<std::size_t>(name)];
+  return attribute_table[static_cast<std::size_t>(name)];
 }
 
 inline constexpr std::array<std::string_view, 5> risk_names = {
@@ -173,5 +173,17 @@ inline constexpr std::size_t max_regex_bytes = 1'000;
 inline constexpr std::int64_t max_regex_memory = 1 << 18;  // what RE2 may use for one, in bytes
 /// A longer text is matched with no glob and no regex: the condition fails to evaluate.
 inline constexpr std::size_t max_matched_bytes = 64 * 1024;
+
+// Bounds of one decision, so that its event keeps below the bound of an event.
+inline constexpr std::size_t max_determining_rules = 128;  // named; all of them determine
+inline constexpr std::size_t max_errors = 32;              // told
+inline constexpr std::size_t max_error_bytes = 300;
+/// Of all permits together; with more the decision is to deny.
+inline constexpr std::size_t max_applied_obligations = 32;
+inline constexpr std::size_t max_obligation_bytes = 1'000;  // of one, as canonical JSON
+/// Different counters; one more is not known.
+inline constexpr std::size_t max_counters_read = 32;
+/// Policies that are asked beside the one that decides.
+inline constexpr std::size_t max_shadow_policies = 3;
 
 }  // namespace dalsegno::engine

@@ -129,6 +129,7 @@ std::optional<std::uint64_t> Inputs::counter(CounterKey const& key) {
   auto name = name_of(key);
   auto const found = std::ranges::find(counters_, name, [](auto const& it) { return it.first; });
   if (found != counters_.end()) return found->second;
+  if (counters_.size() == max_counters_read) return std::nullopt;
   return counters_.emplace_back(std::move(name), ambient_.counter(key)).second;
 }
 

@@ -107,6 +107,11 @@ std::vector<Obligation> read_obligations(Reading& reading,
         reading.word(member.name, pointer / member.name + "#key", "obligation", obligation_names);
     if (!kind) continue;
     out.push_back({static_cast<ObligationKind>(*kind), member.value});
+    if (auto const size = canonical(member.value).size(); size > max_obligation_bytes) {
+      reading.note(pointer / member.name,
+                   "the obligation has " + std::to_string(size) + " bytes; at most " +
+                       std::to_string(max_obligation_bytes) + " are allowed");
+    }
     ObligationReader(reading).check(out.back().kind, member.value, value, pointer / member.name);
   }
   std::ranges::sort(out, {}, &Obligation::kind);

@@ -7,6 +7,7 @@
 
 #include <boost/container/small_vector.hpp>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -17,6 +18,13 @@ namespace {
 
 using Matches = boost::container::small_vector<CompiledRule const*, 8>;
 
+std::string shortened(std::string const& text) {
+  if (text.size() <= max_error_bytes) return text;
+  auto end = max_error_bytes;
+  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0U) == 0x80U) --end;
+  return text.substr(0, end) + "...";
+}
+
 /// Gathers what became of the rules, and gives the decision.
 class Verdict {
  public:
@@ -26,7 +34,7 @@ class Verdict {
     auto const& rule = compiled.rule();
     bool const forbids = rule.effect == RuleEffect::forbid;
     if (outcome == RuleOutcome::condition_failed) {
-      out_.errors.push_back({rule.id, why});
+      if (out_.errors.size() < max_errors) out_.errors.push_back({rule.id, shortened(why)});
       if (forbids) forbids_.push_back(&compiled);
     } else if (outcome == RuleOutcome::matched) {
       (forbids ? forbids_ : permits_).push_back(&compiled);
@@ -47,8 +55,9 @@ class Verdict {
 
  private:
   void name(Matches const& determining) {
-    out_.rules.reserve(determining.size());
-    for (auto const* const compiled : determining) out_.rules.push_back(compiled->rule().id);
+    auto const named = std::min(determining.size(), max_determining_rules);
+    out_.rules.reserve(named);
+    for (std::size_t i = 0; i < named; ++i) out_.rules.push_back(determining[i]->rule().id);
     out_.reason = determining.front()->rule().reason;
   }
 
@@ -72,6 +81,14 @@ class Verdict {
       out_.obligations.insert(out_.obligations.end(), of_rule.begin(), of_rule.end());
     }
     if (out_.obligations.empty()) return;
+    if (out_.obligations.size() > max_applied_obligations) {
+      out_.permitted = false;
+      out_.reason = "the permits have " + std::to_string(out_.obligations.size()) +
+                    " obligations together; at most " + std::to_string(max_applied_obligations) +
+                    " can be met";
+      out_.obligations.clear();
+      return;
+    }
     auto const fulfils = inputs_.fulfils();
     for (auto const& obligation : out_.obligations) {
       if (fulfils[static_cast<std::size_t>(obligation.kind)]) continue;

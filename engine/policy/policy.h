@@ -42,19 +42,6 @@ class PolicySet {
   /// of the rules that the index finds; no rule takes longer than its bounds (grammar.h) let it.
   [[nodiscard]] Decision decide(PolicyRequest const& request, PolicyAmbient const& ambient) const;
 
-  /// What engine/session asks until it gives its surroundings; replaced with the next commit.
-  struct Call {
-    std::string_view principal, tenant, session, workflow, action, resource;
-  };
-  [[nodiscard]] Decision decide(Call const& call) const {
-    return decide({.principal = {.kind = "workflow", .id = call.principal, .tenant = call.tenant},
-                   .action = call.action,
-                   .resource = call.resource,
-                   .session = call.session,
-                   .workflow = call.workflow},
-                  PolicyTime(Time::max(), {}));
-  }
-
   /// The same, and for each rule what became of it, in document order.
   [[nodiscard]] Explained explain(PolicyRequest const& request, PolicyAmbient const& ambient) const;
 

@@ -146,7 +146,12 @@ void Shard::work() {
   }
 }
 
-Ambient Shard::ambient() const { return {services_.now(), info_.epoch, services_.policy}; }
+Ambient Shard::ambient() const {
+  return {.now = services_.now(),
+          .epoch = info_.epoch,
+          .policy = services_.policy,
+          .registry = &services_.registry};
+}
 
 // ---- messages ----
 

@@ -49,6 +49,7 @@ struct Operation {
   double factor = 0;
   double jitter = 0;
   std::uint64_t start_to_close_ms = 0;
+  std::uint32_t risk = 0;
   std::uint32_t attempt = 0;
   bool attempt_open = false;
   std::uint32_t failed = 0;
@@ -70,6 +71,7 @@ BOOST_DESCRIBE_STRUCT(Operation,
                        factor,
                        jitter,
                        start_to_close_ms,
+                       risk,
                        attempt,
                        attempt_open,
                        failed,
@@ -102,6 +104,13 @@ struct Version {
 };
 BOOST_DESCRIBE_STRUCT(Version, (), (change, version))
 
+struct Calls {
+  std::uint32_t kind = 0;
+  std::string name;
+  std::uint64_t count = 0;
+};
+BOOST_DESCRIBE_STRUCT(Calls, (), (kind, name, count))
+
 struct Document {
   std::uint32_t format = 1;
   std::string tenant;
@@ -124,6 +133,7 @@ struct Document {
   std::vector<Finished> finished;
   std::vector<Version> versions;
   std::optional<std::string> cancel_requested;
+  std::vector<Calls> calls;
   std::string workflow_state;
 };
 BOOST_DESCRIBE_STRUCT(Document,
@@ -149,6 +159,7 @@ BOOST_DESCRIBE_STRUCT(Document,
                        finished,
                        versions,
                        cancel_requested,
+                       calls,
                        workflow_state))
 
 }  // namespace checkpoint_json
@@ -193,6 +204,7 @@ checkpoint_json::Operation to_document(OperationId id, OpenOperation const& oper
   document.factor = operation.retry.factor;
   document.jitter = operation.retry.jitter;
   document.start_to_close_ms = operation.start_to_close_ms;
+  document.risk = static_cast<std::uint32_t>(operation.risk);
   document.attempt = operation.attempt;
   document.attempt_open = operation.attempt_open;
   document.failed = operation.failed;
@@ -223,6 +235,9 @@ Result<OpenOperation> from_document(checkpoint_json::Operation document) {
                      document.factor,
                      document.jitter};
   operation.start_to_close_ms = document.start_to_close_ms;
+  if (document.risk > static_cast<std::uint32_t>(storage::Risk::external))
+    return corrupt("an operation of unknown risk " + std::to_string(document.risk));
+  operation.risk = static_cast<storage::Risk>(document.risk);
   operation.attempt = document.attempt;
   operation.attempt_open = document.attempt_open;
   operation.failed = document.failed;
@@ -300,6 +315,8 @@ std::string encode(Checkpoint const& checkpoint) {
   for (auto const& [change, version] : state.versions)
     document.versions.push_back({change, version});
   if (state.cancel_requested) document.cancel_requested = state.cancel_reason;
+  for (auto const& [call, count] : state.calls)
+    document.calls.push_back({static_cast<std::uint32_t>(call.first), call.second, count});
   document.workflow_state = checkpoint.workflow_state;
   return to_json(document);
 }
@@ -358,6 +375,10 @@ Result<Checkpoint> decode_checkpoint(std::string_view bytes) {
     state.versions.emplace(std::move(entry.change), entry.version);
   state.cancel_requested = document.cancel_requested.has_value();
   state.cancel_reason = document.cancel_requested.value_or("");
+  for (auto& entry : document.calls) {
+    TRY(auto const kind, kind_of(entry.kind));
+    state.calls[{kind, std::move(entry.name)}] = entry.count;
+  }
   checkpoint.random_position = document.random_position;
   checkpoint.workflow_state = std::move(document.workflow_state);
   return checkpoint;

@@ -3,6 +3,7 @@
 #include "dalsegno/errors.h"
 #include "dalsegno/payload.h"
 #include "dalsegno/try.h"
+#include "engine/session/call_policy.h"
 #include "engine/session/checkpoint.h"
 #include "engine/session/overloaded.h"
 #include "engine/session/random.h"
@@ -259,23 +260,18 @@ void Session::begin_attempt(OperationId id) {
     issued.input = std::make_shared<std::string const>(payload_text(operation.input));
   auto const attempt = operation.attempt + 1;
   storage::PolicyDecided decided;
-  decided.attempt = attempt;
-  decided.action = action_of(operation.kind);
-  decided.resource = operation.name;
-  decided.input_digest = operation.input_digest;
   if (live()) {
-    decided.principal = state_.principal;
-    auto decision = policy_->decide({decided.principal,
-                                     state_.session.tenant,
-                                     state_.session.name,
-                                     state_.workflow,
-                                     decided.action,
-                                     decided.resource});
-    decided.effect =
-        decision.permitted ? storage::DecisionEffect::permit : storage::DecisionEffect::deny;
-    decided.policy = policy_->digest();
-    decided.rules = std::move(decision.rules);
-    decided.reason = std::move(decision.reason);
+    decided = decide_call({ambient_->policy, ambient_->shadow_policies, ambient_->surroundings},
+                          state_,
+                          operation,
+                          attempt,
+                          *issued_.at(id).input,
+                          now_);
+  } else {
+    decided.attempt = attempt;
+    decided.action = action_of(operation.kind);
+    decided.resource = operation.name;
+    decided.input_digest = operation.input_digest;
   }
   // In replay the recorded decision is read, never made again: only what was asked is compared.
   auto const& event = command(id, std::move(decided));
@@ -301,17 +297,6 @@ void Session::begin_attempt(OperationId id) {
                                        operation.name,
                                        issued.input,
                                        operation.input_digest});
-  }
-}
-
-std::string_view Session::action_of(OperationKind kind) {
-  switch (kind) {
-    case OperationKind::model:
-      return "model.call";
-    case OperationKind::tool:
-      return "tool.call";
-    default:
-      return "activity.call";
   }
 }
 

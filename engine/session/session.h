@@ -1,5 +1,6 @@
 #pragma once
 
+#include "dalsegno/registry.h"
 #include "dalsegno/result.h"
 #include "dalsegno/workflow.h"
 #include "engine/policy/policy.h"
@@ -46,6 +47,10 @@ struct Ambient {
   Time now;
   std::uint64_t epoch = 0;
   PolicySet const& policy;
+  std::span<PolicySet const> shadow_policies = {};  ///< asked beside `policy`, never obeyed
+  /// For policy: counters over sessions and windows, resolvers; null: there are none.
+  PolicyAmbient const* surroundings = nullptr;
+  Registry const* registry = nullptr;  ///< says which risk a tool has; null: none
 };
 
 /// How a session begins.
@@ -199,7 +204,6 @@ class Session final : private detail::Host {
   void take_delivery();
   void end_operation(OperationId id, detail::Outcome outcome);
   void begin_attempt(OperationId id);
-  [[nodiscard]] static std::string_view action_of(storage::OperationKind kind);
   void enter(std::string input);
   void drain();
   void leave();
@@ -237,6 +241,8 @@ class Session final : private detail::Host {
                                                       std::string const& name);
   void issue_sleep(OperationId id, detail::SleepRequest sleep);
   void issue_call(OperationId id, detail::CallRequest call);
+  [[nodiscard]] Risk risk_of(storage::OperationRequested const& call,
+                             ActivityOptions const& options) const;
   void issue_receive(OperationId id, detail::ReceiveRequest receive);
   [[nodiscard]] bool done(OperationId id) const override;
   [[nodiscard]] Sequence done_at(OperationId id) const override;
@@ -305,7 +311,7 @@ class Session final : private detail::Host {
   Time now_;
   std::uint64_t epoch_ = 0;
   Sequence cause_ = 0;
-  PolicySet const* policy_ = nullptr;         // live only
+  Ambient const* ambient_ = nullptr;          // live only
   std::vector<storage::Event> events_;        // live: made so far
   std::span<storage::Event const> recorded_;  // replaying: the step's events …
   std::size_t recorded_next_ = 0;             // … and how many were matched

@@ -63,7 +63,17 @@ std::string target_of(detail::Request const& request) {
       request);
 }
 
+storage::Risk recorded(Risk risk) { return static_cast<storage::Risk>(risk); }
+
 }  // namespace
+
+/// What the call itself declares, else what its tool does.
+Risk Session::risk_of(storage::OperationRequested const& call,
+                      ActivityOptions const& options) const {
+  bool const of_tool = call.kind == storage::OperationKind::tool &&
+                       options.risk == Risk::undeclared && live() && ambient_->registry != nullptr;
+  return of_tool ? ambient_->registry->risk_of_tool(call.name) : options.risk;
+}
 
 void Session::count_command() {
   if (stopped_) throw Stop{};
@@ -137,6 +147,7 @@ void Session::issue_call(OperationId id, detail::CallRequest call) {
     body.input_digest = digest_of(*issued.input);  // in replay the bytes themselves are compared
   body.retry = recorded(call.options.retry);
   body.start_to_close_ms = recorded(call.options.start_to_close);
+  body.risk = recorded(risk_of(body, call.options));
   command(id, std::move(body));
   begin_attempt(id);
 }

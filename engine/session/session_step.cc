@@ -110,7 +110,7 @@ void Session::begin_live_step(Ambient const& ambient, Sequence cause) {
   mode_ = Mode::live;
   now_ = std::max(ambient.now, state_.last_time);
   epoch_ = ambient.epoch;
-  policy_ = &ambient.policy;
+  ambient_ = &ambient;
   cause_ = cause;
   events_.clear();
   effects_.clear();
@@ -122,7 +122,7 @@ void Session::begin_live_step(Ambient const& ambient, Sequence cause) {
 }
 
 Result<StepResult> Session::end_live_step() {
-  policy_ = nullptr;
+  ambient_ = nullptr;
   if (step_error_) return *step_error_;
   storage::Step step;
   step.header.log_id = state_.log_id;

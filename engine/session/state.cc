@@ -60,6 +60,7 @@ std::optional<Delivery> open(SessionState& state,
   operation.input_digest = requested.input_digest;
   operation.retry = requested.retry;
   operation.start_to_close_ms = requested.start_to_close_ms;
+  operation.risk = requested.risk;
   return std::nullopt;
 }
 
@@ -93,6 +94,7 @@ std::optional<Delivery> apply(SessionState& state, storage::Event const& event, 
           },
           [&](storage::AttemptStarted const& body) {
             if (operation == nullptr) return;
+            if (operation->attempt == 0) ++state.calls[{operation->kind, operation->name}];
             operation->attempt = body.attempt;
             operation->attempt_open = true;
             operation->cause = event.sequence;

@@ -9,6 +9,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <utility>
 
 namespace dalsegno::engine {
 
@@ -30,6 +31,7 @@ struct OpenOperation {
   storage::Digest input_digest;
   storage::RecordedRetry retry;
   std::uint64_t start_to_close_ms = 0;
+  storage::Risk risk = storage::Risk::undeclared;
   std::uint32_t attempt = 0;   ///< the newest; 0: none yet
   bool attempt_open = false;   ///< started, and neither its result nor its failure is recorded
   std::uint32_t failed = 0;    ///< attempts that failed
@@ -66,6 +68,8 @@ struct SessionState {
   std::map<std::string, std::uint32_t> versions;  ///< of changes of the workflow's code
   bool cancel_requested = false;
   std::string cancel_reason;
+  /// How often each model, tool and activity was called: permitted and started, retries apart.
+  std::map<std::pair<storage::OperationKind, std::string>, std::uint64_t> calls;
 
   friend bool operator==(SessionState const&, SessionState const&) = default;
 };

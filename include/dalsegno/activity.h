@@ -22,11 +22,22 @@ struct RetryPolicy {
   double jitter = 0.1;             ///< 0 to 1
 };
 
+/// What a call can do at worst; policies may ask for it. The numbers are on disk.
+enum class Risk : std::uint8_t {
+  undeclared = 0,   ///< a condition about it fails: permits are skipped, forbids deny
+  read = 1,         ///< looks, changes nothing
+  write = 2,        ///< changes what can be changed back
+  destructive = 3,  ///< changes what cannot
+  money = 4,        ///< moves money
+  external = 5      ///< reaches people or systems outside
+};
+
 struct ActivityOptions {
   /// How long one attempt may take; its late result is recorded as orphaned and not applied. 0: no
   /// bound.
   std::chrono::milliseconds start_to_close{0};
   RetryPolicy retry = {};
+  Risk risk = Risk::undeclared;
 };
 
 /// An effect on the outside world that workflows may call: a name and how it is retried. What it

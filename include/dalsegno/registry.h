@@ -67,7 +67,8 @@ class Registry {
     models_.insert_or_assign(std::move(name), std::move(handler));
     return *this;
   }
-  Registry& add_tool(std::string name, ActivityHandler handler) {
+  Registry& add_tool(std::string name, ActivityHandler handler, Risk risk = Risk::undeclared) {
+    risks_.insert_or_assign(name, risk);
     tools_.insert_or_assign(std::move(name), std::move(handler));
     return *this;
   }
@@ -84,6 +85,10 @@ class Registry {
   }
   [[nodiscard]] ActivityHandler const* find_tool(std::string_view name) const {
     return find_or_any(tools_, name);
+  }
+  [[nodiscard]] Risk risk_of_tool(std::string_view name) const {
+    auto const* const risk = find_or_any(risks_, name);
+    return risk == nullptr ? Risk::undeclared : *risk;
   }
 
  private:
@@ -105,6 +110,7 @@ class Registry {
   ByName<ActivityHandler> activities_;
   ByName<ActivityHandler> models_;
   ByName<ActivityHandler> tools_;
+  ByName<Risk> risks_;  // of tools
 };
 
 }  // namespace dalsegno

@@ -45,6 +45,16 @@ enum class OperationKind : std::uint8_t {
   receive = 4
 };
 
+/// What a call can do, as its tool declares it. Numbers are on disk: never reuse one.
+enum class Risk : std::uint8_t {
+  undeclared = 0,
+  read = 1,
+  write = 2,
+  destructive = 3,
+  money = 4,
+  external = 5
+};
+
 /// Retry policy as recorded with the request of an operation.
 struct RecordedRetry {
   std::uint32_t max_attempts = 0;  ///< 0: no bound
@@ -172,11 +182,47 @@ struct OperationRequested {
   Digest input_digest;
   RecordedRetry retry;
   std::uint64_t start_to_close_ms = 0;
+  Risk risk = Risk::undeclared;
   friend bool operator==(OperationRequested const&, OperationRequested const&) = default;
 };
 
 enum class DecisionEffect : std::uint8_t { deny = 0, permit = 1 };
 
+/// A name and a JSON text.
+struct NamedValue {
+  std::string name;
+  std::string value;
+  friend bool operator==(NamedValue const&, NamedValue const&) = default;
+};
+
+/// Why the condition of a policy's rule could not be evaluated.
+struct RuleError {
+  std::string rule;
+  std::string message;
+  friend bool operator==(RuleError const&, RuleError const&) = default;
+};
+
+/// What a policy's permit asks of whoever acts on it. Source: docs/policy.md, "Obligations".
+struct RecordedObligation {
+  std::string kind;
+  std::string rule;
+  std::string parameters;  ///< canonical JSON
+  friend bool operator==(RecordedObligation const&, RecordedObligation const&) = default;
+};
+
+/// What a policy that does not decide would have decided about the same request.
+struct ShadowDecision {
+  Digest policy;
+  DecisionEffect effect = DecisionEffect::deny;
+  std::vector<std::string> rules;
+  std::string reason;
+  std::vector<RuleError> errors;
+  std::vector<RecordedObligation> obligations;
+  friend bool operator==(ShadowDecision const&, ShadowDecision const&) = default;
+};
+
+/// A decision with all that it was made from, so that it can be made again: under its own policy or
+/// any other.
 struct PolicyDecided {
   std::uint32_t attempt = 0;
   DecisionEffect effect = DecisionEffect::deny;
@@ -188,6 +234,19 @@ struct PolicyDecided {
   std::vector<std::string>
       rules;  ///< ids of the determining rules; empty: no rule matched (default deny)
   std::string reason;
+  std::string principal_kind = {};  ///< empty: "workflow"
+  std::vector<std::string> principal_roles = {};
+  /// What else was known of the request, by the names that policies use ("risk", "taint" …).
+  std::vector<NamedValue> attributes = {};
+  /// What was asked of the surroundings, with the answers: "time" (microseconds since 1970),
+  /// counters, "attribute:…", "fulfils". Source: docs/policy.md, "What a decision records".
+  std::vector<NamedValue> ambient = {};
+  std::vector<RuleError> errors = {};
+  std::vector<RecordedObligation> obligations = {};  ///< of a permit
+  std::vector<ShadowDecision> shadows = {};
+  /// What is not among the attributes and roles was not known. False in decisions of versions that
+  /// did not record them.
+  bool complete = false;
   friend bool operator==(PolicyDecided const&, PolicyDecided const&) = default;
 };
 

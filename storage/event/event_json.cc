@@ -34,6 +34,60 @@ Json strings(std::vector<std::string> const& list) {
   return Json(std::move(array));
 }
 
+std::string_view risk_name(Risk risk) {
+  switch (risk) {
+    case Risk::undeclared:
+      return "";
+    case Risk::read:
+      return "read";
+    case Risk::write:
+      return "write";
+    case Risk::destructive:
+      return "destructive";
+    case Risk::money:
+      return "money";
+    case Risk::external:
+      return "external";
+  }
+  return "unknown";
+}
+
+/// The value of a JSON text; the text itself should it be none.
+Json value_of(std::string const& text) {
+  auto parsed = parse_json(text);
+  return parsed ? std::move(*parsed) : Json(text);
+}
+
+Json json_of(std::vector<NamedValue> const& values) {
+  Json::Array array;
+  for (auto const& it : values) {
+    Json one;
+    one.set("name", it.name).set("value", value_of(it.value));
+    array.push_back(std::move(one));
+  }
+  return array;
+}
+
+Json json_of(std::vector<RuleError> const& errors) {
+  Json::Array array;
+  for (auto const& it : errors) {
+    Json one;
+    one.set("rule", it.rule).set("message", it.message);
+    array.push_back(std::move(one));
+  }
+  return array;
+}
+
+Json json_of(std::vector<RecordedObligation> const& obligations) {
+  Json::Array array;
+  for (auto const& it : obligations) {
+    Json one;
+    one.set("kind", it.kind).set("rule", it.rule).set("parameters", value_of(it.parameters));
+    array.push_back(std::move(one));
+  }
+  return array;
+}
+
 /// Adds the fields of each body to one JSON object; what is empty is left out.
 class Fields {
  public:
@@ -118,6 +172,7 @@ class Fields {
         .set("factor", body.retry.factor)
         .set("jitter", body.retry.jitter);
     object_.set("retry", std::move(retry));
+    text("risk", std::string(risk_name(body.risk)));
     if (body.start_to_close_ms > 0)
       object_.set("start_to_close_ms", number(body.start_to_close_ms));
   }
@@ -129,6 +184,15 @@ class Fields {
     object_.set("action", body.action).set("resource", body.resource);
     object_.set("input_digest", to_hex(body.input_digest)).set("rules", strings(body.rules));
     text("reason", body.reason);
+    text("principal_kind", body.principal_kind);
+    list("principal_roles", body.principal_roles, strings(body.principal_roles));
+    list("attributes", body.attributes, storage::json_of(body.attributes));
+    list("ambient", body.ambient, storage::json_of(body.ambient));
+    list("errors", body.errors, storage::json_of(body.errors));
+    list("obligations", body.obligations, storage::json_of(body.obligations));
+    Json::Array shadows;
+    for (auto const& shadow : body.shadows) shadows.push_back(json_of(shadow));
+    list("shadows", body.shadows, std::move(shadows));
   }
   void operator()(AttemptStarted const& body) {
     object_.set("attempt", number(body.attempt)).set("input_digest", to_hex(body.input_digest));
@@ -171,6 +235,22 @@ class Fields {
   void operator()(SessionCancelled const& body) { object_.set("reason", body.reason); }
 
  private:
+  /// A list, left out when it is empty.
+  template <class Value>
+  void list(std::string_view name, std::vector<Value> const& values, Json json) {
+    if (!values.empty()) object_.set(name, std::move(json));
+  }
+  static Json json_of(ShadowDecision const& shadow) {
+    Json out;
+    Fields fields(out);
+    out.set("policy", to_hex(shadow.policy))
+        .set("effect", shadow.effect == DecisionEffect::permit ? "permit" : "deny")
+        .set("rules", strings(shadow.rules));
+    fields.text("reason", shadow.reason);
+    fields.list("errors", shadow.errors, storage::json_of(shadow.errors));
+    fields.list("obligations", shadow.obligations, storage::json_of(shadow.obligations));
+    return out;
+  }
   void text(std::string_view name, std::string const& value) {
     if (!value.empty()) object_.set(name, value);
   }

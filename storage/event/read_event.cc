@@ -65,6 +65,35 @@ class EventReader {
     if (microseconds) set(to.emplace(), *microseconds);
   }
 
+  /// A table for each value.
+  template <class Value, class Table>
+  void set(std::vector<Value>& to, flatbuffers::Vector<flatbuffers::Offset<Table>> const* tables) {
+    to.resize(tables ? tables->size() : 0);
+    for (std::size_t i = 0; i < to.size(); ++i)
+      set(to[i], *tables->Get(static_cast<flatbuffers::uoffset_t>(i)));
+  }
+  static void set(NamedValue& to, wire::NamedValue const& it) {
+    set(to.name, it.name());
+    set(to.value, it.value());
+  }
+  static void set(RuleError& to, wire::RuleError const& it) {
+    set(to.rule, it.rule());
+    set(to.message, it.message());
+  }
+  static void set(RecordedObligation& to, wire::Obligation const& it) {
+    set(to.kind, it.kind());
+    set(to.rule, it.rule());
+    set(to.parameters, it.parameters());
+  }
+  void set(ShadowDecision& to, wire::ShadowDecision const& it) {
+    set(to.policy, it.policy());
+    to.effect = enumerator<DecisionEffect>(it.effect());
+    set(to.rules, it.rules());
+    set(to.reason, it.reason());
+    set(to.errors, it.errors());
+    set(to.obligations, it.obligations());
+  }
+
   template <class Enum, class Wire>
   Enum enumerator(Wire value) {
     using Number = std::underlying_type_t<Wire>;
@@ -200,6 +229,7 @@ class EventReader {
     set(to.input_digest, it.input_digest());
     set(to.retry, it.retry());
     to.start_to_close_ms = it.start_to_close_ms();
+    to.risk = enumerator<Risk>(it.risk());
   }
   void get(wire::PolicyDecided const& it, PolicyDecided& to) {
     to.attempt = it.attempt();
@@ -211,6 +241,14 @@ class EventReader {
     set(to.input_digest, it.input_digest());
     set(to.rules, it.rules());
     set(to.reason, it.reason());
+    set(to.principal_kind, it.principal_kind());
+    set(to.principal_roles, it.principal_roles());
+    set(to.attributes, it.attributes());
+    set(to.ambient, it.ambient());
+    set(to.errors, it.errors());
+    set(to.obligations, it.obligations());
+    set(to.shadows, it.shadows());
+    to.complete = it.complete();
   }
   static void get(wire::AttemptStarted const& it, AttemptStarted& to) {
     to.attempt = it.attempt();

@@ -93,6 +93,50 @@ class EventWriter {
     return out_.CreateVector(offsets);
   }
 
+  /// Tables that `create` makes of values, one each.
+  template <class Value, class Create>
+  auto tables(std::vector<Value> const& values, Create create)
+      -> Offset<flatbuffers::Vector<decltype(create(values.front()))>> {
+    if (values.empty() || !take(values.size() * sizeof(std::uint32_t))) return 0;
+    std::vector<decltype(create(values.front()))> offsets;
+    offsets.reserve(values.size());
+    for (auto const& value : values) offsets.push_back(create(value));
+    return out_.CreateVector(offsets);
+  }
+  auto tables(std::vector<NamedValue> const& values) {
+    return tables(values, [this](NamedValue const& it) {
+      auto const name = text(it.name);
+      auto const value = text(it.value);
+      return wire::CreateNamedValue(out_, name, value);
+    });
+  }
+  auto tables(std::vector<RuleError> const& values) {
+    return tables(values, [this](RuleError const& it) {
+      auto const rule = text(it.rule);
+      auto const message = text(it.message);
+      return wire::CreateRuleError(out_, rule, message);
+    });
+  }
+  auto tables(std::vector<RecordedObligation> const& values) {
+    return tables(values, [this](RecordedObligation const& it) {
+      auto const kind = text(it.kind);
+      auto const rule = text(it.rule);
+      auto const parameters = text(it.parameters);
+      return wire::CreateObligation(out_, kind, rule, parameters);
+    });
+  }
+  auto tables(std::vector<ShadowDecision> const& values) {
+    return tables(values, [this](ShadowDecision const& it) {
+      auto const effect = enumerator(it.effect, wire::DecisionEffect::MAX);
+      auto const rules = texts(it.rules);
+      auto const reason = text(it.reason);
+      auto const errors = tables(it.errors);
+      auto const obligations = tables(it.obligations);
+      return wire::CreateShadowDecision(
+          out_, unless_zero(it.policy), effect, rules, reason, errors, obligations);
+    });
+  }
+
   template <class Wire, class Enum>
   Wire enumerator(Enum value, Wire last) {
     auto const number = static_cast<std::underlying_type_t<Wire>>(value);
@@ -166,6 +210,7 @@ class EventWriter {
   }
   Body put(OperationRequested const& it) {
     auto const kind = enumerator(it.kind, wire::OperationKind::MAX);
+    auto const risk = enumerator(it.risk, wire::Risk::MAX);
     auto const name = text(it.name);
     auto const label = text(it.label);
     auto const input = payload(it.input);
@@ -177,7 +222,8 @@ class EventWriter {
                                                input,
                                                unless_zero(it.input_digest),
                                                policy,
-                                               it.start_to_close_ms));
+                                               it.start_to_close_ms,
+                                               risk));
   }
   Body put(PolicyDecided const& it) {
     auto const effect = enumerator(it.effect, wire::DecisionEffect::MAX);
@@ -186,6 +232,13 @@ class EventWriter {
     auto const resource = text(it.resource);
     auto const rules = texts(it.rules);
     auto const reason = text(it.reason);
+    auto const principal_kind = text(it.principal_kind);
+    auto const principal_roles = texts(it.principal_roles);
+    auto const attributes = tables(it.attributes);
+    auto const ambient = tables(it.ambient);
+    auto const errors = tables(it.errors);
+    auto const obligations = tables(it.obligations);
+    auto const shadows = tables(it.shadows);
     return body(wire::CreatePolicyDecided(out_,
                                           it.attempt,
                                           effect,
@@ -195,7 +248,15 @@ class EventWriter {
                                           resource,
                                           unless_zero(it.input_digest),
                                           rules,
-                                          reason));
+                                          reason,
+                                          principal_kind,
+                                          principal_roles,
+                                          attributes,
+                                          ambient,
+                                          errors,
+                                          obligations,
+                                          shadows,
+                                          it.complete));
   }
   Body put(AttemptStarted const& it) {
     return body(wire::CreateAttemptStarted(out_, it.attempt, unless_zero(it.input_digest)));

@@ -50,6 +50,9 @@ struct Draw {
   static void one(OperationKind& value) {
     value = static_cast<OperationKind>(*rc::gen::inRange(0, 5));
   }
+  static void one(storage::Risk& value) {
+    value = static_cast<storage::Risk>(*rc::gen::inRange(0, 6));
+  }
   static void one(DecisionEffect& value) {
     value = static_cast<DecisionEffect>(*rc::gen::inRange(0, 2));
   }
@@ -125,7 +128,14 @@ struct Draw {
     each(it.by, it.reason, it.generation, it.acknowledged_commit, it.found_commit);
   }
   static void one(OperationRequested& it) {
-    each(it.kind, it.name, it.label, it.input, it.input_digest, it.retry, it.start_to_close_ms);
+    each(it.kind,
+         it.name,
+         it.label,
+         it.input,
+         it.input_digest,
+         it.retry,
+         it.start_to_close_ms,
+         it.risk);
   }
   static void one(PolicyDecided& it) {
     each(it.attempt,
@@ -135,8 +145,22 @@ struct Draw {
          it.action,
          it.resource,
          it.input_digest,
-         it.rules);
-    one(it.reason);
+         it.rules,
+         it.reason,
+         it.principal_kind,
+         it.principal_roles,
+         it.attributes,
+         it.ambient,
+         it.errors,
+         it.obligations,
+         it.shadows,
+         it.complete);
+  }
+  static void one(storage::NamedValue& it) { each(it.name, it.value); }
+  static void one(storage::RuleError& it) { each(it.rule, it.message); }
+  static void one(storage::RecordedObligation& it) { each(it.kind, it.rule, it.parameters); }
+  static void one(storage::ShadowDecision& it) {
+    each(it.policy, it.effect, it.rules, it.reason, it.errors, it.obligations);
   }
   static void one(AttemptStarted& it) { each(it.attempt, it.input_digest); }
   static void one(OperationFailed& it) { each(it.type, it.message, it.attempts); }

@@ -159,6 +159,7 @@ class SessionDriver {
   SessionId id{"default", "played"};
   WorkflowDefinition workflow;
   PolicySet policy = permit_all();
+  std::vector<PolicySet> shadows;
   std::uint64_t seed = 42;
   Time now = first_moment;
   std::shared_ptr<storage::MemoryStore> store = storage::make_memory_store(3);
@@ -175,7 +176,9 @@ class SessionDriver {
   std::size_t steps = 0;
 
  private:
-  [[nodiscard]] Ambient ambient() const { return {now, log->info().epoch, policy}; }
+  [[nodiscard]] Ambient ambient() const {
+    return {.now = now, .epoch = log->info().epoch, .policy = policy, .shadow_policies = shadows};
+  }
   [[nodiscard]] SessionEnvironment environment() {
     return {[this](storage::Digest const& digest) { return log->artifact(id, digest); },
             [this](SessionId const&, std::string_view text) { said.emplace_back(text); }};

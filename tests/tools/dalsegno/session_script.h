@@ -3,6 +3,7 @@
 // Makes sessions by hand, step by step: right in every way, unless the caller spoils a step.
 
 #include "engine/policy/policy.h"
+#include "engine/policy/recorded.h"
 #include "engine/session/state.h"
 #include "storage/event/codec.h"
 #include "storage/log/event_log.h"
@@ -105,19 +106,16 @@ class SessionScript {
                             std::string const& input,
                             std::uint32_t attempt = 1) const {
     auto const set = policy();
-    auto const decision = set.decide(
-        {"ann", state_.session.tenant, state_.session.name, workflow_, "tool.call", tool});
-    storage::PolicyDecided body;
-    body.attempt = attempt;
-    body.effect =
-        decision.permitted ? storage::DecisionEffect::permit : storage::DecisionEffect::deny;
-    body.policy = set.digest();
-    body.principal = "ann";
-    body.action = "tool.call";
-    body.resource = std::move(tool);
+    engine::PolicyRequest const request{
+        .principal = {.kind = "workflow", .id = "ann", .tenant = state_.session.tenant},
+        .action = "tool.call",
+        .resource = tool,
+        .session = state_.session.name,
+        .workflow = workflow_,
+        .attempt = attempt,
+        .arguments = input};
+    auto body = engine::to_event(set, request, set.decide(request, engine::PolicyTime(at(0))));
     body.input_digest = digest(input);
-    body.rules = decision.rules;
-    body.reason = decision.reason;
     return {operation, body};
   }
   [[nodiscard]] Said start(std::uint64_t operation,

@@ -180,7 +180,8 @@ class Explainer {
     explained.number = attempt.number;
     explained.started = attempt.started;
     auto const* const decided = history_.body_at<storage::PolicyDecided>(attempt.decided);
-    if (decided != nullptr) explained.decision = explain_decision(call, *decided, attempt.decided);
+    if (decided != nullptr)
+      explained.decision = explain_decision(call, requested, *decided, attempt.decided);
     explained.permit = judge_permit(call, requested, attempt, decided);
     note(called(call, attempt.number) + ": its permit", explained.permit);
     if (attempt.started == 0) {
@@ -211,6 +212,7 @@ class Explainer {
   }
 
   ExplainedDecision explain_decision(Call const& call,
+                                     storage::OperationRequested const& requested,
                                      storage::PolicyDecided const& decided,
                                      Sequence sequence) {
     ExplainedDecision decision;
@@ -221,7 +223,13 @@ class Explainer {
     for (auto const& rule : decided.rules)
       decision.rules.push_back(policies_.rule(decided.policy, rule));
     decision.reason = decided.reason;
-    decision.again = policies_.judge(history_.session, history_.workflow, decided);
+    auto const arguments = bytes_of(log_, history_.session, requested.input);
+    engine::DecisionContext context{.session = &history_.session,
+                                    .workflow = history_.workflow,
+                                    .recorded_at = history_.at(sequence)->recorded_at,
+                                    .arguments = {}};
+    if (arguments) context.arguments = *arguments;
+    decision.again = policies_.judge(decided, context);
     auto const about = "the decision at " + std::to_string(sequence);
     note(about, decision.again);
     if (decided.action != action_of(call.kind) || decided.resource != call.name)

@@ -89,20 +89,23 @@ RuleText PolicyBook::rule(storage::Digest const& policy, std::string const& id) 
   return {id, "", "", ""};
 }
 
-Judgement PolicyBook::judge(SessionId const& session,
-                            std::string_view workflow,
-                            storage::PolicyDecided const& decided) const {
+engine::PolicySet const* PolicyBook::find(storage::Digest const& policy) const {
+  auto const found = entries_.find(policy);
+  return found == entries_.end() || !found->second.set ? nullptr : &*found->second.set;
+}
+
+Judgement PolicyBook::judge(storage::PolicyDecided const& decided,
+                            engine::DecisionContext const& context) const {
   auto const found = entries_.find(decided.policy);
   if (found == entries_.end())
     return {Verdict::unknown,
             "the journal does not hold policy " + storage::to_hex(decided.policy)};
   if (!found->second.set) return {Verdict::unknown, found->second.problem};
-  auto const again = found->second.set->decide({decided.principal,
-                                                session.tenant,
-                                                session.name,
-                                                workflow,
-                                                decided.action,
-                                                decided.resource});
+  auto const redecided = engine::decide_again(*found->second.set, decided, context);
+  if (!redecided.unknown.empty())
+    return {Verdict::unknown,
+            "what its policy asks for is not known: " + listed(redecided.unknown)};
+  auto const& again = redecided.decision;
   bool const permitted = decided.effect == storage::DecisionEffect::permit;
   if (again.permitted != permitted)
     return {Verdict::fails,

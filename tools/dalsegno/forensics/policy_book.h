@@ -2,6 +2,7 @@
 
 #include "dalsegno/result.h"
 #include "engine/policy/policy.h"
+#include "engine/policy/recorded.h"
 #include "storage/event/event.h"
 #include "storage/log/event_log.h"
 
@@ -47,10 +48,11 @@ class PolicyBook {
   [[nodiscard]] RuleText rule(storage::Digest const& policy, std::string const& id) const;
 
   /// Decides again, under the recorded document, with what was recorded, and compares effect and
-  /// determining rules.
-  [[nodiscard]] Judgement judge(SessionId const& session,
-                                std::string_view workflow,
-                                storage::PolicyDecided const& decided) const;
+  /// determining rules. Unknown when the document or something that it asks for was not recorded.
+  [[nodiscard]] Judgement judge(storage::PolicyDecided const& decided,
+                                engine::DecisionContext const& context) const;
+  /// The rules with that digest; nullptr when they are not known.
+  [[nodiscard]] engine::PolicySet const* find(storage::Digest const& policy) const;
 
   /// Losses that somebody accepted, oldest first.
   [[nodiscard]] std::vector<storage::LossAccepted> const& losses() const { return losses_; }

@@ -247,6 +247,19 @@ void RunCheck::take_request(storage::Event const& event, storage::OperationReque
   operation.input_digest = body.input_digest;
 }
 
+Judgement RunCheck::judge(storage::Event const& event, storage::PolicyDecided const& body) const {
+  engine::DecisionContext context{.session = &shared_.session,
+                                  .workflow = state_.workflow,
+                                  .recorded_at = last_time_,
+                                  .arguments = {}};
+  std::optional<std::string> arguments;
+  if (auto const call = state_.operations.find(event.operation); call != state_.operations.end()) {
+    if (auto bytes = bytes_of(shared_.log, shared_.session, call->second.input))
+      context.arguments = arguments.emplace(std::move(*bytes));
+  }
+  return shared_.policies.judge(body, context);
+}
+
 void RunCheck::take_decision(storage::Event const& event, storage::PolicyDecided const& body) {
   auto* const operation = find(event);
   if (operation == nullptr) return;
@@ -267,8 +280,7 @@ void RunCheck::take_decision(storage::Event const& event, storage::PolicyDecided
           event.sequence,
           "the decision is about " + body.action + " " + body.resource + ", requested was " +
               std::string(name_of(operation->kind)) + " " + operation->name);
-  if (auto const again = shared_.policies.judge(shared_.session, state_.workflow, body);
-      again.verdict != Verdict::holds)
+  if (auto const again = judge(event, body); again.verdict != Verdict::holds)
     found("decision",
           event.sequence,
           again.why,

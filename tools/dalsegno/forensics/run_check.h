@@ -61,6 +61,8 @@ class RunCheck {
 
   void take_request(storage::Event const& event, storage::OperationRequested const& body);
   void take_decision(storage::Event const& event, storage::PolicyDecided const& body);
+  [[nodiscard]] Judgement judge(storage::Event const& event,
+                                storage::PolicyDecided const& body) const;
   void take_start(storage::Event const& event, storage::AttemptStarted const& body);
   void take_result(storage::Event const& event, std::uint32_t attempt);
   void take_failure(storage::Event const& event, std::uint32_t attempt);

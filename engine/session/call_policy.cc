@@ -1,0 +1,101 @@
+#include "engine/session/call_policy.h"
+
+#include "engine/policy/recorded.h"
+
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace dalsegno::engine {
+namespace {
+
+using storage::OperationKind;
+
+/// What policy may ask when a session decides.
+class CallAmbient final : public PolicyAmbient {
+ public:
+  CallAmbient(PolicyAmbient const* surroundings,
+              SessionState const& state,
+              OpenOperation const& operation,
+              Time now)
+      : surroundings_(surroundings), state_(state), operation_(operation), now_(now) {}
+
+  [[nodiscard]] Time now() const override { return now_; }
+  [[nodiscard]] std::optional<std::uint64_t> counter(CounterKey const& key) const override {
+    if (key.scope == CounterScope::session && !key.window)
+      return calls_before(state_, key, operation_);
+    return surroundings_ == nullptr ? std::nullopt : surroundings_->counter(key);
+  }
+  [[nodiscard]] std::optional<Json> attribute(std::string_view name) const override {
+    return surroundings_ == nullptr ? std::nullopt : surroundings_->attribute(name);
+  }
+  [[nodiscard]] ObligationKinds fulfils() const override { return obligations_of_calls(); }
+
+ private:
+  PolicyAmbient const* surroundings_;
+  SessionState const& state_;
+  OpenOperation const& operation_;
+  Time now_;
+};
+
+std::string_view name_of(storage::Risk risk) {
+  return risk == storage::Risk::undeclared ? std::string_view()
+                                           : risk_names[static_cast<std::size_t>(risk) - 1];
+}
+
+}  // namespace
+
+ObligationKinds obligations_of_calls() {
+  return ObligationKinds().set(static_cast<std::size_t>(ObligationKind::log));
+}
+
+std::uint64_t calls_before(SessionState const& state,
+                           CounterKey const& key,
+                           OpenOperation const& deciding) {
+  std::uint64_t count = 0;
+  auto const counts = [&](OperationKind kind, std::string_view name) {
+    return action_of(kind) == key.action && (key.resource == "*" || name == key.resource);
+  };
+  for (auto const& [call, made] : state.calls)
+    if (counts(call.first, call.second)) count += made;
+  return count - (deciding.attempt > 0 && counts(deciding.kind, deciding.name) ? 1 : 0);
+}
+
+std::string_view action_of(OperationKind kind) {
+  switch (kind) {
+    case OperationKind::model:
+      return "model.call";
+    case OperationKind::tool:
+      return "tool.call";
+    default:
+      return "activity.call";
+  }
+}
+
+storage::PolicyDecided decide_call(CallPolicy const& policy,
+                                   SessionState const& state,
+                                   OpenOperation const& operation,
+                                   std::uint32_t attempt,
+                                   std::string_view arguments,
+                                   Time now) {
+  std::vector<Attribute> attributes;
+  if (operation.risk != storage::Risk::undeclared)
+    attributes.push_back({"risk", name_of(operation.risk)});
+  PolicyRequest const request{
+      .principal = {.kind = "workflow", .id = state.principal, .tenant = state.session.tenant},
+      .action = action_of(operation.kind),
+      .resource = operation.name,
+      .session = state.session.name,
+      .workflow = state.workflow,
+      .attempt = attempt,
+      .attributes = attributes,
+      .arguments = arguments};
+  CallAmbient const ambient(policy.surroundings, state, operation, now);
+  auto event = to_event(policy.policy, request, policy.policy.decide(request, ambient));
+  for (auto const& shadow : policy.shadows)
+    add_shadow(event, shadow, shadow.decide(request, ambient));
+  event.input_digest = operation.input_digest;
+  return event;
+}
+
+}  // namespace dalsegno::engine

@@ -1,0 +1,184 @@
+// What a session tells policy about its calls, and what of it is in the decision.
+
+#include "dalsegno/registry.h"
+#include "engine/policy/recorded.h"
+#include "tests/engine/session/session_driver.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <chrono>
+
+namespace dalsegno::engine {
+namespace {
+
+using namespace std::chrono_literals;
+using test::SessionDriver;
+using testing::ElementsAre;
+using testing::IsEmpty;
+
+/// Calls the tool "pay" again and again; ends with how often it was let.
+Workflow<int> pay_often(Context& ctx, int times) {
+  int paid = 0;
+  for (int i = 0; i < times; ++i) {
+    try {
+      co_await ctx.tool<int>("pay", Json().set("amount", i), {.risk = Risk::money});
+      ++paid;
+    } catch (PolicyDenied const&) {
+    }
+  }
+  co_return paid;
+}
+
+SessionDriver payer(std::string_view rules) {
+  SessionDriver out(define_workflow("pay_often", pay_often));
+  out.policy =
+      PolicySet::parse(R"({"dalsegno_policy": 1, "rules": [)" + std::string(rules) + "]}").value();
+  return out;
+}
+
+std::vector<storage::PolicyDecided> decisions(SessionDriver const& session) {
+  std::vector<storage::PolicyDecided> out;
+  for (auto const& event : session.history()) {
+    if (auto const* const decided = std::get_if<storage::PolicyDecided>(&event.body))
+      out.push_back(*decided);
+  }
+  return out;
+}
+
+TEST(CallPolicy, counts_the_calls_of_a_session_by_tool) {
+  auto session = payer(
+      R"({"id": "twice", "effect": "permit", "actions": ["tool.call"],
+          "when": {"counter": {"per": "session"}, "below": 2}})");
+  session.start("4");
+  session.complete(1, "0");
+  session.complete(2, "0");
+  ASSERT_TRUE(session.end);
+  EXPECT_EQ(session.end->result, "2");
+  auto const made = decisions(session);
+  ASSERT_EQ(made.size(), 4U);
+  EXPECT_EQ(made[1].ambient,
+            (std::vector<storage::NamedValue>{{"calls/session/tool.call/pay", "1"}}));
+  EXPECT_EQ(made[2].effect, storage::DecisionEffect::deny);
+  EXPECT_EQ(made[2].ambient,
+            (std::vector<storage::NamedValue>{{"calls/session/tool.call/pay", "2"}}));
+  session.expect_replays();
+}
+
+TEST(CallPolicy, a_retry_does_not_count_against_itself) {
+  auto session = payer(
+      R"({"id": "once", "effect": "permit", "actions": ["tool.call"],
+          "when": {"counter": {"per": "session", "resource": "*"}, "below": 1}})");
+  session.start("1");
+  session.fail(1, 1);
+  session.fire_next();
+  session.complete(1, "0", 2);
+  ASSERT_TRUE(session.end);
+  EXPECT_EQ(session.end->result, "1");
+}
+
+TEST(CallPolicy, a_counter_that_nobody_keeps_denies_and_says_so) {
+  auto session = payer(
+      R"({"id": "few", "effect": "permit", "actions": ["tool.call"],
+          "when": {"counter": {"per": "tenant", "window": "1h"}, "below": 9}})");
+  session.start("1");
+  auto const made = decisions(session);
+  ASSERT_EQ(made.size(), 1U);
+  EXPECT_EQ(made[0].effect, storage::DecisionEffect::deny);
+  ASSERT_EQ(made[0].errors.size(), 1U);
+  EXPECT_EQ(made[0].errors[0].rule, "few");
+  EXPECT_EQ(made[0].errors[0].message,
+            "calls per tenant in 1h below 9: nobody counts calls/tenant/tool.call/pay/3600s here");
+  EXPECT_EQ(made[0].ambient,
+            (std::vector<storage::NamedValue>{{"calls/tenant/tool.call/pay/3600s", "null"}}));
+}
+
+TEST(CallPolicy, a_rule_may_ask_for_arguments_and_risk) {
+  auto session = payer(
+      R"({"id": "small", "effect": "permit", "actions": ["tool.call"],
+          "when": {"all": [{"attribute": "risk", "eq": "money"}, {"argument": "/amount", "le": 0}]}})");
+  session.start("2");
+  session.complete(1, "0");
+  ASSERT_TRUE(session.end);
+  EXPECT_EQ(session.end->result, "1");
+  auto const made = decisions(session);
+  EXPECT_TRUE(made[0].complete);
+  EXPECT_EQ(made[0].attributes, (std::vector<storage::NamedValue>{{"risk", "\"money\""}}));
+}
+
+TEST(CallPolicy, a_permit_with_an_obligation_that_cannot_be_met_denies) {
+  auto session = payer(
+      R"({"id": "asked", "effect": "permit", "actions": ["tool.call"], "obligations":
+          {"require_approval": {"roles": ["lead"], "count": 1, "within": "1h"}}})");
+  session.start("1");
+  auto const made = decisions(session);
+  ASSERT_EQ(made.size(), 1U);
+  EXPECT_EQ(made[0].effect, storage::DecisionEffect::deny);
+  EXPECT_THAT(made[0].rules, ElementsAre("asked"));
+  EXPECT_EQ(made[0].reason,
+            "rule asked permits it with the obligation require_approval, which cannot be met here");
+  EXPECT_EQ(made[0].ambient, (std::vector<storage::NamedValue>{{"fulfils", R"(["log"])"}}));
+  EXPECT_THAT(session.attempts, IsEmpty());
+
+  // Made again, it comes out the same; and the obligation is there for whoever could have met it.
+  DecisionContext const context{
+      .session = &session.id, .workflow = "pay_often", .recorded_at = session.now, .arguments = {}};
+  auto const again = decide_again(session.policy, made[0], context);
+  EXPECT_FALSE(again.decision.permitted);
+  EXPECT_THAT(again.unknown, IsEmpty());
+  ASSERT_EQ(again.decision.obligations.size(), 1U);
+  EXPECT_EQ(again.decision.obligations[0].parameters,
+            R"({"count":1,"roles":["lead"],"within":"1h"})");
+}
+
+TEST(CallPolicy, shadow_policies_are_recorded_and_not_obeyed) {
+  auto session = payer(R"({"id": "all", "effect": "permit", "actions": ["*"]})");
+  session.shadows.push_back(PolicySet::parse(R"({"dalsegno_policy": 1, "rules": [
+      {"id": "never", "effect": "forbid", "actions": ["*"], "expires": "2999-01-01T00:00:00Z", "reason": "try"}]})")
+                                .value());
+  session.start("1");
+  session.complete(1, "0");
+  EXPECT_EQ(session.end->result, "1");
+  auto const made = decisions(session);
+  ASSERT_EQ(made[0].shadows.size(), 1U);
+  EXPECT_EQ(made[0].shadows[0].effect, storage::DecisionEffect::deny);
+  EXPECT_EQ(made[0].shadows[0].policy, session.shadows[0].digest());
+  EXPECT_THAT(made[0].shadows[0].rules, ElementsAre("never"));
+  ASSERT_EQ(made[0].ambient.size(), 1U) << "what the shadow asked for";
+  EXPECT_EQ(made[0].ambient[0].name, "time");
+}
+
+TEST(CallPolicy,
+     a_decision_without_its_attributes_or_arguments_is_unknown_where_they_are_asked_for) {
+  storage::PolicyDecided old;
+  old.action = "tool.call";
+  old.resource = "pay";
+  SessionId const id{"default", "s"};
+  DecisionContext const context{
+      .session = &id, .workflow = "w", .recorded_at = Time(1s), .arguments = {}};
+  auto const unknown = [&](std::string_view condition) {
+    auto const set = PolicySet::parse(
+        R"({"dalsegno_policy": 1, "rules": [{"id": "r", "effect": "permit", "actions": ["*"], "when": )" +
+        std::string(condition) + "}]}");
+    return decide_again(set.value(), old, context).unknown;
+  };
+  EXPECT_THAT(unknown(R"({"attribute": "risk", "eq": "read"})"), ElementsAre("risk"));
+  EXPECT_THAT(unknown(R"({"attribute": "principal.roles", "contains": "a"})"),
+              ElementsAre("principal.roles"));
+  EXPECT_THAT(unknown(R"({"argument": "/a", "eq": 1})"), ElementsAre("arguments"));
+  EXPECT_THAT(unknown(R"({"counter": {"per": "session"}, "below": 1})"),
+              ElementsAre("calls/session/tool.call/pay"));
+  EXPECT_THAT(unknown(R"({"attribute": "workflow", "eq": "w"})"), IsEmpty());
+  EXPECT_THAT(unknown(R"({"time": {"before": "2000-01-01T00:00:00Z"}})"), IsEmpty());
+}
+
+TEST(CallPolicy, a_tool_may_declare_its_risk_where_it_is_registered) {
+  Registry registry;
+  registry.add_tool("pay", {}, Risk::destructive).add_tool("*", {}, Risk::external);
+  EXPECT_EQ(registry.risk_of_tool("pay"), Risk::destructive);
+  EXPECT_EQ(registry.risk_of_tool("other"), Risk::external);
+  EXPECT_EQ(Registry().risk_of_tool("pay"), Risk::undeclared);
+}
+
+}  // namespace
+}  // namespace dalsegno::engine
