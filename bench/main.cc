@@ -72,7 +72,9 @@ int run(int argc, char** argv) {
                                 signal_round_trip(),
                                 redaction_speed(),
                                 redaction_prompt(),
-                                egress_decision()}) {
+                                egress_decision(),
+                                policy_decision(),
+                                policy_replay()}) {
     if (!benchmark.name.contains(filter)) continue;
     auto pattern = folder + "/dalsegno-bench-XXXXXX";
     if (mkdtemp(pattern.data()) == nullptr) {

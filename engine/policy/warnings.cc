@@ -76,9 +76,10 @@ class Looking {
       if (other == i || gone(other)) continue;
       ++compared_;
       auto const why = left_nothing_by(rules_[other], rule);
+      if (why.empty()) continue;
       // Of two rules that say the same the later one is superfluous.
       bool const mutual = other > i && !left_nothing_by(rule, rules_[other]).empty();
-      if (why.empty() || mutual) continue;
+      if (mutual) continue;
       note(WarningKind::shadowed, i, why);
       return;
     }
@@ -101,9 +102,9 @@ std::vector<PolicyWarning> warnings_of(PolicyDocument const& document, Time now)
   return Looking(document, now).look();
 }
 
-std::string to_string(PolicyWarning const& warning,
-                      PolicyDocument const& document,
-                      std::span<PolicySource const> sources) {
+std::string line_of(PolicyWarning const& warning,
+                    PolicyDocument const& document,
+                    std::span<PolicySource const> sources) {
   auto const& [file, place] = document.places[warning.rule];
   return std::string(sources[file].file) + ":" + std::to_string(place.line) + ":" +
          std::to_string(place.column) + ": warning: " + warning.what;

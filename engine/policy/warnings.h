@@ -29,8 +29,8 @@ struct PolicyWarning {
 inline constexpr std::size_t max_comparisons = 4'000'000;
 
 /// "FILE:LINE:COLUMN: warning: what", as `file` stands in `sources`.
-[[nodiscard]] std::string to_string(PolicyWarning const& warning,
-                                    PolicyDocument const& document,
-                                    std::span<PolicySource const> sources);
+[[nodiscard]] std::string line_of(PolicyWarning const& warning,
+                                  PolicyDocument const& document,
+                                  std::span<PolicySource const> sources);
 
 }  // namespace dalsegno::engine

@@ -265,7 +265,7 @@ void Session::begin_attempt(OperationId id) {
                           state_,
                           operation,
                           attempt,
-                          *issued_.at(id).input,
+                          *issued.input,
                           now_);
   } else {
     decided.attempt = attempt;

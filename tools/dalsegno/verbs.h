@@ -17,6 +17,8 @@ void add_stats(CLI::App& app, Globals& globals);
 void add_egress(CLI::App& app, Globals& globals);
 void add_verify(CLI::App& app, Globals& globals);
 void add_replay(CLI::App& app, Globals& globals);
+void add_denials(CLI::App& app, Globals& globals);
+void add_policy(CLI::App& app, Globals& globals);
 void add_release(CLI::App& app, Globals& globals);
 void add_hash(CLI::App& app, Globals& globals);
 void add_erase(CLI::App& app, Globals& globals);

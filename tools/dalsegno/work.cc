@@ -2,10 +2,9 @@
 
 #include "dalsegno/try.h"
 #include "storage/rocksdb/rocksdb_log.h"
+#include "tools/dalsegno/policy_files.h"
 
 #include <algorithm>
-#include <fstream>
-#include <iterator>
 #include <mutex>
 #include <thread>
 #include <utility>
@@ -48,16 +47,7 @@ Result<std::unique_ptr<storage::EventLog>> open_store_to_work(Globals const& glo
   return error;
 }
 
-Result<engine::PolicySet> read_policy(std::string const& file) {
-  std::error_code code;
-  if (!std::filesystem::exists(file, code))
-    return Error{Errc::not_found, file + ": there is no such file"};
-  std::ifstream in(file, std::ios::binary);
-  std::string const text{std::istreambuf_iterator<char>(in), {}};
-  if (!in || std::filesystem::is_directory(file, code))
-    return Error{Errc::io, file + ": cannot be read"};
-  return engine::PolicySet::parse(text, file);
-}
+Result<engine::PolicySet> read_policy(std::string const& file) { return read_policies({file}); }
 
 Result<std::string> find_interrupted(storage::EventLog const& log,
                                      std::function<bool(SessionId const&)> const& served) {
