@@ -25,7 +25,7 @@ struct CounterKey {
   std::optional<std::chrono::seconds> window;  ///< of the last so many seconds; absent: ever
 };
 
-/// "calls/session/tool.call/refund", "calls/tenant/tool.call/*/3600s": how a counter is recorded.
+/// "calls/session/tool.call/refund", "calls/tenant/3600s/tool.call/*": how a counter is recorded.
 [[nodiscard]] std::string name_of(CounterKey const& key);
 
 /// What a decision may ask of its surroundings. Everything that was asked is in the decision, so

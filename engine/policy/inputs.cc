@@ -19,9 +19,8 @@ std::optional<std::size_t> array_place(std::string_view text) {
 
 std::string name_of(CounterKey const& key) {
   std::string out = key.scope == CounterScope::session ? "calls/session/" : "calls/tenant/";
-  out.append(key.action).append("/").append(key.resource);
-  if (key.window) out.append("/").append(std::to_string(key.window->count())).append("s");
-  return out;
+  if (key.window) out.append(std::to_string(key.window->count())).append("s/");
+  return out.append(key.action).append("/").append(key.resource);
 }
 
 bool is_json_pointer(std::string_view text) {

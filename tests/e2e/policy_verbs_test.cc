@@ -141,7 +141,7 @@ TEST_F(PolicyVerbs, replay_tells_which_recorded_calls_another_policy_denies) {
     "when": {"counter": {"per": "tenant", "window": "1h"}, "below": 5}}]})");
   auto const unknown = policy({"replay", "--data", path("store"), "--policy", path("counts.json")});
   EXPECT_EQ(unknown.code, 125);
-  EXPECT_THAT(unknown.out, HasSubstr("unknown: not recorded: calls/tenant/tool.call/pay/3600s"));
+  EXPECT_THAT(unknown.out, HasSubstr("unknown: not recorded: calls/tenant/3600s/tool.call/pay"));
 }
 
 TEST_F(PolicyVerbs, diff_compares_rules_and_recorded_decisions) {

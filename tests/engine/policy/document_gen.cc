@@ -237,7 +237,7 @@ std::shared_ptr<World> World::generate() {
   out->time = Time(std::chrono::minutes(*rc::gen::inRange(490'900 * 60, 499'600 * 60)));
   for (auto const* const name : {"calls/session/tool.call/a",
                                  "calls/session/tool.call/*",
-                                 "calls/tenant/tool.call/a/60s",
+                                 "calls/tenant/60s/tool.call/a",
                                  "calls/session/tool.call/ab"}) {
     if (!coin(3)) out->counters[name] = static_cast<std::uint64_t>(*rc::gen::inRange(0, 5));
   }

@@ -88,9 +88,9 @@ TEST(CallPolicy, a_counter_that_nobody_keeps_denies_and_says_so) {
   ASSERT_EQ(made[0].errors.size(), 1U);
   EXPECT_EQ(made[0].errors[0].rule, "few");
   EXPECT_EQ(made[0].errors[0].message,
-            "calls per tenant in 1h below 9: nobody counts calls/tenant/tool.call/pay/3600s here");
+            "calls per tenant in 1h below 9: nobody counts calls/tenant/3600s/tool.call/pay here");
   EXPECT_EQ(made[0].ambient,
-            (std::vector<storage::NamedValue>{{"calls/tenant/tool.call/pay/3600s", "null"}}));
+            (std::vector<storage::NamedValue>{{"calls/tenant/3600s/tool.call/pay", "null"}}));
 }
 
 TEST(CallPolicy, a_rule_may_ask_for_arguments_and_risk) {
