@@ -115,7 +115,7 @@ void Call::allow(std::string_view stage, std::chrono::milliseconds limit) {
 
 void Call::close() {
   Code ignored;
-  (void)socket_.close(ignored);
+  ignored = socket_.close(ignored);
 }
 
 void Call::fail_of(FailureKind kind, std::string message) {
@@ -166,7 +166,7 @@ asio::awaitable<bool> Call::connect() {
     if (!error && !timed_out_ && !is_cancelled_) {
       out_.connected = true;
       Code ignored;
-      (void)socket_.set_option(tcp::no_delay(true), ignored);
+      ignored = socket_.set_option(tcp::no_delay(true), ignored);
       co_return true;
     }
     why = to_string(out_.address) + ": " + error.message();
