@@ -132,8 +132,7 @@ std::vector<Figure> measure_replay(std::filesystem::path const& folder) {
   };
   auto const start = Clock::now();
   for (std::size_t i = 0; i < sessions; ++i) {
-    auto const read =
-        forensics::visit_decisions(**log, {"bench", "policy-" + number(i)}, judge);
+    auto const read = forensics::visit_decisions(**log, {"bench", "policy-" + number(i)}, judge);
     if (!read || read->broken) throw std::runtime_error("the store does not verify");
     decisions += read->decisions;
   }

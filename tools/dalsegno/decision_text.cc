@@ -1,6 +1,5 @@
 #include "tools/dalsegno/decision_text.h"
 
-
 #include <utility>
 
 namespace dalsegno::command {
