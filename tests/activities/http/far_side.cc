@@ -105,6 +105,7 @@ FarSide::FarSide(Serve serve,
   }
   bool const is_v6 = address.contains(':');
   socket_ = ::socket(is_v6 ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (socket_ < 0) throw std::runtime_error("no socket for " + address);
   int const on = 1;
   ::setsockopt(socket_, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
   sockaddr_in v4{};
