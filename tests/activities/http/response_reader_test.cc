@@ -67,15 +67,15 @@ TEST(ResponseReader, is_led_astray_by_no_spelling_of_transfer_encoding) {
     auto const line = latin1(spelling.text("header_latin1"));
     // With a length: either it is refused, or the length counts and nothing is decoded.
     std::string const body = "3\r\nabc\r\n0\r\n\r\n";
-    auto const both =
-        read("HTTP/1.1 200 OK\r\n" + line + "\r\nContent-Length: " + std::to_string(body.size()) +
-             "\r\n\r\n" + body);
+    auto const head = std::string("HTTP/1.1 200 OK\r\n").append(line).append("\r\n");
+    auto const length = "Content-Length: " + std::to_string(body.size()) + "\r\n";
+    auto const both = read(std::string(head).append(length).append("\r\n").append(body));
     if (both.failure == "none")
       EXPECT_EQ(both.body, body) << spelling.text("name");
     else
       ++refused;
     // Without: only the one right spelling decodes.
-    auto const alone = read("HTTP/1.1 200 OK\r\n" + line + "\r\n\r\n" + body);
+    auto const alone = read(std::string(head).append("\r\n").append(body));
     bool const is_right = is_header(header(alone.headers, "transfer-encoding"), "chunked");
     if (alone.failure == "none" && alone.body == "abc")
       EXPECT_TRUE(is_right) << spelling.text("name");
