@@ -4,6 +4,7 @@
 #include "dalsegno/try.h"
 #include "engine/replay/replayer.h"
 #include "engine/runtime/entropy.h"
+#include "engine/runtime/system_clock.h"
 #include "engine/runtime/thread_name.h"
 #include "engine/session/control_step.h"
 #include "engine/session/overloaded.h"
@@ -114,8 +115,8 @@ bool Shard::wait_for_messages(std::vector<Message>& messages) {
   // To wake a thread takes about as long as a short call: its result is waited for awake.
   constexpr std::chrono::microseconds awake{50};
   if (hurries()) {
-    auto const until = std::chrono::steady_clock::now() + awake;
-    while (!mail_ && std::chrono::steady_clock::now() < until) std::this_thread::yield();
+    auto const until = steady_now() + awake;
+    while (!mail_ && steady_now() < until) std::this_thread::yield();
   }
   std::unique_lock lock(mutex_);
   ready_.wait(lock, [this] { return stopping_ || !mailbox_.empty(); });

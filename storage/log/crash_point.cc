@@ -5,11 +5,9 @@
 #include <algorithm>
 #include <atomic>
 #include <cassert>
+#include <csignal>
 #include <cstdlib>
 #include <string>
-
-#include <signal.h>
-#include <unistd.h>
 
 namespace dalsegno::storage {
 
@@ -41,7 +39,7 @@ Appointment& appointment() {
 void crash_point(std::string_view name) {
   assert(std::ranges::find(crash_points, name) != crash_points.end());
   auto& wanted = appointment();
-  if (wanted.name == name && --wanted.passes_left == 0) kill(getpid(), SIGKILL);
+  if (wanted.name == name && --wanted.passes_left == 0) static_cast<void>(std::raise(SIGKILL));
 }
 
 }  // namespace dalsegno::storage
