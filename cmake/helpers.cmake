@@ -114,6 +114,15 @@ function(dalsegno_executable target)
   add_executable(${target} ${arg_SOURCES})
   target_include_directories(${target} PRIVATE ${PROJECT_SOURCE_DIR})
   target_link_libraries(${target} PRIVATE ${arg_DEPENDS} dalsegno_warnings)
+  # Steps are made on one thread and freed on another: glibc's allocator pays for that with locks, jemalloc does not
+  # (step_throughput_256: 0.56 of the limit without, 0.68 with). A sanitizer brings an allocator of its own.
+  if(NOT DALSEGNO_SANITIZE)
+    find_library(DALSEGNO_JEMALLOC jemalloc DOC "For our programs; without it they use the C library's allocator")
+    mark_as_advanced(DALSEGNO_JEMALLOC)
+    if(DALSEGNO_JEMALLOC)
+      target_link_libraries(${target} PRIVATE ${DALSEGNO_JEMALLOC})
+    endif()
+  endif()
   dalsegno_reuse_pch(${target} dalsegno_pch)
 endfunction()
 
