@@ -3,6 +3,7 @@
 #include "dalsegno/result.h"
 #include "dalsegno/try.h"
 #include "engine/policy/problems.h"
+#include "storage/event/foreign_json.h"
 
 #include <algorithm>
 #include <array>
@@ -75,6 +76,10 @@ Result<RecordedToolCall> read_call(Json const& value) {
     call.arguments_text = *arguments->as_string();
     // Models do write what is no JSON; then the text is all there is.
     auto parsed = parse_json(call.arguments_text);
+    if (!parsed) {
+      parsed = storage::parse_foreign_json(call.arguments_text);
+      if (parsed) call.arguments_text = to_string(*parsed);  // one reading for all
+    }
     call.arguments = parsed ? std::move(*parsed) : Json(call.arguments_text);
   } else {
     return problem("has no \"arguments\" (a string or an object)");

@@ -4,10 +4,14 @@
 // tests/storage/event/json_test.cc compares it with RapidJSON.
 
 #include "dalsegno/json.h"
+#include "storage/event/foreign_json.h"
 #include "storage/event/json_places.h"
 #include "storage/event/json_scanner.h"
 
 #include <algorithm>
+#include <cstdint>
+#include <functional>
+#include <map>
 
 namespace dalsegno {
 
@@ -17,7 +21,12 @@ namespace {
 /// is read. It recurses once per level of nesting, at most `max_json_depth` deep.
 class Reader {
  public:
-  Reader(std::string_view text, storage::JsonPlaces* places) : scanner_(text), places_(places) {}
+  enum class Duplicates : std::uint8_t { refused, last_counts };
+
+  Reader(std::string_view text,
+         storage::JsonPlaces* places,
+         Duplicates duplicates = Duplicates::refused)
+      : scanner_(text), places_(places), duplicates_(duplicates) {}
 
   Result<Json> read() {
     Json value;
@@ -123,7 +132,11 @@ class Reader {
       } while (scanner_.consume(','));
       if (!scanner_.consume('}')) return scanner_.fail_here("expected ',' or '}'");
     }
-    if (!refuse_duplicates(members, outer_names)) return false;
+    if (duplicates_ == Duplicates::last_counts) {
+      keep_last(members);
+    } else if (!refuse_duplicates(members, outer_names)) {
+      return false;
+    }
     name_offsets_.resize(outer_names);
     --depth_;
     out = std::move(members);
@@ -148,6 +161,21 @@ class Reader {
     if (!read_value(member.value)) return false;
     if (places_) places_->leave(outer);
     return true;
+  }
+
+  static void keep_last(Json::Object& members) {
+    std::map<std::string, std::size_t, std::less<>> places;
+    std::size_t kept = 0;
+    for (auto& member : members) {
+      auto const [known, fresh] = places.try_emplace(member.name, kept);
+      if (fresh) {
+        if (&members[kept] != &member) members[kept] = std::move(member);
+        ++kept;
+      } else {
+        members[known->second].value = std::move(member.value);
+      }
+    }
+    members.resize(kept);
   }
 
   bool refuse_duplicates(Json::Object const& members, std::size_t first_name) {
@@ -186,6 +214,7 @@ class Reader {
 
   storage::JsonScanner scanner_;
   storage::JsonPlaces* places_;  // may be absent
+  Duplicates duplicates_;
   std::size_t depth_ = 0;
   // Where the names of all open objects stand, the outermost first.
   std::vector<std::size_t> name_offsets_;
@@ -194,6 +223,10 @@ class Reader {
 }  // namespace
 
 Result<Json> parse_json(std::string_view text) { return Reader(text, nullptr).read(); }
+
+Result<Json> storage::parse_foreign_json(std::string_view text) {
+  return Reader(text, nullptr, Reader::Duplicates::last_counts).read();
+}
 
 Result<LocatedJson> parse_located_json(std::string_view text) {
   storage::JsonPlaces places(text);
