@@ -106,7 +106,7 @@ std::vector<Figure> measure_decisions(std::size_t rules, std::string const& name
           {name + "_p99", quantile(alone, 0.99), "us", {}},
           {name + "_recorded", quantile(with_record, 0.5), "us", {}},
           {name + "_recorded_p99", quantile(with_record, 0.99), "us", {}},
-          {name + "_step", static_cast<double>(bytes / turns), "B", {}}};
+          {name + "_step", static_cast<double>(bytes) / static_cast<double>(turns), "B", {}}};
 }
 
 /// Decisions a second that are read from a store, verified, and made again.

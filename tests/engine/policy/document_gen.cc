@@ -150,6 +150,7 @@ Condition generate_condition(int depth) {
   auto const children = [&](int least) {
     std::vector<Condition> out;
     auto const count = *rc::gen::inRange(least, 4);
+    out.reserve(static_cast<std::size_t>(count));
     for (int i = 0; i < count; ++i) out.push_back(generate_condition(depth - 1));
     return out;
   };

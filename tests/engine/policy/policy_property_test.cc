@@ -22,6 +22,7 @@ PolicySet set_of(PolicyDocument const& document) {
 
 std::vector<std::string> rules_of(std::vector<RuleError> const& errors) {
   std::vector<std::string> out;
+  out.reserve(errors.size());
   for (auto const& error : errors) out.push_back(error.rule);
   return out;
 }

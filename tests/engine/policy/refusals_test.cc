@@ -100,7 +100,9 @@ TEST(PolicyRefusals, of_obligations) {
 }
 
 TEST(PolicyRefusals, of_ten_megabytes) {
-  EXPECT_EQ(error_of(std::string(10'000'000, ' ')),
+  std::string blanks;
+  blanks.resize(10'000'000, ' ');
+  EXPECT_EQ(error_of(blanks),
             "desk.json:1:1: the document is 10000000 bytes long; at most 4194304 are allowed");
 }
 

@@ -25,6 +25,7 @@ Workflow<int> pay_often(Context& ctx, int times) {
       co_await ctx.tool<int>("pay", Json().set("amount", i), {.risk = Risk::money});
       ++paid;
     } catch (PolicyDenied const&) {
+      continue;
     }
   }
   co_return paid;
