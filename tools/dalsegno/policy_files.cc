@@ -34,6 +34,7 @@ Result<PolicyFiles> PolicyFiles::read(std::vector<std::string> const& files) {
 
 std::vector<engine::PolicySource> PolicyFiles::sources() const {
   std::vector<engine::PolicySource> out;
+  out.reserve(files_.size());
   for (auto const& [name, text] : files_) out.push_back({text, name});
   return out;
 }

@@ -88,6 +88,7 @@ Result<> WrittenRequest::take(std::string_view name, Json const& value) {
       }
       if (!engine::attribute_of(member.name)) {
         std::vector<std::string_view> known;
+        known.reserve(std::size(engine::attribute_table));
         for (auto const& attribute : engine::attribute_table) known.push_back(attribute.name);
         return unknown("attribute", member.name, known);
       }

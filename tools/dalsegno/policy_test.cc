@@ -165,8 +165,10 @@ std::string difference(engine::Decision const& decision, Expected const& expecte
            verdict_text(decision) + " by " + rules_text(decision.rules) +
            (decision.reason.empty() ? "" : ": " + decision.reason);
   std::vector<std::string> errors;
+  errors.reserve(decision.errors.size());
   for (auto const& error : decision.errors) errors.push_back(error.rule);
   std::vector<std::string> obligations;
+  obligations.reserve(decision.obligations.size());
   for (auto const& it : decision.obligations) obligations.emplace_back(engine::name_of(it.kind));
   auto const differs = [](std::string_view what,
                           std::optional<std::vector<std::string>> const& wanted,
