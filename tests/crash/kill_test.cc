@@ -428,10 +428,15 @@ TEST_F(KillTest,
       setenv("DALSEGNO_CRASH_AT", where.c_str(), 1);
       Orders orders;
       orders.kill_when_open_us = pass == 1 ? 9'000'000 : 10'000'000;  // the first: passivates
-      auto const status = run_process(orders);
+      auto status = run_process(orders);
+      if (pass == 1 && status == 0 && generation_ended()) {
+        // The kill before had left nothing to do but to say that all is done: new work, then.
+        next_generation();
+        status = run_process(orders);
+      }
       unsetenv("DALSEGNO_CRASH_AT");
       bool const killed = WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL;
-      EXPECT_TRUE(killed || (pass > 1 && WIFEXITED(status) && WEXITSTATUS(status) == 0)) << status;
+      EXPECT_TRUE(killed || (pass > 1 && status == 0)) << status;
       ASSERT_NO_FATAL_FAILURE(check_store(std::max(0, generation_ - 1)));
       if (generation_ended()) next_generation();
       if (HasFailure()) return;
