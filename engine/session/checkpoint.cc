@@ -215,7 +215,7 @@ checkpoint_json::Operation to_document(OperationId id, OpenOperation const& oper
 }
 
 Result<storage::OperationKind> kind_of(std::uint32_t number) {
-  if (number > static_cast<std::uint32_t>(storage::OperationKind::receive))
+  if (number > static_cast<std::uint32_t>(storage::OperationKind::approval))
     return corrupt("an operation of unknown kind " + std::to_string(number));
   return static_cast<storage::OperationKind>(number);
 }

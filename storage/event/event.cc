@@ -7,14 +7,15 @@ namespace {
 
 // In the order of EventBody.
 constexpr std::array<std::string_view, std::variant_size_v<EventBody>> names = {
-    "UnknownBody",        "SessionStarted",  "InputReceived",      "OperationRequested",
-    "PolicyDecided",      "AttemptStarted",  "AttemptFailed",      "AttemptOrphaned",
-    "OperationCompleted", "OperationFailed", "OperationCancelled", "TimerStarted",
-    "TimerFired",         "ValueRecorded",   "ModelCompleted",     "ToolCompleted",
-    "CheckpointTaken",    "AttributeSet",    "AnswerGiven",        "Held",
-    "Released",           "OperatorActed",   "PolicyActivated",    "LossAccepted",
-    "SessionCompleted",   "SessionFailed",   "VersionChosen",      "CancelRequested",
-    "SessionCancelled"};
+    "UnknownBody",        "SessionStarted",    "InputReceived",      "OperationRequested",
+    "PolicyDecided",      "AttemptStarted",    "AttemptFailed",      "AttemptOrphaned",
+    "OperationCompleted", "OperationFailed",   "OperationCancelled", "TimerStarted",
+    "TimerFired",         "ValueRecorded",     "ModelCompleted",     "ToolCompleted",
+    "CheckpointTaken",    "AttributeSet",      "AnswerGiven",        "Held",
+    "Released",           "OperatorActed",     "PolicyActivated",    "LossAccepted",
+    "SessionCompleted",   "SessionFailed",     "VersionChosen",      "CancelRequested",
+    "SessionCancelled",   "ApprovalRequested", "ApprovalGiven",      "TokenCreated",
+    "TokenRevoked"};
 static_assert(!names.back().empty());
 
 }  // namespace

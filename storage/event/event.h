@@ -42,7 +42,8 @@ enum class OperationKind : std::uint8_t {
   model = 1,
   tool = 2,
   sleep = 3,
-  receive = 4
+  receive = 4,
+  approval = 5
 };
 
 /// What a call can do, as its tool declares it. Numbers are on disk: never reuse one.
@@ -77,6 +78,7 @@ struct SessionStarted {
   std::uint64_t random_seed = 0;
   std::optional<RunId> follows;  ///< the run that this one continues or was forked from …
   Digest follows_hash;           ///< … and the hash of that run's last step
+  Digest redaction = {};  ///< of the rules that redact what comes in; zero: it stays as it is
   friend bool operator==(SessionStarted const&, SessionStarted const&) = default;
 };
 
@@ -151,6 +153,12 @@ struct OperatorActed {
   std::string by;
   std::string action;
   std::string reason;
+  std::string credential = {};  ///< id of the token; "" when none was asked for
+  std::string resource = {};
+  std::string details = {};            ///< JSON
+  std::string second = {};             ///< the second person, where one is needed
+  std::string second_credential = {};  ///< and the id of their token
+  bool break_glass = false;
   friend bool operator==(OperatorActed const&, OperatorActed const&) = default;
 };
 
@@ -183,6 +191,7 @@ struct OperationRequested {
   RecordedRetry retry;
   std::uint64_t start_to_close_ms = 0;
   Risk risk = Risk::undeclared;
+  bool untrusted = false;  ///< its result taints what follows
   friend bool operator==(OperationRequested const&, OperationRequested const&) = default;
 };
 
@@ -330,6 +339,55 @@ struct SessionCancelled {
   friend bool operator==(SessionCancelled const&, SessionCancelled const&) = default;
 };
 
+/// A call, or the workflow itself, waits for people to approve it.
+struct ApprovalRequested {
+  std::uint32_t attempt = 0;
+  Digest input_digest;                 ///< what is approved: these arguments and no others
+  std::vector<std::string> approvers;  ///< roles; empty: whoever may give approvals
+  std::uint32_t quorum = 1;
+  std::optional<Time> expires;
+  std::optional<Time> escalate_at;
+  std::vector<std::string> escalate_to;  ///< roles that may approve from then on, too
+  std::string rule;                      ///< that asks for it; "" when the workflow does
+  std::string reason;
+  friend bool operator==(ApprovalRequested const&, ApprovalRequested const&) = default;
+};
+
+/// An input: what one person says to a request for approval.
+struct ApprovalGiven {
+  bool granted = false;
+  std::string by;
+  std::string credential;  ///< id of the token
+  std::string reason;
+  Digest input_digest;  ///< of the arguments that the person saw
+  friend bool operator==(ApprovalGiven const&, ApprovalGiven const&) = default;
+};
+
+/// Numbers are on disk.
+enum class TokenKind : std::uint8_t { operator_ = 0, runtime = 1, auditor = 2 };
+
+/// In the operators' session: a token was made. The token itself is nowhere.
+struct TokenCreated {
+  std::string id;
+  TokenKind kind = TokenKind::operator_;
+  Digest digest;  ///< SHA-256 of the token
+  std::string owner;
+  std::vector<std::string> roles;
+  std::vector<std::string> scopes;
+  std::string tenant;  ///< "" for all
+  std::optional<Time> expires;
+  std::string replaces;  ///< id of the token that it is to take over from
+  bool break_glass = false;
+  friend bool operator==(TokenCreated const&, TokenCreated const&) = default;
+};
+
+/// In the operators' session: a token ends, now or at a time to come.
+struct TokenRevoked {
+  std::string id;
+  std::optional<Time> at;
+  friend bool operator==(TokenRevoked const&, TokenRevoked const&) = default;
+};
+
 /// An event that a newer version wrote: it can be shown and its hash verified, not run.
 struct UnknownBody {
   std::uint8_t type = 0;
@@ -364,7 +422,11 @@ using EventBody = std::variant<UnknownBody,
                                SessionFailed,
                                VersionChosen,
                                CancelRequested,
-                               SessionCancelled>;
+                               SessionCancelled,
+                               ApprovalRequested,
+                               ApprovalGiven,
+                               TokenCreated,
+                               TokenRevoked>;
 
 struct Event {
   Sequence sequence = 0;

@@ -23,6 +23,8 @@ std::string_view kind_name(OperationKind kind) {
       return "sleep";
     case OperationKind::receive:
       return "receive";
+    case OperationKind::approval:
+      return "approval";
   }
   return "unknown";
 }
@@ -48,6 +50,18 @@ std::string_view risk_name(Risk risk) {
       return "money";
     case Risk::external:
       return "external";
+  }
+  return "unknown";
+}
+
+std::string_view token_kind_name(TokenKind kind) {
+  switch (kind) {
+    case TokenKind::operator_:
+      return "operator";
+    case TokenKind::runtime:
+      return "runtime";
+    case TokenKind::auditor:
+      return "auditor";
   }
   return "unknown";
 }
@@ -102,6 +116,7 @@ class Fields {
     if (body.follows)
       object_.set("follows", to_string(*body.follows))
           .set("follows_hash", to_hex(body.follows_hash));
+    if (body.redaction != Digest{}) object_.set("redaction", to_hex(body.redaction));
   }
   void operator()(InputReceived const& body) {
     object_.set("signal", body.signal);
@@ -147,6 +162,12 @@ class Fields {
   void operator()(Released const& body) { object_.set("by", body.by).set("reason", body.reason); }
   void operator()(OperatorActed const& body) {
     object_.set("by", body.by).set("action", body.action).set("reason", body.reason);
+    text("credential", body.credential);
+    text("resource", body.resource);
+    if (!body.details.empty()) object_.set("details", value_of(body.details));
+    text("second", body.second);
+    text("second_credential", body.second_credential);
+    if (body.break_glass) object_.set("break_glass", true);
   }
   void operator()(PolicyActivated const& body) {
     object_.set("policy", to_hex(body.digest)).set("name", body.name);
@@ -173,6 +194,7 @@ class Fields {
         .set("jitter", body.retry.jitter);
     object_.set("retry", std::move(retry));
     text("risk", std::string(risk_name(body.risk)));
+    if (body.untrusted) object_.set("untrusted", true);
     if (body.start_to_close_ms > 0)
       object_.set("start_to_close_ms", number(body.start_to_close_ms));
   }
@@ -233,6 +255,36 @@ class Fields {
     object_.set("by", body.by).set("reason", body.reason);
   }
   void operator()(SessionCancelled const& body) { object_.set("reason", body.reason); }
+  void operator()(ApprovalRequested const& body) {
+    object_.set("attempt", number(body.attempt)).set("input_digest", to_hex(body.input_digest));
+    list("approvers", body.approvers, strings(body.approvers));
+    object_.set("quorum", number(body.quorum));
+    time("expires", body.expires);
+    time("escalate_at", body.escalate_at);
+    list("escalate_to", body.escalate_to, strings(body.escalate_to));
+    text("rule", body.rule);
+    text("reason", body.reason);
+  }
+  void operator()(ApprovalGiven const& body) {
+    object_.set("granted", body.granted).set("by", body.by);
+    text("credential", body.credential);
+    text("reason", body.reason);
+    object_.set("input_digest", to_hex(body.input_digest));
+  }
+  void operator()(TokenCreated const& body) {
+    object_.set("id", body.id).set("kind", token_kind_name(body.kind));
+    object_.set("digest", to_hex(body.digest)).set("owner", body.owner);
+    list("roles", body.roles, strings(body.roles));
+    list("scopes", body.scopes, strings(body.scopes));
+    text("tenant", body.tenant);
+    time("expires", body.expires);
+    text("replaces", body.replaces);
+    if (body.break_glass) object_.set("break_glass", true);
+  }
+  void operator()(TokenRevoked const& body) {
+    object_.set("id", body.id);
+    time("at", body.at);
+  }
 
  private:
   /// A list, left out when it is empty.

@@ -200,6 +200,14 @@ class EventReader {
         return get(*event.body_as_CancelRequested(), as<CancelRequested>(to));
       case wire::EventBody::SessionCancelled:
         return get(*event.body_as_SessionCancelled(), as<SessionCancelled>(to));
+      case wire::EventBody::ApprovalRequested:
+        return get(*event.body_as_ApprovalRequested(), as<ApprovalRequested>(to));
+      case wire::EventBody::ApprovalGiven:
+        return get(*event.body_as_ApprovalGiven(), as<ApprovalGiven>(to));
+      case wire::EventBody::TokenCreated:
+        return get(*event.body_as_TokenCreated(), as<TokenCreated>(to));
+      case wire::EventBody::TokenRevoked:
+        return get(*event.body_as_TokenRevoked(), as<TokenRevoked>(to));
     }
     to = UnknownBody{static_cast<std::uint8_t>(event.body_type())};
   }
@@ -213,6 +221,7 @@ class EventReader {
     to.random_seed = it.random_seed();
     set(to.follows, it.follows());
     set(to.follows_hash, it.follows_hash());
+    set(to.redaction, it.redaction());
   }
   void get(wire::InputReceived const& it, InputReceived& to) {
     set(to.signal, it.signal());
@@ -230,6 +239,7 @@ class EventReader {
     set(to.retry, it.retry());
     to.start_to_close_ms = it.start_to_close_ms();
     to.risk = enumerator<Risk>(it.risk());
+    to.untrusted = it.untrusted();
   }
   void get(wire::PolicyDecided const& it, PolicyDecided& to) {
     to.attempt = it.attempt();
@@ -323,6 +333,12 @@ class EventReader {
     set(to.by, it.by());
     set(to.action, it.action());
     set(to.reason, it.reason());
+    set(to.credential, it.credential());
+    set(to.resource, it.resource());
+    set(to.details, it.details());
+    set(to.second, it.second());
+    set(to.second_credential, it.second_credential());
+    to.break_glass = it.break_glass();
   }
   void get(wire::PolicyActivated const& it, PolicyActivated& to) {
     set(to.digest, it.digest());
@@ -354,6 +370,40 @@ class EventReader {
   }
   static void get(wire::SessionCancelled const& it, SessionCancelled& to) {
     set(to.reason, it.reason());
+  }
+  void get(wire::ApprovalRequested const& it, ApprovalRequested& to) {
+    to.attempt = it.attempt();
+    set(to.input_digest, it.input_digest());
+    set(to.approvers, it.approvers());
+    to.quorum = it.quorum();
+    set(to.expires, it.expires());
+    set(to.escalate_at, it.escalate_at());
+    set(to.escalate_to, it.escalate_to());
+    set(to.rule, it.rule());
+    set(to.reason, it.reason());
+  }
+  static void get(wire::ApprovalGiven const& it, ApprovalGiven& to) {
+    to.granted = it.granted();
+    set(to.by, it.by());
+    set(to.credential, it.credential());
+    set(to.reason, it.reason());
+    set(to.input_digest, it.input_digest());
+  }
+  void get(wire::TokenCreated const& it, TokenCreated& to) {
+    set(to.id, it.id());
+    to.kind = enumerator<TokenKind>(it.kind());
+    set(to.digest, it.digest());
+    set(to.owner, it.owner());
+    set(to.roles, it.roles());
+    set(to.scopes, it.scopes());
+    set(to.tenant, it.tenant());
+    set(to.expires, it.expires());
+    set(to.replaces, it.replaces());
+    to.break_glass = it.break_glass();
+  }
+  void get(wire::TokenRevoked const& it, TokenRevoked& to) {
+    set(to.id, it.id());
+    set(to.at, it.at());
   }
 
   bool fine_ = true;

@@ -198,7 +198,8 @@ class EventWriter {
                                            unless_zero(it.input_digest),
                                            it.random_seed,
                                            if_there(it.follows),
-                                           unless_zero(it.follows_hash)));
+                                           unless_zero(it.follows_hash),
+                                           unless_zero(it.redaction)));
   }
   Body put(InputReceived const& it) {
     auto const signal = text(it.signal);
@@ -223,7 +224,8 @@ class EventWriter {
                                                unless_zero(it.input_digest),
                                                policy,
                                                it.start_to_close_ms,
-                                               risk));
+                                               risk,
+                                               it.untrusted));
   }
   Body put(PolicyDecided const& it) {
     auto const effect = enumerator(it.effect, wire::DecisionEffect::MAX);
@@ -334,7 +336,21 @@ class EventWriter {
     auto const by = text(it.by);
     auto const action = text(it.action);
     auto const reason = text(it.reason);
-    return body(wire::CreateOperatorActed(out_, by, action, reason));
+    auto const credential = text(it.credential);
+    auto const resource = text(it.resource);
+    auto const details = text(it.details);
+    auto const second = text(it.second);
+    auto const second_credential = text(it.second_credential);
+    return body(wire::CreateOperatorActed(out_,
+                                          by,
+                                          action,
+                                          reason,
+                                          credential,
+                                          resource,
+                                          details,
+                                          second,
+                                          second_credential,
+                                          it.break_glass));
   }
   Body put(PolicyActivated const& it) {
     auto const name = text(it.name);
@@ -368,6 +384,52 @@ class EventWriter {
   Body put(SessionCancelled const& it) {
     auto const reason = text(it.reason);
     return body(wire::CreateSessionCancelled(out_, reason));
+  }
+  Body put(ApprovalRequested const& it) {
+    auto const approvers = texts(it.approvers);
+    auto const escalate_to = texts(it.escalate_to);
+    auto const rule = text(it.rule);
+    auto const reason = text(it.reason);
+    return body(wire::CreateApprovalRequested(out_,
+                                              it.attempt,
+                                              unless_zero(it.input_digest),
+                                              approvers,
+                                              it.quorum,
+                                              time(it.expires),
+                                              time(it.escalate_at),
+                                              escalate_to,
+                                              rule,
+                                              reason));
+  }
+  Body put(ApprovalGiven const& it) {
+    auto const by = text(it.by);
+    auto const credential = text(it.credential);
+    auto const reason = text(it.reason);
+    return body(wire::CreateApprovalGiven(
+        out_, it.granted, by, credential, reason, unless_zero(it.input_digest)));
+  }
+  Body put(TokenCreated const& it) {
+    auto const id = text(it.id);
+    auto const kind = enumerator(it.kind, wire::TokenKind::MAX);
+    auto const owner = text(it.owner);
+    auto const roles = texts(it.roles);
+    auto const scopes = texts(it.scopes);
+    auto const tenant = text(it.tenant);
+    auto const replaces = text(it.replaces);
+    return body(wire::CreateTokenCreated(out_,
+                                         id,
+                                         kind,
+                                         unless_zero(it.digest),
+                                         owner,
+                                         roles,
+                                         scopes,
+                                         tenant,
+                                         time(it.expires),
+                                         replaces,
+                                         it.break_glass));
+  }
+  Body put(TokenRevoked const& it) {
+    return body(wire::CreateTokenRevoked(out_, text(it.id), time(it.at)));
   }
 
   flatbuffers::FlatBufferBuilder& out_;

@@ -64,6 +64,10 @@ void SessionFold::apply(Event const& event) {
           [](OperatorActed const&) {},
           [](PolicyActivated const&) {},
           [](LossAccepted const&) {},
+          [](ApprovalRequested const&) {},
+          [](ApprovalGiven const&) {},
+          [](TokenCreated const&) {},
+          [](TokenRevoked const&) {},
       },
       event.body);
 }

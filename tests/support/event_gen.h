@@ -48,7 +48,7 @@ struct Draw {
   static void one(Time& value) { value = *any_time(); }
   static void one(OperationId& value) { value = OperationId{*any_number()}; }
   static void one(OperationKind& value) {
-    value = static_cast<OperationKind>(*rc::gen::inRange(0, 5));
+    value = static_cast<OperationKind>(*rc::gen::inRange(0, 6));
   }
   static void one(storage::Risk& value) {
     value = static_cast<storage::Risk>(*rc::gen::inRange(0, 6));
@@ -99,7 +99,7 @@ struct Draw {
          it.input_digest,
          it.random_seed,
          it.follows);
-    one(it.follows_hash);
+    each(it.follows_hash, it.redaction);
   }
   static void one(InputReceived& it) {
     each(it.signal, it.producer_key, it.principal, it.payload, it.payload_digest);
@@ -122,7 +122,17 @@ struct Draw {
   static void one(TimerFired& it) { one(it.due); }
   static void one(Held& it) { each(it.kind, it.report); }
   static void one(Released& it) { each(it.by, it.reason); }
-  static void one(OperatorActed& it) { each(it.by, it.action, it.reason); }
+  static void one(OperatorActed& it) {
+    each(it.by,
+         it.action,
+         it.reason,
+         it.credential,
+         it.resource,
+         it.details,
+         it.second,
+         it.second_credential,
+         it.break_glass);
+  }
   static void one(PolicyActivated& it) { each(it.digest, it.name, it.document); }
   static void one(LossAccepted& it) {
     each(it.by, it.reason, it.generation, it.acknowledged_commit, it.found_commit);
@@ -135,7 +145,8 @@ struct Draw {
          it.input_digest,
          it.retry,
          it.start_to_close_ms,
-         it.risk);
+         it.risk,
+         it.untrusted);
   }
   static void one(PolicyDecided& it) {
     each(it.attempt,
@@ -175,6 +186,26 @@ struct Draw {
   static void one(VersionChosen& it) { each(it.change, it.version); }
   static void one(CancelRequested& it) { each(it.by, it.reason); }
   static void one(SessionCancelled& it) { one(it.reason); }
+  static void one(ApprovalRequested& it) {
+    each(it.attempt,
+         it.input_digest,
+         it.approvers,
+         it.quorum,
+         it.expires,
+         it.escalate_at,
+         it.escalate_to,
+         it.rule,
+         it.reason);
+  }
+  static void one(ApprovalGiven& it) {
+    each(it.granted, it.by, it.credential, it.reason, it.input_digest);
+  }
+  static void one(TokenKind& value) { value = static_cast<TokenKind>(*rc::gen::inRange(0, 3)); }
+  static void one(TokenCreated& it) {
+    each(it.id, it.kind, it.digest, it.owner, it.roles, it.scopes, it.tenant, it.expires);
+    each(it.replaces, it.break_glass);
+  }
+  static void one(TokenRevoked& it) { each(it.id, it.at); }
 };
 
 template <class Body>

@@ -207,6 +207,22 @@ Line Transcript::tell(storage::Event const& event) {
           [](storage::SessionCancelled const& body) -> Line {
             return TranscriptLine{"CANCELLED: " + short_text(body.reason), Style::warning};
           },
+          [](storage::ApprovalRequested const& body) -> Line {
+            return TranscriptLine{"waits for approval: " + short_text(body.reason), Style::warning};
+          },
+          [](storage::ApprovalGiven const& body) -> Line {
+            return TranscriptLine{(body.granted ? "approved" : "NOT approved") + by(body.by) +
+                                      ": " + short_text(body.reason),
+                                  body.granted ? Style::good : Style::bad};
+          },
+          [](storage::TokenCreated const& body) -> Line {
+            return TranscriptLine{
+                "token " + printable(body.id) + " for " + short_text(body.owner) + " is made",
+                Style::warning};
+          },
+          [](storage::TokenRevoked const& body) -> Line {
+            return TranscriptLine{"token " + printable(body.id) + " is revoked", Style::warning};
+          },
       },
       event.body);
 }

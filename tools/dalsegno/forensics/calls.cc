@@ -20,7 +20,8 @@ CallAttempt& attempt_of(Call& call, std::uint32_t number) {
 }
 
 bool is_call(storage::OperationKind kind) {
-  return kind != storage::OperationKind::sleep && kind != storage::OperationKind::receive;
+  return kind == storage::OperationKind::activity || kind == storage::OperationKind::model ||
+         kind == storage::OperationKind::tool;
 }
 
 void take(Calls& calls, storage::Event const& event) {
@@ -90,6 +91,8 @@ std::string_view name_of(storage::OperationKind kind) {
       return "sleep";
     case storage::OperationKind::receive:
       return "receive";
+    case storage::OperationKind::approval:
+      return "approval";
   }
   return "unknown";
 }

@@ -80,7 +80,10 @@ class RunCounter {
   };
 
   void request(storage::Event const& event, storage::OperationRequested const& body) {
-    if (body.kind == storage::OperationKind::receive || body.kind == storage::OperationKind::sleep)
+    bool const calls = body.kind == storage::OperationKind::activity ||
+                       body.kind == storage::OperationKind::model ||
+                       body.kind == storage::OperationKind::tool;
+    if (!calls)
       return;
     auto& figures = out_.calls[std::string(name_of(body.kind)) + ' ' + body.name];
     ++figures.requested;
