@@ -364,12 +364,12 @@ struct ApprovalGiven {
 };
 
 /// Numbers are on disk.
-enum class TokenKind : std::uint8_t { operator_ = 0, runtime = 1, auditor = 2 };
+enum class TokenKind : std::uint8_t { operators = 0, runtimes = 1, auditors = 2 };
 
 /// In the operators' session: a token was made. The token itself is nowhere.
 struct TokenCreated {
   std::string id;
-  TokenKind kind = TokenKind::operator_;
+  TokenKind kind = TokenKind::operators;
   Digest digest;  ///< SHA-256 of the token
   std::string owner;
   std::vector<std::string> roles;

@@ -56,11 +56,11 @@ std::string_view risk_name(Risk risk) {
 
 std::string_view token_kind_name(TokenKind kind) {
   switch (kind) {
-    case TokenKind::operator_:
+    case TokenKind::operators:
       return "operator";
-    case TokenKind::runtime:
+    case TokenKind::runtimes:
       return "runtime";
-    case TokenKind::auditor:
+    case TokenKind::auditors:
       return "auditor";
   }
   return "unknown";
