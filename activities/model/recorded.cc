@@ -123,7 +123,7 @@ ActivityReply RecordedFarSide::model(ActivityContext const& context, std::string
     if (index >= script.messages.size()) {
       mismatch(script, index, "the session goes on with " + engine::quoted(to_json(asked)));
     }
-    auto const diff = compare(script.messages[index].message, asked);
+    auto const diff = compare(script.messages[index].seen, asked);
     if (diff.empty()) continue;
     if (auto const before = mismatch_before(asked)) fail(transcript_mismatch, *before);
     mismatch(script, index, "the session's differs from the recorded one" + diff);
@@ -162,7 +162,7 @@ ActivityReply RecordedFarSide::tool(ActivityContext const& context, std::string_
       engine::quoted(context.name) + " (call " + std::to_string(request.call + 1) + ")";
   if (index >= script.messages.size())
     mismatch(script, index, "the session calls the tool " + called);
-  auto const& calls = script.messages[index].message.tool_calls;
+  auto const& calls = script.messages[index].seen.tool_calls;
   if (request.call >= calls.size()) {
     mismatch(script,
              index,

@@ -3,6 +3,7 @@
 #include "dalsegno/payload.h"
 #include "dalsegno/try.h"
 #include "storage/event/digest.h"
+#include "storage/vault/redactor.h"
 
 #include <algorithm>
 #include <string_view>
@@ -38,6 +39,14 @@ agent::Message message_of(RecordedMessage const& recorded) {
   return message;
 }
 
+void chain(Script& script) {
+  std::string digest;
+  for (auto& scripted : script.messages) {
+    digest = storage::to_hex(storage::sha256({digest, to_json(scripted.seen)}));
+    scripted.digest = digest;
+  }
+}
+
 /// Goes through a transcript and writes the script.
 class Writer {
  public:
@@ -61,7 +70,8 @@ class Writer {
       }
     }
     end();
-    chain();
+    for (auto& scripted : script_.messages) scripted.seen = scripted.message;
+    chain(script_);
     return std::move(script_);
   }
 
@@ -78,7 +88,8 @@ class Writer {
     return latest() != nullptr && latest()->role == role;
   }
   void say(agent::Message message) {
-    script_.messages.push_back({.message = std::move(message), .recorded = at_, .digest = {}});
+    script_.messages.push_back(
+        {.message = std::move(message), .seen = {}, .recorded = at_, .digest = {}});
   }
 
   Result<> system(RecordedMessage const& recorded) {
@@ -152,14 +163,6 @@ class Writer {
     }
   }
 
-  void chain() {
-    std::string digest;
-    for (auto& scripted : script_.messages) {
-      digest = storage::to_hex(storage::sha256({digest, to_json(scripted.message)}));
-      scripted.digest = digest;
-    }
-  }
-
   Transcript const& transcript_;
   Script script_;
   std::size_t at_ = 0;     // in the transcript
@@ -170,5 +173,15 @@ class Writer {
 }  // namespace
 
 Result<Script> make_script(Transcript const& transcript) { return Writer(transcript).write(); }
+
+void redact(Script& script, vault::Redactor const& redactor) {
+  for (auto& scripted : script.messages) {
+    auto const json = parse_json(to_json(scripted.message));
+    if (!json) continue;
+    auto seen = from_json<agent::Message>(to_string(redactor.json(*json).value));
+    if (seen) scripted.seen = std::move(*seen);
+  }
+  chain(script);
+}
 
 }  // namespace dalsegno::activities

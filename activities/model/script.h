@@ -9,11 +9,16 @@
 #include <string>
 #include <vector>
 
+namespace dalsegno::vault {
+class Redactor;
+}
+
 namespace dalsegno::activities {
 
 /// One message as the session has it in its conversation.
 struct ScriptedMessage {
-  agent::Message message;
+  agent::Message message;    ///< as the far side says it
+  agent::Message seen;       ///< as the session has it: redacted, if it redacts
   std::size_t recorded = 0;  ///< its index in the transcript; of joined messages, of the first
   std::string digest;        ///< of the conversation up to and with it: agent::Prompt::digest
 };
@@ -45,5 +50,8 @@ struct Script {
 /// turn while a tool call is open or right after a tool's result. The detail begins "FILE:LINE:
 /// message N (ROLE): ".
 [[nodiscard]] Result<Script> make_script(Transcript const& transcript);
+
+/// From here on the session is expected to see what `redactor` leaves.
+void redact(Script& script, vault::Redactor const& redactor);
 
 }  // namespace dalsegno::activities

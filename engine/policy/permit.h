@@ -5,6 +5,9 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
 
 namespace dalsegno::engine {
 
@@ -31,6 +34,13 @@ class Permit {
   [[nodiscard]] std::uint32_t attempt() const { return attempt_; }
   [[nodiscard]] storage::Digest const& input() const { return input_; }
 
+  /// Whether the call may get the originals of tokens of this kind ("github_pat"): the obligation
+  /// `reveal`.
+  [[nodiscard]] bool reveals(std::string_view kind) const;
+  [[nodiscard]] bool reveals_any() const { return !reveals_.empty(); }
+  /// JSON pointers of what must not be recorded of the call's result: the obligation `redact`.
+  [[nodiscard]] std::vector<std::string> const& redacts() const { return redacts_; }
+
  private:
   Permit(RunId const& run,
          OperationId operation,
@@ -42,6 +52,8 @@ class Permit {
   OperationId operation_;
   std::uint32_t attempt_;
   storage::Digest input_;
+  std::vector<std::string> reveals_;  // kinds, globs
+  std::vector<std::string> redacts_;
 };
 
 }  // namespace dalsegno::engine

@@ -75,6 +75,12 @@ Result<ReplayReport> replay_session(storage::EventLog const& log,
   environment.load_artifact = [&log, session](storage::Digest const& digest) {
     return log.artifact(session, digest);
   };
+  environment.load_checkpoint =
+      [&log, session, run = head->run](Sequence sequence) -> Result<std::string> {
+    TRY(auto found, log.newest_checkpoint(session, run, sequence));
+    if (found && found->sequence == sequence) return std::move(found->bytes);
+    return Error{Errc::not_found, "there is no checkpoint " + std::to_string(sequence)};
+  };
   environment.log = std::move(say);
 
   ReplayReport report;

@@ -4,17 +4,40 @@
 #include "dalsegno/json.h"
 #include "engine/runtime/thread_name.h"
 #include "storage/log/crash_point.h"
+#include "storage/vault/intake.h"
+#include "storage/vault/wipe.h"
 
 #include <cassert>
 #include <cstdlib>
 #include <exception>
 #include <string>
+#include <string_view>
 #include <utility>
+#include <variant>
 
 namespace dalsegno::engine {
 
-ActivityPool::ActivityPool(Registry const& registry, unsigned threads, Deliver deliver)
-    : registry_(registry), deliver_(std::move(deliver)) {
+namespace {
+
+/// Overwrites a secret at the end of its scope.
+class Wiped {
+ public:
+  explicit Wiped(std::string& secret) : secret_(secret) {}
+  Wiped(Wiped const&) = delete;
+  Wiped& operator=(Wiped const&) = delete;
+  ~Wiped() { vault::wipe(secret_); }
+
+ private:
+  std::string& secret_;
+};
+
+}  // namespace
+
+ActivityPool::ActivityPool(Registry const& registry,
+                           vault::Intake const* intake,
+                           unsigned threads,
+                           Deliver deliver)
+    : registry_(registry), intake_(intake), deliver_(std::move(deliver)) {
   threads_.reserve(threads);
   for (unsigned i = 0; i < threads; ++i) threads_.emplace_back([this] { work(); });
 }
@@ -60,9 +83,33 @@ void ActivityPool::work() {
     auto const attempt = std::move(queue_.front());
     queue_.pop_front();
     lock.unlock();
-    auto input = perform(attempt);
-    deliver_(attempt.session, attempt.run, std::move(input));
+    auto ended = redacted(attempt, perform(attempt));
+    deliver_(attempt.session, attempt.run, std::move(ended));
   }
+}
+
+/// What an attempt ended with, as a session may see it.
+ActivityPool::Ended ActivityPool::redacted(StartAttempt const& attempt, Input input) const {
+  if (intake_ == nullptr) return {std::move(input), {}};
+  if (auto* const failed = std::get_if<FailureInput>(&input)) {
+    failed->type = intake_->message(failed->type);
+    failed->message = intake_->message(failed->message);
+  }
+  auto* const result = std::get_if<ResultInput>(&input);
+  if (result == nullptr) return {std::move(input), {}};
+  auto taken = intake_->json(attempt.session, result->payload, attempt.permit.redacts());
+  if (!taken) {
+    return {FailureInput{attempt.operation,
+                         attempt.attempt,
+                         "not_redacted",
+                         "its result cannot be recorded: " + taken.error().detail,
+                         false},
+            {}};
+  }
+  result->payload = std::move(taken->text);
+  result->model = intake_->message(result->model);
+  result->finish = intake_->message(result->finish);
+  return {std::move(input), std::move(taken->records)};
 }
 
 Input ActivityPool::perform(StartAttempt const& attempt) const {
@@ -96,9 +143,18 @@ Input ActivityPool::perform(StartAttempt const& attempt) const {
   context.name = attempt.name;
   context.idempotency_key = to_string(attempt.session) + '/' + to_string(attempt.run) + '/' +
                             std::to_string(static_cast<std::uint64_t>(attempt.operation));
+  std::string revealed;
+  if (intake_ != nullptr && attempt.permit.reveals_any()) {
+    auto opened = intake_->reveal(attempt.session, *attempt.input, [&](std::string_view kind) {
+      return attempt.permit.reveals(kind);
+    });
+    if (!opened) return failure("not_revealed", opened.error().detail, false);
+    revealed = std::move(*opened);
+  }
+  Wiped const wiped(revealed);
   try {
     storage::crash_point("attempt.before_effect");
-    auto reply = (*handler)(context, *attempt.input);
+    auto reply = (*handler)(context, revealed.empty() ? *attempt.input : revealed);
     storage::crash_point("attempt.after_effect");
     if (auto json = parse_json(reply.payload); !json) {
       return failure("result_not_json", json.error().detail, false);

@@ -11,15 +11,27 @@
 #include <thread>
 #include <vector>
 
+namespace dalsegno::vault {
+class Intake;
+}
+
 namespace dalsegno::engine {
 
 /// Threads that perform attempts. They may block.
 class ActivityPool {
  public:
   /// Receives the input that an attempt ended with. Called on a pool thread.
-  using Deliver = std::function<void(SessionId const&, RunId const&, Input)>;
+  struct Ended {
+    Input input;
+    std::vector<storage::VaultRecord> vault;  ///< the originals of what was redacted of it
+  };
+  using Deliver = std::function<void(SessionId const&, RunId const&, Ended)>;
 
-  ActivityPool(Registry const& registry, unsigned threads, Deliver deliver);
+  /// `intake` opens what a permit reveals, and redacts what comes back; null: neither.
+  ActivityPool(Registry const& registry,
+               vault::Intake const* intake,
+               unsigned threads,
+               Deliver deliver);
   ActivityPool(ActivityPool const&) = delete;
   ActivityPool& operator=(ActivityPool const&) = delete;
   ~ActivityPool();
@@ -34,9 +46,11 @@ class ActivityPool {
  private:
   void work();
   [[nodiscard]] Input perform(StartAttempt const& attempt) const;
+  [[nodiscard]] Ended redacted(StartAttempt const& attempt, Input input) const;
 
   // Set in the constructor.
   Registry const& registry_;
+  vault::Intake const* intake_;
   Deliver deliver_;
   // Guarded by mutex_.
   std::mutex mutex_;

@@ -9,6 +9,7 @@
 #include "engine/session/overloaded.h"
 #include "storage/log/journal.h"
 #include "storage/log/step_key.h"
+#include "storage/vault/intake.h"
 
 #include <algorithm>
 #include <future>
@@ -32,6 +33,12 @@ Engine::Engine(storage::EventLog& log,
     : log_(log), registry_(registry), policy_(std::move(policy)), options_(std::move(options)) {
   if (!options_.now) options_.now = system_now;
   if (!options_.say) options_.say = [](SessionId const&, std::string_view) {};
+  if (auto const* const intake = options_.intake) {
+    options_.say = [say = std::move(options_.say), intake](SessionId const& session,
+                                                           std::string_view text) {
+      say(session, intake->message(text));
+    };
+  }
   options_.shards = std::max(options_.shards, 1U);
   options_.activity_threads = std::max(options_.activity_threads, 1U);
 }
@@ -56,6 +63,7 @@ Result<std::unique_ptr<Engine>> Engine::start(storage::EventLog& log,
                            registry,
                            self.policy_,
                            *self.committer_,
+                           self.options_.intake,
                            self.options_.now,
                            self.options_.say,
                            [&self](Time due) { self.timers_->armed(due); },
@@ -66,9 +74,11 @@ Result<std::unique_ptr<Engine>> Engine::start(storage::EventLog& log,
   }
   self.pool_ = std::make_unique<ActivityPool>(
       registry,
+      self.options_.intake,
       self.options_.activity_threads,
-      [&self](SessionId const& session, RunId const& run, Input input) {
-        self.shard_of(session).post(InputMessage{session, run, std::move(input)});
+      [&self](SessionId const& session, RunId const& run, ActivityPool::Ended ended) {
+        self.shard_of(session).post(
+            InputMessage{session, run, std::move(ended.input), std::move(ended.vault)});
       });
   self.timers_ = std::make_unique<TimerService>(
       log,
@@ -281,6 +291,27 @@ std::size_t Engine::shard_index(SessionId const& session) const {
 
 Shard& Engine::shard_of(SessionId const& session) const { return *shards_[shard_index(session)]; }
 
+/// Checks a payload and redacts it; the records that its step has to carry.
+Result<VaultRecords> Engine::take_in(SessionId const& session,
+                                     std::string_view what,
+                                     std::string& payload) const {
+  auto const not_json = [&](Error const& error) {
+    return Error{Errc::invalid, std::string(what) + " is not JSON: " + error.detail};
+  };
+  if (options_.intake == nullptr) {
+    if (auto const json = parse_json(payload); !json) return not_json(json.error());
+    return VaultRecords();
+  }
+  auto taken = options_.intake->json(session, payload);
+  if (!taken) return taken.error().code == Errc::invalid ? not_json(taken.error()) : taken.error();
+  payload = std::move(taken->text);
+  return std::move(taken->records);
+}
+
+void Engine::redact(std::string& text) const {
+  if (options_.intake != nullptr && !text.empty()) text = options_.intake->message(text);
+}
+
 void Engine::start_session(StartRequest request, OnReceipt done) {
   if (auto error = refusal()) return done(std::move(*error));
   if (!valid(request.session)) {
@@ -290,22 +321,25 @@ void Engine::start_session(StartRequest request, OnReceipt done) {
             "\" is no valid session: tenant 1 to 64 bytes, name 1 to 200 bytes, UTF-8 without "
             "control characters"});
   }
-  if (auto json = parse_json(request.input); !json) {
-    return done(Error{Errc::invalid, "the input is not JSON: " + json.error().detail});
-  }
+  auto taken_in = take_in(request.session, "the input", request.input);
+  if (!taken_in) return done(taken_in.error());
+  redact(request.principal);
   auto& shard = shard_of(request.session);
-  Message message = StartMessage{std::move(request), std::move(done)};
+  Message message = StartMessage{std::move(request), std::move(*taken_in), std::move(done)};
   auto const taken = shard.offer(message);
   if (!taken) std::get<StartMessage>(message).done(taken.error());
 }
 
 void Engine::signal(SessionId session, SignalInput input, OnReceipt done) {
   if (auto error = refusal()) return done(std::move(*error));
-  if (auto json = parse_json(input.payload); !json) {
-    return done(Error{Errc::invalid, "the signal's payload is not JSON: " + json.error().detail});
-  }
+  auto taken_in = take_in(session, "the signal's payload", input.payload);
+  if (!taken_in) return done(taken_in.error());
+  redact(input.signal);
+  redact(input.producer_key);
+  redact(input.principal);
   auto& shard = shard_of(session);
-  Message message = SignalMessage{std::move(session), std::move(input), std::move(done)};
+  Message message =
+      SignalMessage{std::move(session), std::move(input), std::move(*taken_in), std::move(done)};
   auto const taken = shard.offer(message);
   if (!taken) std::get<SignalMessage>(message).done(taken.error());
 }
@@ -418,6 +452,8 @@ Result<AnnounceEnd> Engine::read_end(SessionId const& session, storage::Head con
 
 void Engine::cancel(SessionId session, CancelInput input, OnReceipt done) {
   if (auto error = refusal()) return done(std::move(*error));
+  redact(input.by);
+  redact(input.reason);
   auto& shard = shard_of(session);
   Message message = CancelMessage{std::move(session), std::move(input), std::move(done)};
   auto const taken = shard.offer(message);
@@ -426,6 +462,8 @@ void Engine::cancel(SessionId session, CancelInput input, OnReceipt done) {
 
 void Engine::release(SessionId session, std::string by, std::string reason, OnReceipt done) {
   if (auto error = refusal()) return done(std::move(*error));
+  redact(by);
+  redact(reason);
   auto& shard = shard_of(session);
   Message message =
       ReleaseMessage{std::move(session), std::move(by), std::move(reason), std::move(done)};

@@ -17,7 +17,12 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
+
+namespace dalsegno::vault {
+class Intake;
+}
 
 namespace dalsegno::engine {
 
@@ -35,6 +40,9 @@ struct EngineOptions {
   /// Where runs whose code kills the process are marked; empty: nowhere.
   std::filesystem::path marker_file;
   std::function<Time()> now;  ///< null: the machine's clock
+  /// Redacts what comes into sessions and what their code hands out, before it is recorded or sent;
+  /// outlives the engine. Null: nothing is redacted, and permits that ask for it deny.
+  vault::Intake const* intake = nullptr;
   /// What people should know: ctx.log() and what went wrong with a session. Called on several
   /// threads.
   std::function<void(SessionId const&, std::string_view)> say;
@@ -100,6 +108,10 @@ class Engine {
   void announce(PendingStep const& pending);
   void fail(Error const& error);
   [[nodiscard]] std::optional<Error> refusal() const;
+  [[nodiscard]] Result<VaultRecords> take_in(SessionId const& session,
+                                             std::string_view what,
+                                             std::string& payload) const;
+  void redact(std::string& text) const;
   [[nodiscard]] Shard& shard_of(SessionId const& session) const;
   [[nodiscard]] std::size_t shard_index(SessionId const& session) const;
   [[nodiscard]] Result<AnnounceEnd> read_end(SessionId const& session,

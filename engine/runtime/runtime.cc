@@ -2,6 +2,7 @@
 
 #include "dalsegno/try.h"
 #include "engine/runtime/engine.h"
+#include "storage/vault/redaction.h"
 
 #include <utility>
 
@@ -15,6 +16,7 @@ class Runtime::Parts {
 
   Store store;
   Registry registry;
+  std::unique_ptr<vault::Redaction> redaction;
   std::unique_ptr<engine::Engine> engine;
 };
 
@@ -23,6 +25,38 @@ namespace {
 Result<Acknowledgement> acknowledge(Result<engine::Receipt> const& receipt) {
   if (!receipt) return receipt.error();
   return Acknowledgement{receipt->run, receipt->sequence, receipt->repeated};
+}
+
+}  // namespace
+
+namespace {
+
+Result<vault::MasterKeys> keys_for(RedactionOptions const& options, Store const& store) {
+  if (!options.master_key_command.empty() && !options.master_key_file.empty())
+    return Error{Errc::invalid, "name a file or a command for the master key, not both"};
+  if (!options.master_key_command.empty())
+    return vault::MasterKeys::run_command(options.master_key_command);
+  if (!options.master_key_file.empty())
+    return vault::MasterKeys::read_file(options.master_key_file);
+  if (store.folder().empty()) return vault::MasterKeys::random();
+  return vault::read_or_create_master_keys(vault::default_master_key_file(store.folder()));
+}
+
+Result<std::unique_ptr<vault::Redaction>> open_redaction(RedactionOptions const& options,
+                                                         Store const& store) {
+  if (!options.enabled) return std::unique_ptr<vault::Redaction>();
+  TRY(auto keys, keys_for(options, store));
+  vault::RedactorOptions redactor;
+  redactor.spared.insert(options.spared.begin(), options.spared.end());
+  TRY(auto redaction, vault::Redaction::open(store.log(), std::move(keys), std::move(redactor)));
+  for (auto const& [kind, value] : options.known) {
+    if (!redaction->redactor().add_known(kind, value))
+      return Error{Errc::invalid,
+                   "the known secret of kind \"" + kind + "\" has fewer than " +
+                       std::to_string(vault::shortest_known_value) +
+                       " bytes: it would be found in everything"};
+  }
+  return redaction;
 }
 
 }  // namespace
@@ -44,6 +78,8 @@ Result<std::unique_ptr<Runtime>> Runtime::start(Store store,
   engine_options.activity_threads = options.activity_threads;
   engine_options.max_idle_sessions = options.max_idle_sessions;
   engine_options.say = std::move(options.log);
+  TRY(parts->redaction, open_redaction(options.redaction, parts->store));
+  if (parts->redaction) engine_options.intake = &parts->redaction->intake();
   if (!parts->store.folder().empty())
     engine_options.marker_file = parts->store.folder() / "MARKERS";
   TRY(parts->engine,

@@ -10,6 +10,7 @@
 #include "engine/session/overloaded.h"
 #include "storage/event/codec.h"
 #include "storage/log/crash_point.h"
+#include "storage/vault/intake.h"
 
 #include <malloc.h>
 
@@ -26,6 +27,14 @@ std::string report(std::string_view what) {
   Json json;
   json.set("reason", what);
   return to_string(json);
+}
+
+/// Without the originals: nobody needs them to see what went wrong.
+std::string redacted_report(vault::Intake const& intake,
+                            SessionId const& session,
+                            std::string const& text) {
+  auto taken = intake.json(session, text);
+  return taken ? std::move(taken->text) : report(intake.message(text));
 }
 
 bool is_blamed_on_the_workflow(Error const& error) {
@@ -151,7 +160,8 @@ Ambient Shard::ambient() const {
   return {.now = services_.now(),
           .epoch = info_.epoch,
           .policy = services_.policy,
-          .registry = &services_.registry};
+          .registry = &services_.registry,
+          .intake = services_.intake};
 }
 
 // ---- messages ----
@@ -196,6 +206,7 @@ void Shard::take(StartMessage message) {
   start.principal = request.principal;
   start.random_seed = fresh_seed();
   start.secret = fresh_secret();
+  if (services_.intake != nullptr) start.redaction = storage::sha256({services_.intake->version()});
   SessionEnvironment environment;
   environment.load_artifact = [&log = services_.log,
                                session = request.session](storage::Digest const& digest) {
@@ -209,6 +220,7 @@ void Shard::take(StartMessage message) {
     message.done(step.error());
     return;
   }
+  std::ranges::move(message.vault, std::back_inserter(step->append.vault));
   auto& entry = sessions_[request.session];
   entry.session = std::move(session);
   Receipt const receipt{start.run, 1, false};
@@ -309,6 +321,7 @@ void Shard::take(SignalMessage message) {
     give_up(message.session, entry, step.error(), refuse(std::move(message.done), step.error()));
     return;
   }
+  std::ranges::move(message.vault, std::back_inserter((*step)->append.vault));
   if (!key.empty()) entry.keys.emplace(key, receipt.sequence);
   submit(message.session,
          entry,
@@ -393,7 +406,10 @@ void Shard::take(InputMessage message) {
     give_up(message.session, entry, step.error());
     return;
   }
-  if (*step) submit(message.session, entry, std::move(**step), {});
+  if (*step) {
+    std::ranges::move(message.vault, std::back_inserter((*step)->append.vault));
+    submit(message.session, entry, std::move(**step), {});
+  }
   settle(message.session, entry);
 }
 
@@ -596,6 +612,7 @@ void Shard::hold(SessionId const& session,
                  std::string text,
                  std::function<void(Result<>)> acknowledge) {
   entry.session.reset();
+  if (services_.intake != nullptr) text = redacted_report(*services_.intake, session, text);
   services_.say(session, "held (" + kind + "): " + text);
   constexpr std::size_t longest_report = 64 * 1024;
   if (text.size() > longest_report)

@@ -42,13 +42,16 @@ struct Receipt {
 using OnReceipt = std::function<void(Result<Receipt>)>;
 
 // What comes to a shard.
+using VaultRecords = std::vector<storage::VaultRecord>;  // what was redacted of a message
 struct StartMessage {
   StartRequest request;
+  VaultRecords vault;
   OnReceipt done;
 };
 struct SignalMessage {
   SessionId session;
   SignalInput input;
+  VaultRecords vault;
   OnReceipt done;
 };
 struct CancelMessage {
@@ -60,6 +63,7 @@ struct InputMessage {
   SessionId session;
   RunId run;
   Input input;
+  VaultRecords vault = {};
 };
 /// Bring the session into memory and take up what was under way when its process ended.
 struct LoadMessage {
@@ -91,6 +95,7 @@ struct ShardServices {
   Registry const& registry;
   PolicySet const& policy;
   Committer& committer;
+  vault::Intake const* intake = nullptr;  ///< null: nothing is redacted
   std::function<Time()> now;
   std::function<void(SessionId const&, std::string_view)>
       say;                            ///< ctx.log() and what people should know

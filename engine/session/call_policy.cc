@@ -17,8 +17,13 @@ class CallAmbient final : public PolicyAmbient {
   CallAmbient(PolicyAmbient const* surroundings,
               SessionState const& state,
               OpenOperation const& operation,
-              Time now)
-      : surroundings_(surroundings), state_(state), operation_(operation), now_(now) {}
+              Time now,
+              ObligationKinds fulfils)
+      : surroundings_(surroundings),
+        state_(state),
+        operation_(operation),
+        now_(now),
+        fulfils_(fulfils) {}
 
   [[nodiscard]] Time now() const override { return now_; }
   [[nodiscard]] std::optional<std::uint64_t> counter(CounterKey const& key) const override {
@@ -29,13 +34,14 @@ class CallAmbient final : public PolicyAmbient {
   [[nodiscard]] std::optional<Json> attribute(std::string_view name) const override {
     return surroundings_ == nullptr ? std::nullopt : surroundings_->attribute(name);
   }
-  [[nodiscard]] ObligationKinds fulfils() const override { return obligations_of_calls(); }
+  [[nodiscard]] ObligationKinds fulfils() const override { return fulfils_; }
 
  private:
   PolicyAmbient const* surroundings_;
   SessionState const& state_;
   OpenOperation const& operation_;
   Time now_;
+  ObligationKinds fulfils_;
 };
 
 std::string_view name_of(storage::Risk risk) {
@@ -90,7 +96,7 @@ storage::PolicyDecided decide_call(CallPolicy const& policy,
       .attempt = attempt,
       .attributes = attributes,
       .arguments = arguments};
-  CallAmbient const ambient(policy.surroundings, state, operation, now);
+  CallAmbient const ambient(policy.surroundings, state, operation, now, policy.fulfils);
   auto event = to_event(policy.policy, request, policy.policy.decide(request, ambient));
   for (auto const& shadow : policy.shadows)
     add_shadow(event, shadow, shadow.decide(request, ambient));

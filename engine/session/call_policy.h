@@ -31,6 +31,7 @@ struct CallPolicy {
   std::span<PolicySet const> shadows;
   /// Counters over sessions and windows, and resolvers; null: there are none.
   PolicyAmbient const* surroundings = nullptr;
+  ObligationKinds fulfils = obligations_of_calls();
 };
 
 /// Decides about an attempt of an open operation. The counters of the session are its own; of its

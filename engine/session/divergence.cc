@@ -2,6 +2,7 @@
 
 #include "dalsegno/json.h"
 #include "storage/event/event_json.h"
+#include "storage/vault/redacted_match.h"
 
 #include <type_traits>
 #include <utility>
@@ -61,6 +62,10 @@ class Comparison {
                   storage::SessionCompleted const& produced) {
     field("result", same_payload(recorded.result, produced.result));
     field("unread_signals", recorded.unread_signals == produced.unread_signals);
+  }
+  void operator()(storage::SessionFailed const& recorded, storage::SessionFailed const& produced) {
+    field("type", recorded.type == produced.type);
+    field("message", vault::could_be_redacted_text(recorded.message, produced.message));
   }
   template <class Body>
   void operator()(Body const& recorded, Body const& produced) {

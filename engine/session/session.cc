@@ -7,6 +7,7 @@
 #include "engine/session/checkpoint.h"
 #include "engine/session/overloaded.h"
 #include "engine/session/random.h"
+#include "storage/vault/intake.h"
 
 #include <algorithm>
 #include <cassert>
@@ -253,6 +254,18 @@ void Session::end_operation(OperationId id, detail::Outcome outcome) {
   if (auto* const waiter = std::exchange(issued.waiter, nullptr)) waiter->done();
 }
 
+namespace {
+
+ObligationKinds obligations_met(vault::Intake const* intake) {
+  auto met = obligations_of_calls();
+  if (intake == nullptr) return met;
+  met.set(static_cast<std::size_t>(ObligationKind::redact));
+  met.set(static_cast<std::size_t>(ObligationKind::reveal), intake->keeps_originals());
+  return met;
+}
+
+}  // namespace
+
 void Session::begin_attempt(OperationId id) {
   auto const& operation = state_.operations.at(id);
   auto& issued = issued_.at(id);
@@ -261,7 +274,10 @@ void Session::begin_attempt(OperationId id) {
   auto const attempt = operation.attempt + 1;
   storage::PolicyDecided decided;
   if (live()) {
-    decided = decide_call({ambient_->policy, ambient_->shadow_policies, ambient_->surroundings},
+    decided = decide_call({ambient_->policy,
+                           ambient_->shadow_policies,
+                           ambient_->surroundings,
+                           obligations_met(ambient_->intake)},
                           state_,
                           operation,
                           attempt,
@@ -379,8 +395,7 @@ void Session::finish() {
   AnnounceEnd announcement;
   try {
     announcement.result = root_.handle().promise().take();
-    end = storage::SessionCompleted{make_payload(announcement.result),
-                                    static_cast<std::uint32_t>(state_.inbox.size())};
+    end = storage::SessionCompleted{{}, static_cast<std::uint32_t>(state_.inbox.size())};
   } catch (Stop const&) {
     stopped_ = true;
     return;
@@ -397,7 +412,7 @@ void Session::finish() {
   } catch (Failure const& failure) {
     announcement.status = SessionStatus::failed;
     announcement.type = failure.type();
-    announcement.message = failure.what();
+    announcement.message = redacted_message(failure.what());
     end = storage::SessionFailed{announcement.type, announcement.message};
   } catch (std::exception const& error) {
     return blame_code(error.what());
@@ -405,6 +420,8 @@ void Session::finish() {
     return blame_code("something that is no std::exception");
   }
   cancel_open_operations("the session ended");
+  if (auto* const completed = std::get_if<storage::SessionCompleted>(&*end))
+    completed->result = command_payload(announcement.result);
   command(OperationId::none, std::move(*end));
   if (live()) effects_.emplace_back(std::move(announcement));
   leave();

@@ -26,6 +26,10 @@
 #include <utility>
 #include <vector>
 
+namespace dalsegno::vault {
+class Intake;
+}
+
 namespace dalsegno::engine {
 
 /// Engine behaviours that may change later are switched by this number, which a session records
@@ -51,6 +55,8 @@ struct Ambient {
   /// For policy: counters over sessions and windows, resolvers; null: there are none.
   PolicyAmbient const* surroundings = nullptr;
   Registry const* registry = nullptr;  ///< says which risk a tool has; null: none
+  /// Redacts what the workflow's code hands out; null: nothing does. Inputs come redacted.
+  vault::Intake const* intake = nullptr;
 };
 
 /// How a session begins.
@@ -62,6 +68,8 @@ struct SessionStart {
   std::string principal;
   std::uint64_t random_seed = 0;
   storage::SessionSecret secret;
+  /// Of the rules that redact what comes in; zero: none do.
+  storage::Digest redaction = {};
 };
 
 /// What a session needs for its whole life.
@@ -71,6 +79,9 @@ struct SessionEnvironment {
   std::function<Result<std::string>(storage::Digest const&)> load_artifact;
   /// Receives ctx.log() in life.
   std::function<void(SessionId const&, std::string_view)> log;
+  /// Bytes of the run's checkpoint with this sequence: for replay, where redaction changed the
+  /// state that the code produced.
+  std::function<Result<std::string>(Sequence)> load_checkpoint = {};
 };
 
 /// One session as a pure state machine: an input in, a step out; no I/O, no clock, no threads.
@@ -228,6 +239,12 @@ class Session final : private detail::Host {
                std::optional<storage::Event> produced,
                std::vector<std::string> fields);
   [[nodiscard]] storage::Payload make_payload(std::string bytes);
+  /// The slot for what the code hands out, and `bytes` as it is from here on: in life redacted, in
+  /// replay what was recorded, if that can be what redaction made of `bytes`.
+  [[nodiscard]] storage::Payload command_payload(std::string& bytes);
+  [[nodiscard]] std::string redacted(std::string json);
+  [[nodiscard]] std::string redacted_message(std::string text) const;
+  [[nodiscard]] std::string recorded_state(std::string state, std::string const& bytes);
   [[nodiscard]] storage::Digest digest_of(std::string_view bytes) const;
   [[nodiscard]] std::string payload_text(storage::Payload const& payload);
   void begin_live_step(Ambient const& ambient, Sequence cause);
@@ -319,6 +336,7 @@ class Session final : private detail::Host {
   std::vector<storage::StoredArtifact> artifacts_;
   std::vector<storage::StoredCheckpoint> checkpoints_;
   std::vector<storage::ProducerKey> producer_keys_;
+  std::vector<storage::VaultRecord> vault_;
   std::map<OperationId, std::pair<std::optional<Time>, std::optional<Time>>>
       timers_;  // before, after
 

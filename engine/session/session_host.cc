@@ -6,6 +6,7 @@
 #include "engine/session/overloaded.h"
 #include "engine/session/random.h"
 #include "engine/session/session.h"
+#include "storage/vault/redacted_match.h"
 
 #include <algorithm>
 #include <cassert>
@@ -136,13 +137,13 @@ void Session::issue_call(OperationId id, detail::CallRequest call) {
                       " bytes; at most " + std::to_string(storage::max_artifact_bytes) +
                       " are allowed");
   }
+  storage::OperationRequested body;
+  body.input = command_payload(call.input);
   auto& issued = issued_.at(id);
   issued.input = std::make_shared<std::string const>(std::move(call.input));
-  storage::OperationRequested body;
   body.kind = kind_of(call.kind);
   body.name = std::move(call.name);
   body.label = issued.name;
-  body.input = make_payload(*issued.input);
   if (live())
     body.input_digest = digest_of(*issued.input);  // in replay the bytes themselves are compared
   body.retry = recorded(call.options.retry);
@@ -291,7 +292,7 @@ std::string Session::record(std::string name, std::function<std::string()> const
   storage::ValueRecorded body;
   body.name = std::move(name);
   if (live()) {
-    body.value = make_payload(read_once(body.name, read));
+    body.value = make_payload(redacted(read_once(body.name, read)));
   } else if (auto const* const next = next_recorded()) {
     if (auto const* const recorded = std::get_if<storage::ValueRecorded>(&next->body))
       body.value = recorded->value;
@@ -348,7 +349,8 @@ std::uint32_t Session::version(std::string change, std::uint32_t oldest, std::ui
 
 void Session::set_attribute(std::string name, std::string json) {
   count_command();
-  command(OperationId::none, storage::AttributeSet{std::move(name), make_payload(std::move(json))});
+  auto value = command_payload(json);
+  command(OperationId::none, storage::AttributeSet{std::move(name), std::move(value)});
 }
 
 void Session::log(std::string_view message) {
@@ -357,7 +359,8 @@ void Session::log(std::string_view message) {
 
 void Session::answer(Sequence turn, OperationId source, std::string json) {
   count_command();
-  command(OperationId::none, storage::AnswerGiven{turn, source, make_payload(json)});
+  auto payload = command_payload(json);
+  command(OperationId::none, storage::AnswerGiven{turn, source, std::move(payload)});
   if (live()) effects_.emplace_back(GiveAnswer{turn, std::move(json)});
 }
 
@@ -381,16 +384,37 @@ detail::CheckpointPlace Session::checkpoint(std::string state) {
   }
   if (!tasks_.empty()) throw WorkflowError("a checkpoint while a spawned workflow is open");
 
+  state = redacted(std::move(state));
   Checkpoint checkpoint{state_, random_position_, state, finished_operations()};
   for (auto& finished : checkpoint.finished)
     finished.payload = make_payload(finished.outcome.payload);
   checkpoint.state.last_sequence = state_.last_sequence + 1;
   checkpoint.state.last_time = now_;
   auto bytes = encode(checkpoint);
+  if (auto recorded = recorded_state(state, bytes); recorded != state) {
+    state = checkpoint.workflow_state = std::move(recorded);
+    bytes = encode(checkpoint);
+  }
   command(OperationId::none, storage::CheckpointTaken{storage::sha256({bytes}), bytes.size()});
   if (live()) checkpoints_.push_back({state_.last_sequence, std::move(bytes)});
   next_entry_ = std::move(state);
   return detail::CheckpointPlace::frame_ends;
+}
+
+/// In replay: the state as it was recorded, if the checkpoint in the store shows that it is `state`
+/// but for what was redacted; else `state`.
+std::string Session::recorded_state(std::string state, std::string const& bytes) {
+  auto const* const next = live() ? nullptr : next_recorded();
+  auto const* const taken =
+      next == nullptr ? nullptr : std::get_if<storage::CheckpointTaken>(&next->body);
+  if (taken == nullptr || taken->state_digest == storage::sha256({bytes}) ||
+      !environment_.load_checkpoint)
+    return state;
+  auto const stored = environment_.load_checkpoint(next->sequence);
+  if (!stored || storage::sha256({*stored}) != taken->state_digest) return state;
+  auto checkpoint = decode_checkpoint(*stored);
+  bool const same = checkpoint && vault::could_be_redacted_json(checkpoint->workflow_state, state);
+  return same ? std::move(checkpoint->workflow_state) : state;
 }
 
 /// Named operations that ended and whose result no frame took yet.

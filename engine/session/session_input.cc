@@ -31,6 +31,7 @@ Result<StepResult> Session::start(Ambient const& ambient) {
   body.input_digest = digest_of(start_->input);
   body.input = make_payload(std::move(start_->input));
   body.random_seed = start_->random_seed;
+  body.redaction = start_->redaction;
   run_input(OperationId::none, std::move(body));
   TRY(auto result, end_live_step());
   result.append.secret = secret_;

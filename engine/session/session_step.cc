@@ -2,9 +2,13 @@
 // ones.
 
 #include "dalsegno/try.h"
+#include "engine/session/overloaded.h"
 #include "engine/session/session.h"
+#include "storage/vault/intake.h"
+#include "storage/vault/redacted_match.h"
 
 #include <algorithm>
+#include <iterator>
 #include <optional>
 #include <string>
 #include <utility>
@@ -82,6 +86,60 @@ storage::Payload Session::make_payload(std::string bytes) {
   return payload;
 }
 
+namespace {
+
+/// The slot of a command that holds what the code handed out.
+storage::Payload const* handed_out(storage::EventBody const& body) {
+  return std::visit(
+      overloaded{[](storage::OperationRequested const& requested) { return &requested.input; },
+                 [](storage::AttributeSet const& set) { return &set.value; },
+                 [](storage::AnswerGiven const& given) { return &given.answer; },
+                 [](storage::SessionCompleted const& completed) { return &completed.result; },
+                 [](auto const&) -> storage::Payload const* { return nullptr; }},
+      body);
+}
+
+bool may_hold_token(storage::Payload const& payload) {
+  return payload.artifact || payload.bytes.contains("[secret:");
+}
+
+}  // namespace
+
+storage::Payload Session::command_payload(std::string& bytes) {
+  if (live()) {
+    bytes = redacted(std::move(bytes));
+    return make_payload(bytes);
+  }
+  auto made = make_payload(bytes);
+  auto const* const next = next_recorded();
+  auto const* const recorded = next == nullptr ? nullptr : handed_out(next->body);
+  if (recorded == nullptr || *recorded == made || !may_hold_token(*recorded)) return made;
+  auto text = payload_text(*recorded);
+  if (!vault::could_be_redacted_json(text, bytes)) return made;
+  bytes = std::move(text);
+  return *recorded;
+}
+
+/// What the code hands out itself may hold secrets, too: its inputs came redacted.
+std::string Session::redacted(std::string json) {
+  if (!live() || ambient_->intake == nullptr) return json;
+  auto taken = ambient_->intake->json(state_.session, json);
+  if (!taken) {
+    step_error_ =
+        Error{taken.error().code,
+              "session " + to_string(state_.session) +
+                  ": what its code hands out cannot be redacted: " + taken.error().detail};
+    stopped_ = true;
+    throw Stop{};
+  }
+  std::ranges::move(taken->records, std::back_inserter(vault_));
+  return std::move(taken->text);
+}
+
+std::string Session::redacted_message(std::string text) const {
+  return live() && ambient_->intake != nullptr ? ambient_->intake->message(text) : text;
+}
+
 storage::Digest Session::digest_of(std::string_view bytes) const { return digester_.digest(bytes); }
 
 std::string Session::payload_text(storage::Payload const& payload) {
@@ -117,6 +175,7 @@ void Session::begin_live_step(Ambient const& ambient, Sequence cause) {
   artifacts_.clear();
   checkpoints_.clear();
   producer_keys_.clear();
+  vault_.clear();
   timers_.clear();
   step_error_.reset();
 }
@@ -156,6 +215,7 @@ Result<StepResult> Session::end_live_step() {
   append.producer_keys = std::move(producer_keys_);
   append.checkpoints = std::move(checkpoints_);
   append.artifacts = std::move(artifacts_);
+  append.vault = std::move(vault_);
   result.events = std::move(step.events);
   result.recorded_at = now_;
   result.effects = std::move(effects_);

@@ -7,14 +7,35 @@
 #include "dalsegno/store.h"
 
 #include <cstddef>
+#include <filesystem>
 #include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
 #include <type_traits>
 #include <utility>
+#include <vector>
 
 namespace dalsegno {
+
+/// A secret that the program hands out itself: found wherever it comes back, also encoded.
+struct KnownSecret {
+  std::string kind;   ///< 1 to 40 of a-z, 0-9 and '_': it stands in the token
+  std::string value;  ///< 6 bytes or more; a shorter one is refused
+};
+
+/// What comes into sessions, and what their code hands out, is redacted before it is recorded or
+/// sent: in place of a secret stands a token, and the original lies in the store's vault, under a
+/// master key that is not in the store (docs/redaction.md).
+struct RedactionOptions {
+  bool enabled = true;
+  /// Mode 0600, a key a line. Empty, and no command: "<store's folder>.master-key", which is made
+  /// if it is not there. A store in memory has a key of its own.
+  std::filesystem::path master_key_file = {};
+  std::string master_key_command = {};   ///< prints the same
+  std::vector<std::string> spared = {};  ///< categories that stay: "ip", "email" …
+  std::vector<KnownSecret> known = {};
+};
 
 struct RuntimeOptions {
   /// The policy document (JSON, docs/policy.md). Empty: no rules, so every call is denied.
@@ -23,6 +44,7 @@ struct RuntimeOptions {
   unsigned shards = 1;                    ///< threads that run sessions
   unsigned activity_threads = 8;          ///< threads that perform calls
   std::size_t max_idle_sessions = 1'000;  ///< kept in memory though they only wait
+  RedactionOptions redaction = {};
   /// Receives ctx.log() and what people should know. Called on several threads.
   std::function<void(SessionId const&, std::string_view)> log = {};
 };
@@ -48,7 +70,9 @@ struct Acknowledgement {
 /// for `stop`.
 class Runtime {
  public:
-  /// Errors: those of the store; Errc::invalid for a wrong policy document.
+  /// Errors: those of the store; Errc::invalid for a wrong policy document, a known secret that is
+  /// too short, or a file of master keys that others may read; Errc::denied when the master key is
+  /// not the store's.
   [[nodiscard]] static Result<std::unique_ptr<Runtime>> start(Store store,
                                                               Registry registry,
                                                               RuntimeOptions options);

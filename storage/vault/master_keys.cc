@@ -150,4 +150,28 @@ SecretKey const* MasterKeys::find(std::span<std::uint8_t const> id) const {
   return it == keys_.end() ? nullptr : &it->key;
 }
 
+Result<MasterKeys> MasterKeys::random() {
+  TRY(auto key, SecretKey::random());
+  MasterKeys keys;
+  auto const id = id_of(key);
+  keys.keys_.push_back({id, std::move(key)});
+  return keys;
+}
+
+std::filesystem::path default_master_key_file(std::filesystem::path const& store) {
+  auto folder = std::filesystem::absolute(store).lexically_normal();
+  if (!folder.has_filename()) folder = folder.parent_path();  // it ended in a slash
+  folder += ".master-key";
+  return folder;
+}
+
+Result<MasterKeys> read_or_create_master_keys(std::filesystem::path const& file) {
+  auto keys = MasterKeys::read_file(file);
+  if (keys || keys.error().code != Errc::not_found) return keys;
+  // Another process may make it at the same moment.
+  auto const made = MasterKeys::create_file(file);
+  if (!made && made.error().code != Errc::conflict) return made.error();
+  return MasterKeys::read_file(file);
+}
+
 }  // namespace dalsegno::vault

@@ -38,6 +38,9 @@ class MasterKeys {
   /// Makes a file with one new key, mode 0600. Errors: Errc::conflict when it is there; Errc::io.
   [[nodiscard]] static Result<> create_file(std::filesystem::path const& path);
 
+  /// One key, for as long as this process lives.
+  [[nodiscard]] static Result<MasterKeys> random();
+
   struct Entry {
     MasterKeyId id{};
     SecretKey key;
@@ -51,5 +54,13 @@ class MasterKeys {
  private:
   std::vector<Entry> keys_;
 };
+
+/// Where the master key of a store lies when nobody says anything else: beside its folder, not in
+/// it, so that a copy of the store is of no use alone.
+[[nodiscard]] std::filesystem::path default_master_key_file(std::filesystem::path const& store);
+
+/// The keys from this file, which is made if it is not there. Errors: those of `read_file` and
+/// `create_file`.
+[[nodiscard]] Result<MasterKeys> read_or_create_master_keys(std::filesystem::path const& file);
 
 }  // namespace dalsegno::vault

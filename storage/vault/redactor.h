@@ -66,6 +66,10 @@ class Redactor {
 
   /// The digits that `value` has in its token: what `dalsegno hash` prints.
   [[nodiscard]] std::string digits(std::string_view value) const { return tokens_.digits(value); }
+  /// The token that stands for `value`.
+  [[nodiscard]] std::string token(std::string_view kind, std::string_view value) const {
+    return tokens_.token(kind, value);
+  }
   /// The one token that stands for a whole that could not be redacted.
   [[nodiscard]] std::string commitment(std::string_view whole) const {
     return tokens_.token("unredacted", whole);

@@ -181,10 +181,13 @@ Result<std::string> Vault::open(SessionId const& session, std::string_view digit
   return original;
 }
 
-Result<std::string> Vault::reveal(SessionId const& session, std::string_view text) const {
+Result<std::string> Vault::reveal(SessionId const& session,
+                                  std::string_view text,
+                                  MayReveal const& may) const {
   std::string out;
   std::size_t at = 0;
   for (auto const& token : find_tokens(text)) {
+    if (!may(token.kind)) continue;
     auto original = open(session, token.digits);
     if (!original && original.error().code != Errc::not_found) return original.error();
     out += text.substr(at, token.begin - at);

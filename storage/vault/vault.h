@@ -9,6 +9,7 @@
 #include "storage/vault/redactor.h"
 
 #include <cstddef>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -39,6 +40,9 @@ struct Rotation {
   std::size_t current = 0;  ///< were under the current master key already
 };
 
+/// Whether tokens of this kind ("github_pat") may be opened.
+using MayReveal = std::function<bool(std::string_view kind)>;
+
 /// Seals originals under a data key of their session, which is wrapped by a master key; the records
 /// lie in the log's vault (storage/format.md, "Vault"). Plaintext exists in memory only.
 /// Thread: `seal`, `open` and `hold_on` any; `rotate`, `hold`, `lift` and `erase` one at a time, as
@@ -67,9 +71,11 @@ class Vault {
   /// the session was erased; Errc::corrupt; Errc::denied when no master key that is known unwraps
   /// the session's.
   [[nodiscard]] Result<std::string> open(SessionId const& session, std::string_view digits) const;
-  /// `text` with all tokens opened that can be; the others stay. For a tool whose permit says
-  /// `reveal`.
-  [[nodiscard]] Result<std::string> reveal(SessionId const& session, std::string_view text) const;
+  /// `text` with those tokens opened that may be, by their kind, and can be; the others stay. For a
+  /// tool whose permit says `reveal`.
+  [[nodiscard]] Result<std::string> reveal(SessionId const& session,
+                                           std::string_view text,
+                                           MayReveal const& may) const;
 
   /// Wraps every session's data key anew under the current master key. Interrupted, it is begun
   /// again; until it is through, both keys are needed.

@@ -32,7 +32,7 @@ Result<int> hash(Globals const& globals, Options const& options) {
     if (value.ends_with('\n')) value.pop_back();
   }
   TRY(auto const store, open_store(globals));
-  TRY(auto keys, master_keys(options.keys));
+  TRY(auto keys, master_keys(globals, options.keys));
   vault::Vault vault(*store.log, std::move(keys));
   TRY(auto const key, vault.redaction_key());
   auto const digits = vault::TokenMaker(key).digits(value);

@@ -4,6 +4,7 @@
 
 #include "dalsegno/result.h"
 #include "storage/vault/master_keys.h"
+#include "tools/dalsegno/globals.h"
 
 #include <CLI/App.hpp>
 
@@ -18,7 +19,9 @@ struct MasterKeyOptions {
 
 void add_master_key_options(CLI::App& verb, MasterKeyOptions& options);
 
-/// Errors: those of MasterKeys; Errc::invalid when neither or both are given.
-[[nodiscard]] Result<vault::MasterKeys> master_keys(MasterKeyOptions const& options);
+/// Without an option the keys that lie beside the store. Errors: those of MasterKeys; Errc::invalid
+/// when both options are given.
+[[nodiscard]] Result<vault::MasterKeys> master_keys(Globals const& globals,
+                                                    MasterKeyOptions const& options);
 
 }  // namespace dalsegno::command

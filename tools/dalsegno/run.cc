@@ -6,6 +6,7 @@
 #include "dalsegno/try.h"
 #include "tools/dalsegno/conversations.h"
 #include "tools/dalsegno/output.h"
+#include "tools/dalsegno/redaction_options.h"
 #include "tools/dalsegno/run_counters.h"
 #include "tools/dalsegno/work.h"
 
@@ -27,6 +28,7 @@ struct Options {
   std::string policy;
   std::uint64_t kill_after = 0;
   ConversationOptions conversations;
+  RedactionOptions redaction;
 };
 
 /// Decides where nobody has said how.
@@ -203,8 +205,11 @@ Result<int> work(Globals const& globals, Options const& options) {
     TRY(policy, read_policy(options.policy));
   }
   TRY(auto recordings, read_recordings(options.transcript));
-  activities::RecordedFarSide const far_side(std::move(recordings.scripts));
   TRY(auto const log, open_store_to_work(globals));
+  TRY(auto const redaction, open_redaction(globals, *log, options.redaction));
+  if (redaction)
+    for (auto& script : recordings.scripts) activities::redact(script, redaction->redactor());
+  activities::RecordedFarSide const far_side(std::move(recordings.scripts));
   TRY(auto const interrupted, find_interrupted(*log, [&](SessionId const& id) {
         return id.tenant == globals.tenant && far_side.find(id.name) != nullptr;
       }));
@@ -227,10 +232,12 @@ Result<int> work(Globals const& globals, Options const& options) {
   for (auto const& session : recordings.sessions) scripts.push_back(far_side.find(session));
 
   TRY(auto const engine,
-      start_engine(
-          globals, *log, registry, std::move(policy), [&counters](SessionId const&, auto events) {
-            counters.count(events);
-          }));
+      start_engine(globals,
+                   *log,
+                   registry,
+                   std::move(policy),
+                   redaction ? &redaction->intake() : nullptr,
+                   [&counters](SessionId const&, auto events) { counters.count(events); }));
   Totals totals;
   totals.sessions = scripts.size();
   Conversations conversations(*engine, *log, std::move(scripts), std::move(how));
@@ -262,6 +269,7 @@ void add_run(CLI::App& app, Globals& globals) {
       "--checkpoint-every", options->conversations.checkpoint_every, "turns; 0: never [4]");
   verb->add_option(
       "--kill-after", options->kill_after, "SIGKILL to this process after so many durable steps");
+  add_redaction_options(*verb, options->redaction);
   verb->footer(
       "The same command on the same store goes on where an earlier one was ended.\n"
       "Exit codes: 0 all sessions completed; 1 a session failed, is held, or asked for something "

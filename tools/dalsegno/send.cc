@@ -6,6 +6,7 @@
 #include "storage/log/journal.h"
 #include "tools/dalsegno/ordered_lines.h"
 #include "tools/dalsegno/printable.h"
+#include "tools/dalsegno/redaction_options.h"
 #include "tools/dalsegno/send_line.h"
 #include "tools/dalsegno/work.h"
 
@@ -26,6 +27,7 @@ struct Options {
   std::string lines = "-";
   std::string workflow = "inbox";
   std::string policy;
+  RedactionOptions redaction;
 };
 
 constexpr std::size_t lines_in_flight = 1'024;
@@ -197,7 +199,10 @@ Result<int> work(Globals const& globals, Options const& options) {
   if (options.workflow != "inbox" && policy.name().empty()) {
     say("no policy is active in this store: models and tools are denied (--policy names one)");
   }
-  TRY(auto const engine, start_engine(globals, *log, registry, std::move(policy)));
+  TRY(auto const redaction, open_redaction(globals, *log, options.redaction));
+  TRY(auto const engine,
+      start_engine(
+          globals, *log, registry, std::move(policy), redaction ? &redaction->intake() : nullptr));
   Sender sender(globals, options, *log, *engine);
   sender.send_all(options.lines == "-" ? std::cin : file,
                   options.lines == "-" ? "stdin" : options.lines);
@@ -223,6 +228,7 @@ void add_send(CLI::App& app, Globals& globals) {
                    options->workflow,
                    "what starts a session that does not exist: inbox, agent [inbox]");
   verb->add_option("--policy", options->policy, "a policy document [the one that was active last]");
+  add_redaction_options(*verb, options->redaction);
   verb->footer(
       "For each line {session, key, sequence} is printed, in order, once the signal is on disk; "
       "with \"repeated\" when\n"

@@ -71,10 +71,12 @@ Result<std::unique_ptr<engine::Engine>> start_engine(Globals const& globals,
                                                      storage::EventLog& log,
                                                      Registry const& registry,
                                                      engine::PolicySet policy,
+                                                     vault::Intake const* intake,
                                                      OnDurable on_durable) {
   engine::EngineOptions options;
   options.shards = std::clamp(std::thread::hardware_concurrency(), 1U, 8U);
   options.marker_file = globals.data / "MARKERS";
+  options.intake = intake;
   options.on_durable = std::move(on_durable);
   options.say = [told = std::make_shared<Told>()](SessionId const& session, std::string_view text) {
     if (told->is_news(session, text))

@@ -31,11 +31,12 @@ namespace dalsegno::command {
 using OnDurable = std::function<void(SessionId const&, std::span<storage::Event const>)>;
 
 /// Starts an engine on the store of `globals.data`; what people should know goes to stderr.
-/// `log` and `registry` must outlive it.
+/// `log`, `registry` and `intake` must outlive it; without an intake nothing is redacted.
 [[nodiscard]] Result<std::unique_ptr<engine::Engine>> start_engine(Globals const& globals,
                                                                    storage::EventLog& log,
                                                                    Registry const& registry,
                                                                    engine::PolicySet policy,
+                                                                   vault::Intake const* intake,
                                                                    OnDurable on_durable = {});
 
 }  // namespace dalsegno::command

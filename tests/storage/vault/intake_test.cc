@@ -34,7 +34,7 @@ TEST_F(IntakeTest, gives_back_the_payload_from_the_log_and_the_vault_alone) {
   auto append = script.next({storage::test::input(taken.text)});
   append.vault = taken.records;
   ASSERT_TRUE(log_->append({&append, 1})->each.front());
-  EXPECT_EQ(intake.reveal(session_, taken.text).value(), payload);
+  EXPECT_EQ(intake.reveal(session_, taken.text, [](auto) { return true; }).value(), payload);
 }
 
 TEST_F(IntakeTest, commits_to_what_it_cannot_redact) {

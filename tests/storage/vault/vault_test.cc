@@ -72,7 +72,8 @@ TEST_F(VaultTest, opens_what_was_sealed_also_after_a_restart) {
   EXPECT_EQ(vault
                 .reveal(script_.session(),
                         "use " + replacement(redactor_, "swordfish").token +
-                            " and [secret:x:0000000000000000]")
+                            " and [secret:x:0000000000000000]",
+                        [](auto) { return true; })
                 .value(),
             "use swordfish and [secret:x:0000000000000000]");
 }
