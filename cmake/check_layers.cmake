@@ -36,6 +36,7 @@ may_include(storage/memory      ${log})
 may_include(storage/rocksdb     ${log} ${formats} rocksdb/ ${posix})
 may_include(storage/store       ${log} storage/rocksdb/ storage/memory/)
 may_include(storage/postgres    ${log} ${formats} libpq ${posix})
+may_include(storage/access      ${log} openssl/ ${posix})
 may_include(storage/vault       ${log} ${formats} re2/ ${posix})
 may_include(storage/artifact    ${log} ${formats} ${posix})
 

@@ -1,5 +1,7 @@
 #include "storage/event/event.h"
 
+#include "storage/event/outline.h"
+
 #include <array>
 
 namespace dalsegno::storage {
@@ -21,5 +23,9 @@ static_assert(!names.back().empty());
 }  // namespace
 
 std::string_view name_of(EventBody const& body) { return names[body.index()]; }
+
+std::string_view type_name(std::size_t number) {
+  return number > 0 && number < names.size() ? names[number] : "unknown";
+}
 
 }  // namespace dalsegno::storage

@@ -42,7 +42,7 @@ bool clean_text(std::string_view text) {
   return true;
 }
 
-constexpr std::string_view store_tenant = "_store";  // of the journal
+constexpr std::string_view store_tenant = "_store";  // of the operators' session
 
 bool valid_tenant(std::string_view tenant) {
   if (tenant.empty() || tenant.size() > 64) return false;

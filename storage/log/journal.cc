@@ -44,7 +44,7 @@ Step next_step(StoreInfo const& info, Head const& head, std::vector<EventBody> b
 }  // namespace
 
 SessionId const& journal_session() {
-  static SessionId const session{"_store", "journal"};
+  static SessionId const session{"_store", "operator"};
   return session;
 }
 

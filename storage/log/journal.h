@@ -6,8 +6,8 @@
 
 namespace dalsegno::storage {
 
-/// The store's own session: what concerns the whole store (policies activated, losses accepted,
-/// operators' actions).
+/// The store's own session, `_store/operator`: what concerns the whole store (tokens, operators'
+/// actions with the decisions about them, policies activated, losses accepted).
 [[nodiscard]] SessionId const& journal_session();
 
 /// Appends one step with these events to the journal; creates it when it is not there.

@@ -46,6 +46,7 @@ struct Backend {
   std::string name;
   std::function<std::unique_ptr<StoreUnderTest>()> make_empty_store;
   int random_histories = 100;  ///< fewer where a store is dear to make
+  bool for_runtimes = false;   ///< guarded: it takes what a runtime may write and no more
 };
 
 inline void PrintTo(Backend const& backend, std::ostream* out) { *out << backend.name; }
@@ -481,6 +482,7 @@ TEST_P(EventLogSuite, keeps_a_vault_for_each_session_apart_from_its_secret) {
 }
 
 TEST_P(EventLogSuite, destroys_a_vault_with_the_secret_and_nothing_else) {
+  if (GetParam().for_runtimes) GTEST_SKIP() << "an operator does this";
   AppendScript a(log(), {"default", "a"});
   AppendScript b(log(), {"default", "b"});
   auto one = a.next({input("1")});
@@ -606,6 +608,7 @@ TEST_P(EventLogSuite, reads_a_chain_that_verifies) {
 }
 
 TEST_P(EventLogSuite, keeps_a_journal) {
+  if (GetParam().for_runtimes) GTEST_SKIP() << "an operator does this";
   EXPECT_TRUE(read_journal(log())->empty());
   ASSERT_TRUE(append_to_journal(log(), {OperatorActed{"ann", "hold", "incident"}}, at(5)));
   reopen();
