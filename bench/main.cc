@@ -74,7 +74,8 @@ int run(int argc, char** argv) {
                                 redaction_prompt(),
                                 egress_decision(),
                                 policy_decision(),
-                                policy_replay()}) {
+                                policy_replay(),
+                                policed_sessions()}) {
     if (!benchmark.name.contains(filter)) continue;
     auto pattern = folder + "/dalsegno-bench-XXXXXX";
     if (mkdtemp(pattern.data()) == nullptr) {

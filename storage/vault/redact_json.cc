@@ -93,7 +93,8 @@ class JsonRedaction {
       failed_ = true;
       return;
     }
-    if (is_token(text)) return;
+    if (is_token(text) || redactor_.clean_.holds(name, text)) return;
+    auto const generation = redactor_.clean_.generation();
     if (auto const kind = kind_by_field(redactor_.rules_, name, text); !kind.empty()) {
       if (replace_whole(text, text, kind, pointer)) return;
     }
@@ -105,6 +106,7 @@ class JsonRedaction {
     }
     failed_ = failed_ || replaced_.size() > redactor_.options_.max_findings;
     text = std::move(result.value);
+    if (!result.failed) redactor_.clean_.add(name, text, generation);
   }
 
   void number(Json& value, std::string const& pointer, std::string_view name) {

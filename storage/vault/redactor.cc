@@ -50,7 +50,9 @@ Redactor::Redactor(storage::SessionSecret const& key, RedactorOptions options)
 
 bool Redactor::add_known(std::string_view kind, std::string_view value) {
   std::unique_lock const lock(known_mutex_);
-  return known_.add(kind, value);
+  bool const added = known_.add(kind, value);
+  clean_.clear();
+  return added;
 }
 
 Prefix Redactor::find(std::string_view text, std::string_view hint) const {

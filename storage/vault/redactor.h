@@ -4,6 +4,7 @@
 
 #include "dalsegno/json.h"
 #include "storage/event/digest.h"
+#include "storage/vault/clean_texts.h"
 #include "storage/vault/detector.h"
 #include "storage/vault/known_values.h"
 #include "storage/vault/token.h"
@@ -91,6 +92,8 @@ class Redactor {
   RedactorOptions options_;
   TokenMaker tokens_;
   std::string version_;
+  mutable CleanTexts clean_;  // strings of JSON; what was found in them under other known values is
+                              // forgotten
   // Guarded by known_mutex_.
   mutable std::shared_mutex known_mutex_;
   KnownValues known_;

@@ -130,5 +130,28 @@ TEST(Redactor, finds_known_values_encoded) {
             "[secret:tool_credential:" + redactor.digits("swordfish9") + "]");
 }
 
+TEST(Redactor, finds_a_value_that_became_known_in_a_text_that_was_clean_before) {
+  Redactor redactor{storage::SessionSecret{}};
+  auto const text =
+      "the word of the day is correct horse battery staple, and it is a long sentence";
+  Json const value(text);
+  EXPECT_TRUE(redactor.json(value).replaced.empty());
+  EXPECT_TRUE(redactor.json(value).replaced.empty());
+  ASSERT_TRUE(redactor.add_known("word", "correct horse battery staple"));
+  EXPECT_EQ(redactor.json(value).replaced.size(), 1U);
+}
+
+TEST(Redactor, looks_at_a_clean_text_again_under_another_name) {
+  Redactor const redactor{storage::SessionSecret{}};
+  std::string const text(100, 'x');
+  auto const long_text = "Tr0ub4dor&3-" + test::dummy(80);
+  Json harmless;
+  harmless.set("note", long_text + text);
+  Json secret;
+  secret.set("password", long_text + text);
+  EXPECT_TRUE(redactor.json(harmless).replaced.empty());
+  EXPECT_EQ(redactor.json(secret).replaced.size(), 1U);
+}
+
 }  // namespace
 }  // namespace dalsegno::vault
