@@ -342,12 +342,13 @@ struct SessionCancelled {
 /// A call, or the workflow itself, waits for people to approve it.
 struct ApprovalRequested {
   std::uint32_t attempt = 0;
-  Digest input_digest;                 ///< what is approved: these arguments and no others
-  std::vector<std::string> approvers;  ///< roles; empty: whoever may give approvals
+  Digest input_digest;  ///< what is approved: these arguments and no others
+  /// Roles, as names or globs, and people as "id:NAME"; empty: whoever may give approvals.
+  std::vector<std::string> approvers;
   std::uint32_t quorum = 1;
   std::optional<Time> expires;
   std::optional<Time> escalate_at;
-  std::vector<std::string> escalate_to;  ///< roles that may approve from then on, too
+  std::vector<std::string> escalate_to;  ///< may approve from then on, too; as `approvers`
   std::string rule;                      ///< that asks for it; "" when the workflow does
   std::string reason;
   friend bool operator==(ApprovalRequested const&, ApprovalRequested const&) = default;
@@ -359,7 +360,8 @@ struct ApprovalGiven {
   std::string by;
   std::string credential;  ///< id of the token
   std::string reason;
-  Digest input_digest;  ///< of the arguments that the person saw
+  Digest input_digest;             ///< of the arguments that the person saw
+  std::vector<std::string> roles;  ///< of the person, at that time
   friend bool operator==(ApprovalGiven const&, ApprovalGiven const&) = default;
 };
 

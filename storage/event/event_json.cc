@@ -267,6 +267,7 @@ class Fields {
   }
   void operator()(ApprovalGiven const& body) {
     object_.set("granted", body.granted).set("by", body.by);
+    list("roles", body.roles, strings(body.roles));
     text("credential", body.credential);
     text("reason", body.reason);
     object_.set("input_digest", to_hex(body.input_digest));

@@ -382,12 +382,13 @@ class EventReader {
     set(to.rule, it.rule());
     set(to.reason, it.reason());
   }
-  static void get(wire::ApprovalGiven const& it, ApprovalGiven& to) {
+  void get(wire::ApprovalGiven const& it, ApprovalGiven& to) {
     to.granted = it.granted();
     set(to.by, it.by());
     set(to.credential, it.credential());
     set(to.reason, it.reason());
     set(to.input_digest, it.input_digest());
+    set(to.roles, it.roles());
   }
   void get(wire::TokenCreated const& it, TokenCreated& to) {
     set(to.id, it.id());

@@ -405,8 +405,9 @@ class EventWriter {
     auto const by = text(it.by);
     auto const credential = text(it.credential);
     auto const reason = text(it.reason);
+    auto const roles = texts(it.roles);
     return body(wire::CreateApprovalGiven(
-        out_, it.granted, by, credential, reason, unless_zero(it.input_digest)));
+        out_, it.granted, by, credential, reason, unless_zero(it.input_digest), roles));
   }
   Body put(TokenCreated const& it) {
     auto const id = text(it.id);

@@ -198,7 +198,7 @@ struct Draw {
          it.reason);
   }
   static void one(ApprovalGiven& it) {
-    each(it.granted, it.by, it.credential, it.reason, it.input_digest);
+    each(it.granted, it.by, it.credential, it.reason, it.input_digest, it.roles);
   }
   static void one(TokenKind& value) { value = static_cast<TokenKind>(*rc::gen::inRange(0, 3)); }
   static void one(TokenCreated& it) {
