@@ -43,14 +43,15 @@ enum class AttributeName : std::uint8_t {
   address,
   method,
   path,
-  size_bytes
+  size_bytes,
+  approval
 };
 enum class AttributeType : std::uint8_t { text, number, texts, address };
 struct AttributeInfo {
   std::string_view name;
   AttributeType type;
 };
-inline constexpr std::size_t attribute_count = 17;
+inline constexpr std::size_t attribute_count = 18;
 inline constexpr std::array<AttributeInfo, attribute_count> attribute_table = {
     {{"principal.kind", AttributeType::text},
      {"principal.id", AttributeType::text},
@@ -68,7 +69,8 @@ inline constexpr std::array<AttributeInfo, attribute_count> attribute_table = {
      {"address", AttributeType::address},
      {"method", AttributeType::text},
      {"path", AttributeType::text},
-     {"size_bytes", AttributeType::number}}};  // of artifact.*
+     {"size_bytes", AttributeType::number},  // of artifact.*
+     {"approval", AttributeType::texts}}};   // who approved the call
 [[nodiscard]] std::optional<AttributeName> attribute_of(std::string_view name);
 [[nodiscard]] constexpr AttributeInfo const& info_of(AttributeName name) {
   return attribute_table[static_cast<std::size_t>(name)];
@@ -151,8 +153,8 @@ inline constexpr std::array<std::string_view, 7> day_names = {
     "mon", "tue", "wed", "thu", "fri", "sat", "sun"};
 inline constexpr std::array<std::string_view, 3> counter_fields = {"per", "resource", "window"};
 inline constexpr std::array<std::string_view, 2> scope_names = {"session", "tenant"};
-inline constexpr std::array<std::string_view, 4> approval_fields = {
-    "roles", "ids", "count", "within"};
+inline constexpr std::array<std::string_view, 6> approval_fields = {
+    "roles", "ids", "count", "within", "escalate_after", "escalate_to"};
 inline constexpr std::array<std::string_view, 2> rate_fields = {"calls", "per"};
 inline constexpr std::array<std::string_view, 3> log_levels = {"info", "notice", "alert"};
 

@@ -77,6 +77,12 @@ class ObligationReader {
       reading_.note(pointer, "\"require_approval\" must say who: \"roles\", \"ids\" or both");
     check_number(value, pointer, "count", 10);
     check_duration(value, pointer, "within");
+    if (value.find("escalate_after") == nullptr && value.find("escalate_to") == nullptr) return;
+    check_duration(value, pointer, "escalate_after");
+    static_cast<void>(reading_.patterns(value, pointer, "escalate_to"));
+    if (value.find("escalate_to") == nullptr)
+      reading_.note(pointer,
+                    "\"escalate_after\" needs \"escalate_to\": the roles that may approve then");
   }
 
   void check_rate(Json const& value, std::string const& pointer) {
