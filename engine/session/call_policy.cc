@@ -52,7 +52,10 @@ std::string_view name_of(storage::Risk risk) {
 }  // namespace
 
 ObligationKinds obligations_of_calls() {
-  return ObligationKinds().set(static_cast<std::size_t>(ObligationKind::log));
+  ObligationKinds met;
+  for (auto const kind : {ObligationKind::require_approval, ObligationKind::log})
+    met.set(static_cast<std::size_t>(kind));
+  return met;
 }
 
 std::uint64_t calls_before(SessionState const& state,
@@ -87,6 +90,10 @@ storage::PolicyDecided decide_call(CallPolicy const& policy,
   std::vector<Attribute> attributes;
   if (operation.risk != storage::Risk::undeclared)
     attributes.push_back({"risk", name_of(operation.risk)});
+  // Also when there is none: a condition about a taint that is not known could not be evaluated.
+  attributes.push_back({"taint", Json::Array(state.taint.begin(), state.taint.end())});
+  if (auto const approvers = approvers_of(operation, now); !approvers.empty())
+    attributes.push_back({"approval", Json::Array(approvers.begin(), approvers.end())});
   PolicyRequest const request{
       .principal = {.kind = "workflow", .id = state.principal, .tenant = state.session.tenant},
       .action = action_of(operation.kind),

@@ -36,6 +36,43 @@ struct Attribute {
 };
 BOOST_DESCRIBE_STRUCT(Attribute, (), (name, value))
 
+struct Answer {
+  bool granted = false;
+  std::string by;
+  std::string credential;
+  std::string reason;
+  std::vector<std::string> roles;
+};
+BOOST_DESCRIBE_STRUCT(Answer, (), (granted, by, credential, reason, roles))
+
+struct Approval {
+  std::uint32_t attempt = 0;
+  std::string input_digest;
+  std::vector<std::string> approvers;
+  std::uint32_t quorum = 0;
+  std::optional<std::int64_t> expires_us;
+  std::optional<std::int64_t> escalate_at_us;
+  std::vector<std::string> escalate_to;
+  std::string rule;
+  std::string reason;
+  bool waiting = false;
+  std::vector<Answer> given;
+};
+BOOST_DESCRIBE_STRUCT(Approval,
+                      (),
+                      (attempt,
+                       input_digest,
+                       approvers,
+                       quorum,
+                       expires_us,
+                       escalate_at_us,
+                       escalate_to,
+                       rule,
+                       reason,
+                       waiting,
+                       given))
+
+// What came with later versions is optional, and left out where it is empty.
 struct Operation {
   std::uint64_t id = 0;
   std::string label;
@@ -56,6 +93,8 @@ struct Operation {
   std::uint32_t orphaned = 0;
   std::uint64_t cause = 0;
   std::optional<std::int64_t> timer_due_us;
+  std::optional<bool> untrusted;
+  std::optional<std::vector<Approval>> approvals;
 };
 BOOST_DESCRIBE_STRUCT(Operation,
                       (),
@@ -77,7 +116,9 @@ BOOST_DESCRIBE_STRUCT(Operation,
                        failed,
                        orphaned,
                        cause,
-                       timer_due_us))
+                       timer_due_us,
+                       untrusted,
+                       approvals))
 
 struct Finished {
   std::uint64_t id = 0;
@@ -134,6 +175,7 @@ struct Document {
   std::vector<Version> versions;
   std::optional<std::string> cancel_requested;
   std::vector<Calls> calls;
+  std::optional<std::vector<std::string>> taint;
   std::string workflow_state;
 };
 BOOST_DESCRIBE_STRUCT(Document,
@@ -160,6 +202,7 @@ BOOST_DESCRIBE_STRUCT(Document,
                        versions,
                        cancel_requested,
                        calls,
+                       taint,
                        workflow_state))
 
 }  // namespace checkpoint_json
@@ -190,6 +233,57 @@ Time time_of(std::int64_t microseconds) { return Time(std::chrono::microseconds(
 
 Error corrupt(std::string what) { return {Errc::corrupt, "checkpoint: " + std::move(what)}; }
 
+std::optional<std::int64_t> microseconds_of(std::optional<Time> const& time) {
+  return time ? std::optional(time->time_since_epoch().count()) : std::nullopt;
+}
+
+std::optional<Time> time_of(std::optional<std::int64_t> const& microseconds) {
+  return microseconds ? std::optional(time_of(*microseconds)) : std::nullopt;
+}
+
+checkpoint_json::Approval to_document(AskedApproval const& asked) {
+  auto const& request = asked.request;
+  checkpoint_json::Approval document{request.attempt,
+                                     storage::to_hex(request.input_digest),
+                                     request.approvers,
+                                     request.quorum,
+                                     microseconds_of(request.expires),
+                                     microseconds_of(request.escalate_at),
+                                     request.escalate_to,
+                                     request.rule,
+                                     request.reason,
+                                     asked.waiting,
+                                     {}};
+  for (auto const& answer : asked.given)
+    document.given.push_back(
+        {answer.granted, answer.by, answer.credential, answer.reason, answer.roles});
+  return document;
+}
+
+Result<AskedApproval> from_document(checkpoint_json::Approval document) {
+  AskedApproval asked;
+  auto& request = asked.request;
+  auto const digest = storage::parse_digest(document.input_digest);
+  if (!digest) return corrupt("the digest of an approval is not 64 hexadecimal digits");
+  request.input_digest = *digest;
+  request.attempt = document.attempt;
+  request.approvers = std::move(document.approvers);
+  request.quorum = document.quorum;
+  request.expires = time_of(document.expires_us);
+  request.escalate_at = time_of(document.escalate_at_us);
+  request.escalate_to = std::move(document.escalate_to);
+  request.rule = std::move(document.rule);
+  request.reason = std::move(document.reason);
+  asked.waiting = document.waiting;
+  for (auto& answer : document.given)
+    asked.given.push_back({answer.granted,
+                           std::move(answer.by),
+                           std::move(answer.credential),
+                           std::move(answer.reason),
+                           std::move(answer.roles)});
+  return asked;
+}
+
 checkpoint_json::Operation to_document(OperationId id, OpenOperation const& operation) {
   checkpoint_json::Operation document;
   document.id = static_cast<std::uint64_t>(id);
@@ -210,7 +304,12 @@ checkpoint_json::Operation to_document(OperationId id, OpenOperation const& oper
   document.failed = operation.failed;
   document.orphaned = operation.orphaned;
   document.cause = operation.cause;
-  if (operation.timer_due) document.timer_due_us = operation.timer_due->time_since_epoch().count();
+  document.timer_due_us = microseconds_of(operation.timer_due);
+  if (operation.untrusted) document.untrusted = true;
+  if (!operation.approvals.empty()) {
+    auto& approvals = document.approvals.emplace();
+    for (auto const& asked : operation.approvals) approvals.push_back(to_document(asked));
+  }
   return document;
 }
 
@@ -243,7 +342,14 @@ Result<OpenOperation> from_document(checkpoint_json::Operation document) {
   operation.failed = document.failed;
   operation.orphaned = document.orphaned;
   operation.cause = document.cause;
-  if (document.timer_due_us) operation.timer_due = time_of(*document.timer_due_us);
+  operation.timer_due = time_of(document.timer_due_us);
+  operation.untrusted = document.untrusted.value_or(false);
+  if (document.approvals) {
+    for (auto& approval : *document.approvals) {
+      TRY(auto asked, from_document(std::move(approval)));
+      operation.approvals.push_back(std::move(asked));
+    }
+  }
   return operation;
 }
 
@@ -317,6 +423,7 @@ std::string encode(Checkpoint const& checkpoint) {
   if (state.cancel_requested) document.cancel_requested = state.cancel_reason;
   for (auto const& [call, count] : state.calls)
     document.calls.push_back({static_cast<std::uint32_t>(call.first), call.second, count});
+  if (!state.taint.empty()) document.taint.emplace(state.taint.begin(), state.taint.end());
   document.workflow_state = checkpoint.workflow_state;
   return to_json(document);
 }
@@ -379,6 +486,7 @@ Result<Checkpoint> decode_checkpoint(std::string_view bytes) {
     TRY(auto const kind, kind_of(entry.kind));
     state.calls[{kind, std::move(entry.name)}] = entry.count;
   }
+  if (document.taint) state.taint.insert(document.taint->begin(), document.taint->end());
   checkpoint.random_position = document.random_position;
   checkpoint.workflow_state = std::move(document.workflow_state);
   return checkpoint;

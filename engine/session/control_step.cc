@@ -9,12 +9,21 @@
 
 namespace dalsegno::engine {
 
-Result<StepResult> make_control_step(SessionId const& session,
-                                     RunId const& log_id,
-                                     storage::Head const& head,
-                                     storage::EventBody body,
-                                     Time now,
-                                     std::uint64_t epoch) {
+namespace {
+
+/// What the event belongs to.
+struct Belongs {
+  OperationId operation = OperationId::none;
+  Sequence cause = 0;
+};
+
+Result<StepResult> make_step(SessionId const& session,
+                             RunId const& log_id,
+                             storage::Head const& head,
+                             Belongs belongs,
+                             storage::EventBody body,
+                             Time now,
+                             std::uint64_t epoch) {
   StepResult result;
   result.recorded_at = std::max(now, head.updated_at);
   storage::Step step;
@@ -25,7 +34,8 @@ Result<StepResult> make_control_step(SessionId const& session,
   step.header.epoch = epoch;
   step.header.previous = head.hash;
   step.header.recorded_at = result.recorded_at;
-  step.events.push_back({step.header.first_sequence, OperationId::none, std::move(body)});
+  step.header.cause = belongs.cause;
+  step.events.push_back({step.header.first_sequence, belongs.operation, std::move(body)});
   TRY(auto encoded, storage::encode(step));
 
   auto& append = result.append;
@@ -47,6 +57,48 @@ Result<StepResult> make_control_step(SessionId const& session,
     append.head.status = storage::SessionStatus::open;
   append.step = std::move(encoded);
   result.events = std::move(step.events);
+  return result;
+}
+
+}  // namespace
+
+Result<StepResult> make_control_step(SessionId const& session,
+                                     RunId const& log_id,
+                                     storage::Head const& head,
+                                     storage::EventBody body,
+                                     Time now,
+                                     std::uint64_t epoch) {
+  return make_step(session, log_id, head, {}, std::move(body), now, epoch);
+}
+
+Result<StepResult> make_approval_step(SessionState const& state,
+                                      ApprovalInput const& input,
+                                      Time now,
+                                      std::uint64_t epoch) {
+  auto const name = "session " + to_string(state.session);
+  if (state.status == storage::SessionStatus::held)
+    return Error{Errc::held, name + " is held: it takes no input until it is released"};
+  if (state.status != storage::SessionStatus::open)
+    return Error{Errc::ended, name + " has ended and takes no input"};
+  TRY(auto given, check_answer(state, input, std::max(now, state.last_time)));
+  Belongs const belongs{input.operation, state.operations.at(input.operation).cause};
+  TRY(auto result,
+      make_step(
+          state.session, state.log_id, head_of(state), belongs, std::move(given), now, epoch));
+  auto after = state;
+  apply(after, result.events.front(), result.recorded_at);
+  auto const timer = [&](SessionState const& of) -> std::vector<storage::Timer> {
+    auto const& due = of.operations.at(input.operation).timer_due;
+    if (!due) return {};
+    return {{*due, state.session, state.run, input.operation}};
+  };
+  auto& append = result.append;
+  append.timers_cleared = timer(state);
+  append.timers_set = timer(after);
+  if (append.timers_cleared == append.timers_set) {
+    append.timers_cleared.clear();
+    append.timers_set.clear();
+  }
   return result;
 }
 

@@ -1,6 +1,8 @@
 #pragma once
 
 #include "dalsegno/result.h"
+#include "engine/session/input.h"
+#include "engine/session/state.h"
 #include "engine/session/step_result.h"
 #include "storage/log/event_log.h"
 
@@ -13,5 +15,13 @@ namespace dalsegno::engine {
                                                    storage::EventBody body,
                                                    Time now,
                                                    std::uint64_t epoch);
+
+/// The step of an answer to a request for approval, with the timer that it arms, where no workflow
+/// code is at hand. `state` is the fold of the whole run. Errors: those of check_answer;
+/// Errc::held and Errc::ended when the session is not open.
+[[nodiscard]] Result<StepResult> make_approval_step(SessionState const& state,
+                                                    ApprovalInput const& input,
+                                                    Time now,
+                                                    std::uint64_t epoch);
 
 }  // namespace dalsegno::engine

@@ -46,6 +46,12 @@ class Comparison {
                   storage::AttemptStarted const& produced) {
     field("attempt", recorded.attempt == produced.attempt);
   }
+  void operator()(storage::ApprovalRequested const& recorded,
+                  storage::ApprovalRequested const& produced) {
+    field("attempt", recorded.attempt == produced.attempt);
+    field("rule", recorded.rule == produced.rule);
+    // Who is asked and until when may change with a deploy, too.
+  }
   void operator()(storage::ValueRecorded const& recorded, storage::ValueRecorded const& produced) {
     field("name", recorded.name == produced.name);
   }

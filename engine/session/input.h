@@ -1,12 +1,14 @@
 #pragma once
 
 #include "dalsegno/ids.h"
+#include "storage/event/digest.h"
 
 #include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <variant>
+#include <vector>
 
 namespace dalsegno::engine {
 
@@ -59,7 +61,23 @@ struct CancelInput {
   std::string reason;
 };
 
-using Input =
-    std::variant<SignalInput, ResultInput, FailureInput, TimerInput, OrphanInput, CancelInput>;
+/// Somebody answers a request for approval.
+struct ApprovalInput {
+  OperationId operation = OperationId::none;
+  bool granted = false;
+  std::string by;
+  std::string credential;  ///< id of the token that says who it is; "" when none was asked for
+  std::vector<std::string> roles;
+  std::string reason;
+  storage::Digest input_digest;  ///< of the arguments that the person was shown
+};
+
+using Input = std::variant<SignalInput,
+                           ResultInput,
+                           FailureInput,
+                           TimerInput,
+                           OrphanInput,
+                           CancelInput,
+                           ApprovalInput>;
 
 }  // namespace dalsegno::engine

@@ -205,7 +205,13 @@ void Session::on_timer(OperationId id, OperationKind kind) {
     outcome.kind = kind == OperationKind::sleep ? detail::OutcomeKind::completed
                                                 : detail::OutcomeKind::timed_out;
     end_operation(id, std::move(outcome));
-  } else if (state_.operations.contains(id)) {
+    return;
+  }
+  auto const found = state_.operations.find(id);
+  if (found == state_.operations.end()) return;
+  if (waits_for_approval(found->second)) {
+    on_approval_timer(id);
+  } else if (kind != OperationKind::approval) {
     begin_attempt(id);
   }
 }
@@ -301,6 +307,7 @@ void Session::begin_attempt(OperationId id) {
     end_operation(id, std::move(outcome));
     return;
   }
+  if (ask_for_approval(id, decision)) return;
   command(id, storage::AttemptStarted{attempt, operation.input_digest});
   if (live()) {
     effects_.emplace_back(StartAttempt{*permit,

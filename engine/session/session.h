@@ -186,6 +186,8 @@ class Session final : private detail::Host {
                                                                 Ambient const& ambient);
   [[nodiscard]] Result<std::optional<StepResult>> handle_cancel(CancelInput const& cancel,
                                                                 Ambient const& ambient);
+  [[nodiscard]] Result<std::optional<StepResult>> handle_approval(ApprovalInput const& approval,
+                                                                  Ambient const& ambient);
   [[nodiscard]] std::optional<storage::EventBody> body_of(ResultInput const& input,
                                                           OperationId id,
                                                           OpenOperation const* operation) const;
@@ -207,6 +209,10 @@ class Session final : private detail::Host {
   void run_input(OperationId id, storage::EventBody body);
   void take_input(storage::Event const& event);
   void on_timer(OperationId id, storage::OperationKind kind);
+  void on_approval_timer(OperationId id);
+  void escalate_approvals(OperationId id);
+  void end_approval(OperationId id, ApprovalAnswer const& answer, std::string const& rule);
+  [[nodiscard]] bool ask_for_approval(OperationId id, storage::PolicyDecided const& decision);
   void again_or_fail(OperationId id,
                      std::optional<Time> retry_at,
                      std::string const& type,
@@ -258,9 +264,10 @@ class Session final : private detail::Host {
                                                       std::string const& name);
   void issue_sleep(OperationId id, detail::SleepRequest sleep);
   void issue_call(OperationId id, detail::CallRequest call);
-  [[nodiscard]] Risk risk_of(storage::OperationRequested const& call,
-                             ActivityOptions const& options) const;
+  void declare(storage::OperationRequested& call, ActivityOptions const& options) const;
   void issue_receive(OperationId id, detail::ReceiveRequest receive);
+  void issue_approval(OperationId id, detail::ApprovalRequest asked);
+  storage::Payload input_of(OperationId id, std::string const& what, std::string input);
   [[nodiscard]] bool done(OperationId id) const override;
   [[nodiscard]] Sequence done_at(OperationId id) const override;
   void subscribe(OperationId id, detail::Waiter& waiter) override;

@@ -52,28 +52,31 @@ storage::OperationKind kind_of(detail::Request const& request) {
   return std::visit(
       overloaded{[](detail::CallRequest const& call) { return kind_of(call.kind); },
                  [](detail::SleepRequest const&) { return OperationKind::sleep; },
-                 [](detail::ReceiveRequest const&) { return OperationKind::receive; }},
+                 [](detail::ReceiveRequest const&) { return OperationKind::receive; },
+                 [](detail::ApprovalRequest const&) { return OperationKind::approval; }},
       request);
 }
 
 std::string target_of(detail::Request const& request) {
-  return std::visit(
-      overloaded{[](detail::CallRequest const& call) { return call.name; },
-                 [](detail::SleepRequest const&) { return std::string(); },
-                 [](detail::ReceiveRequest const& receive) { return receive.signal; }},
-      request);
+  return std::visit(overloaded{[](detail::CallRequest const& call) { return call.name; },
+                               [](detail::SleepRequest const&) { return std::string(); },
+                               [](detail::ReceiveRequest const& receive) { return receive.signal; },
+                               [](detail::ApprovalRequest const& asked) { return asked.what; }},
+                    request);
 }
 
 storage::Risk recorded(Risk risk) { return static_cast<storage::Risk>(risk); }
 
 }  // namespace
 
-/// What the call itself declares, else what its tool does.
-Risk Session::risk_of(storage::OperationRequested const& call,
-                      ActivityOptions const& options) const {
-  bool const of_tool = call.kind == storage::OperationKind::tool &&
-                       options.risk == Risk::undeclared && live() && ambient_->registry != nullptr;
-  return of_tool ? ambient_->registry->risk_of_tool(call.name) : options.risk;
+/// Risk and trust: what the call itself declares, else what its tool does.
+void Session::declare(storage::OperationRequested& call, ActivityOptions const& options) const {
+  call.risk = recorded(options.risk);
+  call.untrusted = options.untrusted;
+  if (call.kind != OperationKind::tool || !live() || ambient_->registry == nullptr) return;
+  auto const of_tool = ambient_->registry->options_of_tool(call.name);
+  if (options.risk == Risk::undeclared) call.risk = recorded(of_tool.risk);
+  call.untrusted = call.untrusted || of_tool.untrusted;
 }
 
 void Session::count_command() {
@@ -95,7 +98,8 @@ OperationId Session::issue(detail::Request request, std::string name) {
   std::visit(
       overloaded{[&](detail::CallRequest& call) { issue_call(id, std::move(call)); },
                  [&](detail::SleepRequest const& sleep) { issue_sleep(id, sleep); },
-                 [&](detail::ReceiveRequest& receive) { issue_receive(id, std::move(receive)); }},
+                 [&](detail::ReceiveRequest& receive) { issue_receive(id, std::move(receive)); },
+                 [&](detail::ApprovalRequest& asked) { issue_approval(id, std::move(asked)); }},
       request);
   return id;
 }
@@ -128,19 +132,25 @@ void Session::issue_sleep(OperationId id, detail::SleepRequest sleep) {
   command(id, storage::TimerStarted{sleep.due});
 }
 
-void Session::issue_call(OperationId id, detail::CallRequest call) {
-  if (call.input.size() > storage::max_artifact_bytes) {
+/// Keeps what the operation is asked with; as a payload.
+storage::Payload Session::input_of(OperationId id, std::string const& what, std::string input) {
+  if (input.size() > storage::max_artifact_bytes) {
     forget_name(id, issued_.at(id));
     issued_.erase(id);
     throw Failure("input_too_large",
-                  "the input of " + call.name + " has " + std::to_string(call.input.size()) +
+                  "the input of " + what + " has " + std::to_string(input.size()) +
                       " bytes; at most " + std::to_string(storage::max_artifact_bytes) +
                       " are allowed");
   }
+  auto payload = command_payload(input);
+  issued_.at(id).input = std::make_shared<std::string const>(std::move(input));
+  return payload;
+}
+
+void Session::issue_call(OperationId id, detail::CallRequest call) {
   storage::OperationRequested body;
-  body.input = command_payload(call.input);
-  auto& issued = issued_.at(id);
-  issued.input = std::make_shared<std::string const>(std::move(call.input));
+  body.input = input_of(id, call.name, std::move(call.input));
+  auto const& issued = issued_.at(id);
   body.kind = kind_of(call.kind);
   body.name = std::move(call.name);
   body.label = issued.name;
@@ -148,9 +158,30 @@ void Session::issue_call(OperationId id, detail::CallRequest call) {
     body.input_digest = digest_of(*issued.input);  // in replay the bytes themselves are compared
   body.retry = recorded(call.options.retry);
   body.start_to_close_ms = recorded(call.options.start_to_close);
-  body.risk = recorded(risk_of(body, call.options));
+  declare(body, call.options);
   command(id, std::move(body));
   begin_attempt(id);
+}
+
+void Session::issue_approval(OperationId id, detail::ApprovalRequest asked) {
+  storage::OperationRequested body;
+  body.input = input_of(id, asked.what, std::move(asked.input));
+  auto const& issued = issued_.at(id);
+  body.kind = OperationKind::approval;
+  body.name = std::move(asked.what);
+  body.label = issued.name;
+  if (live()) body.input_digest = digest_of(*issued.input);
+  body.risk = recorded(asked.risk);
+  command(id, std::move(body));
+  storage::ApprovalRequested request;
+  request.input_digest = state_.operations.at(id).input_digest;
+  request.approvers = std::move(asked.approvers);
+  request.quorum = asked.quorum;
+  request.expires = asked.expires;
+  if (!asked.escalate_to.empty()) request.escalate_at = asked.escalate_at;
+  request.escalate_to = std::move(asked.escalate_to);
+  request.reason = redacted_message(std::move(asked.why));
+  command(id, std::move(request));
 }
 
 void Session::issue_receive(OperationId id, detail::ReceiveRequest receive) {
@@ -441,6 +472,11 @@ std::string Session::fingerprint() const {
             std::to_string(operation.orphaned) + ' ' +
             (operation.attempt_open ? "open" : "waiting") + ' ' +
             (operation.timer_due ? to_string(*operation.timer_due) : std::string("no timer"));
+    for (auto const& asked : operation.approvals) {
+      text += " approval " + asked.request.rule + (asked.waiting ? " waiting" : " settled");
+      for (auto const& answer : asked.given)
+        text += (answer.granted ? " granted by " : " denied by ") + answer.by;
+    }
     auto const issued = issued_.find(id);
     text += issued == issued_.end() || issued->second.waiter == nullptr ? " unawaited" : " awaited";
   }

@@ -46,13 +46,17 @@ Result<std::optional<StepResult>> Session::handle(Input const& input, Ambient co
   }
   auto const* const signal = std::get_if<SignalInput>(&input);
   if (state_.status != SessionStatus::open) {
-    if (signal == nullptr && !std::holds_alternative<CancelInput>(input)) return std::nullopt;
+    bool const from_outside = signal != nullptr || std::holds_alternative<CancelInput>(input) ||
+                              std::holds_alternative<ApprovalInput>(input);
+    if (!from_outside) return std::nullopt;
     return Error{Errc::ended,
                  "session " + to_string(state_.session) + " has ended and takes no input"};
   }
   if (signal != nullptr) return handle_signal(*signal, ambient);
   if (auto const* const cancel = std::get_if<CancelInput>(&input))
     return handle_cancel(*cancel, ambient);
+  if (auto const* const approval = std::get_if<ApprovalInput>(&input))
+    return handle_approval(*approval, ambient);
 
   auto const id = std::visit(overloaded{[](SignalInput const&) { return OperationId::none; },
                                         [](CancelInput const&) { return OperationId::none; },
@@ -65,6 +69,7 @@ Result<std::optional<StepResult>> Session::handle(Input const& input, Ambient co
       overloaded{
           [&](SignalInput const&) -> std::optional<storage::EventBody> { return std::nullopt; },
           [&](CancelInput const&) -> std::optional<storage::EventBody> { return std::nullopt; },
+          [&](ApprovalInput const&) -> std::optional<storage::EventBody> { return std::nullopt; },
           [&](ResultInput const& result) { return body_of(result, id, operation); },
           [&](FailureInput const& failure) { return body_of(failure, id, operation); },
           [&](TimerInput const& timer) { return body_of(timer, id, operation); },

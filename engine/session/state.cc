@@ -61,6 +61,7 @@ std::optional<Delivery> open(SessionState& state,
   operation.retry = requested.retry;
   operation.start_to_close_ms = requested.start_to_close_ms;
   operation.risk = requested.risk;
+  operation.untrusted = requested.untrusted;
   return std::nullopt;
 }
 
@@ -73,6 +74,10 @@ std::optional<Delivery> apply(SessionState& state, storage::Event const& event, 
   auto* const operation = found == state.operations.end() ? nullptr : &found->second;
   auto const end = [&] {
     if (operation != nullptr) state.operations.erase(found);
+  };
+  auto const complete = [&] {
+    if (operation != nullptr && operation->untrusted) state.taint.insert(operation->name);
+    end();
   };
   std::optional<Delivery> delivery;
   std::visit(
@@ -95,6 +100,7 @@ std::optional<Delivery> apply(SessionState& state, storage::Event const& event, 
           [&](storage::AttemptStarted const& body) {
             if (operation == nullptr) return;
             if (operation->attempt == 0) ++state.calls[{operation->kind, operation->name}];
+            for (auto& asked : operation->approvals) asked.waiting = false;
             operation->attempt = body.attempt;
             operation->attempt_open = true;
             operation->cause = event.sequence;
@@ -117,9 +123,9 @@ std::optional<Delivery> apply(SessionState& state, storage::Event const& event, 
             ++operation->orphaned;
             operation->timer_due = body.retry_at;
           },
-          [&](storage::OperationCompleted const&) { end(); },
-          [&](storage::ModelCompleted const&) { end(); },
-          [&](storage::ToolCompleted const&) { end(); },
+          [&](storage::OperationCompleted const&) { complete(); },
+          [&](storage::ModelCompleted const&) { complete(); },
+          [&](storage::ToolCompleted const&) { complete(); },
           [&](storage::OperationFailed const&) { end(); },
           [&](storage::OperationCancelled const&) { end(); },
           [&](storage::TimerStarted const& body) {
@@ -129,9 +135,9 @@ std::optional<Delivery> apply(SessionState& state, storage::Event const& event, 
             timer.timer_due = body.due;
             timer.cause = event.sequence;
           },
-          [&](storage::TimerFired const&) {
+          [&](storage::TimerFired const& body) {
             if (operation == nullptr) return;
-            operation->timer_due.reset();
+            operation->timer_due = next_moment(*operation, body.due);
             bool const ends = operation->kind == OperationKind::sleep ||
                               operation->kind == OperationKind::receive;
             if (ends) end();  // a call's timer begins its next attempt
@@ -145,8 +151,19 @@ std::optional<Delivery> apply(SessionState& state, storage::Event const& event, 
           [&](storage::OperatorActed const&) {},
           [&](storage::PolicyActivated const&) {},
           [&](storage::LossAccepted const&) {},
-          [&](storage::ApprovalRequested const&) {},
-          [&](storage::ApprovalGiven const&) {},
+          [&](storage::ApprovalRequested const& body) {
+            if (operation == nullptr) return;
+            note_request(*operation, body);
+            operation->timer_due = next_moment(*operation);
+            operation->cause = event.sequence;
+          },
+          [&](storage::ApprovalGiven const& body) {
+            if (operation == nullptr || !waits_for_approval(*operation)) return;
+            note_answer(state, *operation, body, recorded_at);
+            // Its timer looks whether that is enough: the answer itself runs no code.
+            auto& due = operation->timer_due;
+            due = due ? std::min(*due, recorded_at) : recorded_at;
+          },
           [&](storage::TokenCreated const&) {},
           [&](storage::TokenRevoked const&) {},
           [&](storage::SessionCompleted const&) { state.status = SessionStatus::completed; },

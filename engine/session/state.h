@@ -1,6 +1,7 @@
 #pragma once
 
 #include "dalsegno/ids.h"
+#include "engine/session/approval.h"
 #include "storage/event/event.h"
 #include "storage/log/event_log.h"
 
@@ -8,8 +9,10 @@
 #include <deque>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
+#include <vector>
 
 namespace dalsegno::engine {
 
@@ -32,14 +35,17 @@ struct OpenOperation {
   storage::RecordedRetry retry;
   std::uint64_t start_to_close_ms = 0;
   storage::Risk risk = storage::Risk::undeclared;
+  bool untrusted = false;      ///< its result taints the session
   std::uint32_t attempt = 0;   ///< the newest; 0: none yet
   bool attempt_open = false;   ///< started, and neither its result nor its failure is recorded
   std::uint32_t failed = 0;    ///< attempts that failed
   std::uint32_t orphaned = 0;  ///< attempts whose process ended
-  Sequence cause =
-      0;  ///< its newest AttemptStarted or TimerStarted: what its next input comes from
-  std::optional<Time> timer_due;  ///< its armed timer: a sleep, a deadline, the next attempt, an
-                                  ///< attempt's time limit
+  /// Its newest AttemptStarted, TimerStarted or ApprovalRequested: what its next input comes from.
+  Sequence cause = 0;
+  /// Its armed timer: a sleep, a deadline, the next attempt, an attempt's time limit; of one that
+  /// waits for approval the next escalation or expiry, or at once, when somebody has answered.
+  std::optional<Time> timer_due;
+  std::vector<AskedApproval> approvals;  ///< by the rules that ask for them
 
   friend bool operator==(OpenOperation const&, OpenOperation const&) = default;
 };
@@ -70,6 +76,9 @@ struct SessionState {
   std::string cancel_reason;
   /// How often each model, tool and activity was called: permitted and started, retries apart.
   std::map<std::pair<storage::OperationKind, std::string>, std::uint64_t> calls;
+  /// Calls that brought back what is not to be trusted; all that comes after them may derive from
+  /// it.
+  std::set<std::string> taint;
 
   friend bool operator==(SessionState const&, SessionState const&) = default;
 };

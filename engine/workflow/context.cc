@@ -7,11 +7,26 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <utility>
 
 namespace dalsegno {
 
 Time Context::after(std::chrono::microseconds duration) const {
   return duration < last_time - now() ? std::max(now() + duration, Time{}) : last_time;
+}
+
+Operation<ApprovalAnswer> Context::approval_with_json(Approval asked, std::string arguments) {
+  detail::ApprovalRequest request;
+  request.what = std::move(asked.what);
+  request.why = std::move(asked.why);
+  request.input = std::move(arguments);
+  request.risk = asked.risk;
+  request.approvers = std::move(asked.approvers);
+  request.quorum = std::max(asked.quorum, 1U);
+  if (asked.expires) request.expires = after(*asked.expires);
+  if (asked.escalate_after) request.escalate_at = after(*asked.escalate_after);
+  request.escalate_to = std::move(asked.escalate_to);
+  return {host_, std::move(request), &decode_value<ApprovalAnswer>};
 }
 
 std::uint64_t Context::random_below(std::uint64_t bound) {

@@ -24,6 +24,8 @@ void throw_unless_completed(Outcome const& outcome) {
     case OutcomeKind::timed_out:
       throw ActivityFailed("timeout", "nothing came in time", outcome.attempts);
     case OutcomeKind::failed:
+      if (outcome.type == approval_denied || outcome.type == approval_expired)
+        throw ApprovalDenied(outcome.type, outcome.message, outcome.rules);
       throw ActivityFailed(outcome.type, outcome.message, outcome.attempts);
   }
 }

@@ -38,6 +38,9 @@ struct ActivityOptions {
   std::chrono::milliseconds start_to_close{0};
   RetryPolicy retry = {};
   Risk risk = Risk::undeclared;
+  /// What it brings back may have been written by anybody (a web page, a mail): from then on the
+  /// session is tainted by it, and policies may forbid what must not follow from it.
+  bool untrusted = false;
 };
 
 /// An effect on the outside world that workflows may call: a name and how it is retried. What it

@@ -39,14 +39,31 @@ class ActivityFailed : public Failure {
 class PolicyDenied : public Failure {
  public:
   PolicyDenied(std::string const& message, std::vector<std::string> rules)
-      : Failure("policy_denied", message), rules_(std::move(rules)) {}
+      : PolicyDenied("policy_denied", message, std::move(rules)) {}
 
   /// Ids of the determining rules; empty when no rule matched.
   [[nodiscard]] std::vector<std::string> const& rules() const { return rules_; }
 
+ protected:
+  PolicyDenied(std::string type, std::string const& message, std::vector<std::string> rules)
+      : Failure(std::move(type), message), rules_(std::move(rules)) {}
+
  private:
   std::vector<std::string> rules_;
 };
+
+/// Policy asks for approval of the call, and it was not given: somebody said no (the type is
+/// "approval_denied"; the message says who and why), or nobody said yes in time
+/// ("approval_expired"). The rules are those that ask for it.
+class ApprovalDenied : public PolicyDenied {
+ public:
+  ApprovalDenied(std::string type, std::string const& message, std::vector<std::string> rules)
+      : PolicyDenied(std::move(type), message, std::move(rules)) {}
+};
+
+/// Types of `ApprovalDenied`; also recorded in OperationFailed.
+inline constexpr char const* approval_denied = "approval_denied";
+inline constexpr char const* approval_expired = "approval_expired";
 
 /// The operation was cancelled, for example as the loser of an `any`.
 class Cancelled : public Failure {

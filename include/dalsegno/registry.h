@@ -27,6 +27,12 @@ struct ActivityReply {
   std::uint64_t cached_tokens = 0;
 };
 
+/// What a program knows of a tool that it offers.
+struct ToolOptions {
+  Risk risk = Risk::undeclared;
+  bool untrusted = false;  ///< see ActivityOptions::untrusted
+};
+
 /// Makes one attempt. Runs on the activity pool; may block; several run at once. Throws
 /// ActivityError (or any other exception) when the attempt failed.
 using ActivityHandler =
@@ -68,7 +74,10 @@ class Registry {
     return *this;
   }
   Registry& add_tool(std::string name, ActivityHandler handler, Risk risk = Risk::undeclared) {
-    risks_.insert_or_assign(name, risk);
+    return add_tool(std::move(name), std::move(handler), ToolOptions{.risk = risk});
+  }
+  Registry& add_tool(std::string name, ActivityHandler handler, ToolOptions options) {
+    tool_options_.insert_or_assign(name, options);
     tools_.insert_or_assign(std::move(name), std::move(handler));
     return *this;
   }
@@ -86,9 +95,9 @@ class Registry {
   [[nodiscard]] ActivityHandler const* find_tool(std::string_view name) const {
     return find_or_any(tools_, name);
   }
-  [[nodiscard]] Risk risk_of_tool(std::string_view name) const {
-    auto const* const risk = find_or_any(risks_, name);
-    return risk == nullptr ? Risk::undeclared : *risk;
+  [[nodiscard]] ToolOptions options_of_tool(std::string_view name) const {
+    auto const* const options = find_or_any(tool_options_, name);
+    return options == nullptr ? ToolOptions{} : *options;
   }
 
  private:
@@ -110,7 +119,7 @@ class Registry {
   ByName<ActivityHandler> activities_;
   ByName<ActivityHandler> models_;
   ByName<ActivityHandler> tools_;
-  ByName<Risk> risks_;  // of tools
+  ByName<ToolOptions> tool_options_;
 };
 
 }  // namespace dalsegno

@@ -478,6 +478,36 @@ class [[nodiscard]] CheckpointAwaiter {
 
 }  // namespace detail
 
+// ---- approvals ----
+
+/// What a workflow asks people for.
+struct Approval {
+  std::string what;  ///< in a few words: "refund over 100"
+  std::string why = {};
+  Risk risk = Risk::undeclared;
+  /// Roles, as names or globs, and people as "id:NAME". Empty: whoever may give approvals. Whom the
+  /// session was started for may not, whoever is named here.
+  std::vector<std::string> approvers = {};
+  std::uint32_t quorum = 1;  ///< how many different people; one who denies is enough to deny
+  std::optional<std::chrono::microseconds> expires = {};  ///< after so long; absent: never
+  /// After so long without a decision `escalate_to` may answer, too.
+  std::optional<std::chrono::microseconds> escalate_after = {};
+  std::vector<std::string> escalate_to = {};
+};
+
+enum class ApprovalOutcome : std::uint8_t { granted, denied, expired };
+BOOST_DESCRIBE_ENUM(ApprovalOutcome, granted, denied, expired)
+
+/// What people answered. It must be looked at: nothing is thrown when they said no.
+struct [[nodiscard]] ApprovalAnswer {
+  ApprovalOutcome outcome = ApprovalOutcome::denied;
+  std::vector<std::string> by;  ///< who granted, or who denied; nobody when it expired
+  std::string reason;           ///< of the last of them
+
+  [[nodiscard]] bool granted() const { return outcome == ApprovalOutcome::granted; }
+};
+BOOST_DESCRIBE_STRUCT(ApprovalAnswer, (), (outcome, by, reason))
+
 // ---- Context ----
 
 /// What a workflow asks for everything outside of itself. Lives as long as the session is in
@@ -517,6 +547,19 @@ class Context {
         host_,
         detail::CallRequest{detail::CallKind::tool, std::move(name), to_json(request), options},
         &decode_value<Out>);
+  }
+
+  /// Asks people, who are shown `arguments`, and waits for days if need be; costs no memory and no
+  /// thread meanwhile. Throws Cancelled.
+  ///
+  ///     auto const answer = co_await ctx.approval({.what = "refund over 100", .approvers =
+  ///     {"desk-lead"}, .expires = 24h}, asked); if (!answer.granted()) co_return …;
+  template <class In>
+  Operation<ApprovalAnswer> approval(Approval asked, In const& arguments) {
+    return approval_with_json(std::move(asked), to_json(arguments));
+  }
+  Operation<ApprovalAnswer> approval(Approval asked) {
+    return approval_with_json(std::move(asked), "null");
   }
 
   /// Ends not before `now() + duration` (log time). Costs no memory and no thread while it waits.
@@ -642,6 +685,7 @@ class Context {
   }
 
  private:
+  [[nodiscard]] Operation<ApprovalAnswer> approval_with_json(Approval asked, std::string arguments);
   /// The last point of time that a log can hold.
   static constexpr Time last_time = std::chrono::sys_days(std::chrono::year(9999) / 12 / 31);
   /// now() + duration, within what a log can hold.

@@ -60,7 +60,18 @@ struct ReceiveRequest {
   std::string signal;
   std::optional<Time> deadline;
 };
-using Request = std::variant<CallRequest, SleepRequest, ReceiveRequest>;
+struct ApprovalRequest {
+  std::string what;
+  std::string why;
+  std::string input;  ///< canonical JSON
+  Risk risk = Risk::undeclared;
+  std::vector<std::string> approvers;
+  std::uint32_t quorum = 1;
+  std::optional<Time> expires;
+  std::optional<Time> escalate_at;
+  std::vector<std::string> escalate_to;
+};
+using Request = std::variant<CallRequest, SleepRequest, ReceiveRequest, ApprovalRequest>;
 
 enum class OutcomeKind : std::uint8_t { completed, failed, denied, cancelled, timed_out };
 
@@ -75,7 +86,7 @@ struct Outcome {
   std::vector<std::string> rules;  ///< when denied
 };
 
-/// Throws ActivityFailed, PolicyDenied or Cancelled.
+/// Throws ActivityFailed, PolicyDenied (or ApprovalDenied) or Cancelled.
 void throw_unless_completed(Outcome const& outcome);
 
 enum class CheckpointPlace : std::uint8_t { at_entry, frame_ends };

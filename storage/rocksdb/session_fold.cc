@@ -1,5 +1,6 @@
 #include "storage/rocksdb/session_fold.h"
 
+#include <algorithm>
 #include <variant>
 
 namespace dalsegno::storage {
@@ -14,10 +15,27 @@ struct Overloaded : Ts... {
 
 void SessionFold::end_operation(OperationId operation) {
   timers_.erase(operation);
+  approvals_.erase(operation);
   std::erase_if(open_attempts_, [&](auto const& attempt) { return attempt.first == operation; });
 }
 
-void SessionFold::apply(Event const& event) {
+/// For the first escalation or expiry of what the operation waits for, later than `after`.
+void SessionFold::arm_approval_timer(OperationId operation, std::optional<Time> after) {
+  timers_.erase(operation);
+  auto const look = [&](std::optional<Time> const& moment) {
+    if (!moment || (after && *moment <= *after)) return;
+    auto const [armed, fresh] = timers_.try_emplace(operation, *moment);
+    if (!fresh) armed->second = std::min(armed->second, *moment);
+  };
+  auto const waits = approvals_.find(operation);
+  if (waits == approvals_.end()) return;
+  for (auto const& [rule, times] : waits->second) {
+    look(times.escalates);
+    look(times.expires);
+  }
+}
+
+void SessionFold::apply(Event const& event, Time recorded_at) {
   auto const attempt_ended = [&](std::uint32_t attempt, std::optional<Time> const& retry_at) {
     open_attempts_.erase({event.operation, attempt});
     if (retry_at) timers_[event.operation] = *retry_at;
@@ -25,6 +43,7 @@ void SessionFold::apply(Event const& event) {
   auto const session_ended = [&](SessionStatus status) {
     head_->status = status;
     timers_.clear();
+    approvals_.clear();
     open_attempts_.clear();
   };
   std::visit(
@@ -32,6 +51,7 @@ void SessionFold::apply(Event const& event) {
           [&](SessionStarted const& started) { head_->workflow = started.workflow; },
           [&](AttemptStarted const& started) {
             timers_.erase(event.operation);
+            approvals_.erase(event.operation);
             open_attempts_.insert({event.operation, started.attempt});
           },
           [&](AttemptFailed const& failed) { attempt_ended(failed.attempt, failed.retry_at); },
@@ -44,7 +64,19 @@ void SessionFold::apply(Event const& event) {
           [&](OperationFailed const&) { end_operation(event.operation); },
           [&](OperationCancelled const&) { end_operation(event.operation); },
           [&](TimerStarted const& timer) { timers_[event.operation] = timer.due; },
-          [&](TimerFired const&) { timers_.erase(event.operation); },
+          [&](TimerFired const& timer) { arm_approval_timer(event.operation, timer.due); },
+          [&](PolicyDecided const& decided) {
+            if (decided.effect == DecisionEffect::deny) end_operation(event.operation);
+          },
+          [&](ApprovalRequested const& asked) {
+            approvals_[event.operation][asked.rule] = {asked.escalate_at, asked.expires};
+            arm_approval_timer(event.operation, std::nullopt);
+          },
+          [&](ApprovalGiven const&) {
+            if (!approvals_.contains(event.operation)) return;
+            auto const [armed, fresh] = timers_.try_emplace(event.operation, recorded_at);
+            if (!fresh) armed->second = std::min(armed->second, recorded_at);
+          },
           [&](CheckpointTaken const&) { head_->checkpoint = event.sequence; },
           [&](Held const&) { head_->status = SessionStatus::held; },
           [&](Released const&) { head_->status = SessionStatus::open; },
@@ -57,15 +89,12 @@ void SessionFold::apply(Event const& event) {
           [](CancelRequested const&) {},
           [](InputReceived const&) {},
           [](OperationRequested const&) {},
-          [](PolicyDecided const&) {},
           [](ValueRecorded const&) {},
           [](AttributeSet const&) {},
           [](AnswerGiven const&) {},
           [](OperatorActed const&) {},
           [](PolicyActivated const&) {},
           [](LossAccepted const&) {},
-          [](ApprovalRequested const&) {},
-          [](ApprovalGiven const&) {},
           [](TokenCreated const&) {},
           [](TokenRevoked const&) {},
       },
@@ -83,7 +112,7 @@ bool SessionFold::add(DecodedStep const& step) {
     head_->run = header.run;
     head_->started_at = header.recorded_at;
   }
-  for (auto const& event : step.step.events) apply(event);
+  for (auto const& event : step.step.events) apply(event, header.recorded_at);
   head_->last_sequence = step.step.events.back().sequence;
   head_->hash = step.hash;
   head_->epoch = header.epoch;

@@ -6,6 +6,7 @@
 #include <map>
 #include <optional>
 #include <set>
+#include <string>
 #include <utility>
 
 namespace dalsegno::storage {
@@ -22,13 +23,20 @@ class SessionFold {
   [[nodiscard]] std::vector<Timer> timers() const;
 
  private:
-  void apply(Event const& event);
+  void apply(Event const& event, Time recorded_at);
+  void arm_approval_timer(OperationId operation, std::optional<Time> after);
   void end_operation(OperationId operation);
 
   SessionId session_;
   std::optional<Head> head_;
   std::set<std::pair<OperationId, std::uint32_t>> open_attempts_;
   std::map<OperationId, Time> timers_;
+  /// What operations wait for, by the rules that ask for approval.
+  struct ApprovalTimes {
+    std::optional<Time> escalates;
+    std::optional<Time> expires;
+  };
+  std::map<OperationId, std::map<std::string, ApprovalTimes>> approvals_;
 };
 
 }  // namespace dalsegno::storage

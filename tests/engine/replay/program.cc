@@ -27,7 +27,9 @@ constexpr Call slow{"slow",
                     {.start_to_close = milliseconds(1'000),
                      .retry = {.initial = milliseconds(100), .max_attempts = 2}}};
 
-constexpr std::array calls{&work, &flaky, &broken, &forbidden, &large, &slow};
+constexpr Call approved{"approved", {.start_to_close = {}, .retry = four_attempts}};
+
+constexpr std::array calls{&work, &flaky, &broken, &forbidden, &large, &slow, &approved};
 
 Call const* find_call(std::string_view kind) {
   for (auto const* const call : calls) {
@@ -45,6 +47,8 @@ Workflow<std::string> make_call(Context& ctx, Call call, std::int64_t number) {
   try {
     auto const answer = co_await ctx.call(call, number);
     co_return answer.size() > 100 ? std::to_string(answer.size()) : answer;
+  } catch (ApprovalDenied const& denied) {
+    co_return denied.type();
   } catch (PolicyDenied const&) {
     co_return "denied";
   } catch (ActivityFailed const& failed) {
@@ -98,6 +102,11 @@ Workflow<std::string> run_one(Context& ctx, Instruction what, Place place) {
                                          ctx.sleep(milliseconds(what.number)));
     co_return "race " + std::to_string(winner.index());
   }
+  if (what.kind == "ask") {
+    auto const answer = co_await ctx.approval(
+        {.what = "ask", .approvers = {"lead"}, .expires = milliseconds(what.number)}, what.number);
+    co_return to_json(answer.outcome);
+  }
   if (what.kind == "first") co_return co_await run_first(ctx, what);
   if (what.kind == "each") co_return co_await run_each(ctx, what.parts);
   if (what.kind == "drop") {
@@ -121,6 +130,8 @@ Workflow<std::string> run_one(Context& ctx, Instruction what, Place place) {
 Workflow<std::string> run_carried(Operation<std::string> carried) {
   try {
     co_return co_await carried;
+  } catch (ApprovalDenied const& denied) {
+    co_return denied.type();
   } catch (PolicyDenied const&) {
     co_return "denied";
   } catch (ActivityFailed const& failed) {
@@ -160,6 +171,8 @@ Instruction random_instruction(std::mt19937_64& random, int depth, Place place) 
                               "forbidden",
                               "large",
                               "slow",
+                              "approved",
+                              "ask",
                               "sleep",
                               "sleep",
                               "receive",
@@ -202,7 +215,8 @@ struct Model {
                                                           {"sleep", "slept"},
                                                           {"record", "recorded"},
                                                           {"time", "time"}};
-    static std::set<std::string> const undecided{"slow", "receive_until", "race", "first"};
+    static std::set<std::string> const undecided{
+        "slow", "receive_until", "race", "first", "approved", "ask"};
     if (undecided.contains(what.kind)) return std::nullopt;
     if (auto const found = fixed.find(what.kind); found != fixed.end()) return found->second;
     if (what.kind == "work" || what.kind == "flaky") return "did " + std::to_string(what.number);
@@ -234,7 +248,7 @@ Program random_program(std::mt19937_64& random) {
   Program program;
   program.loops = 1 + below(random, 3);
   program.checkpoints = random() % 4 != 0;
-  constexpr std::array carried{"", "work", "flaky", "broken", "forbidden", "slow"};
+  constexpr std::array carried{"", "work", "flaky", "broken", "forbidden", "slow", "approved"};
   program.carried = carried[random() % carried.size()];
   for (auto left = 1 + below(random, 4); left > 0; --left) {
     program.body.push_back(random_instruction(random, 2, Place::main_line));

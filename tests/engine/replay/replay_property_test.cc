@@ -33,6 +33,9 @@ std::uint64_t seeds_in(std::uint64_t usual) {
 PolicySet policy_of_programs() {
   return PolicySet::parse(R"({"dalsegno_policy": 1, "name": "programs", "rules": [
     {"id": "all", "effect": "permit", "actions": ["*.call"]},
+    {"id": "two", "effect": "permit", "actions": ["activity.call"], "resources": ["approved"], "obligations":
+      {"require_approval": {"roles": ["lead"], "count": 2, "within": "2s",
+                            "escalate_after": "1s", "escalate_to": ["director"]}}},
     {"id": "not-that", "effect": "forbid", "actions": ["activity.call"], "resources": ["forbidden"]}]})")
       .value();
 }
@@ -78,6 +81,7 @@ class World {
   void check_log() const {
     driver_.expect_replays();
     check_attempts();
+    check_approvals();
     std::map<std::string, unsigned> started;
     for (auto const& event : driver_.history()) {
       if (std::holds_alternative<storage::AttemptStarted>(event.body))
@@ -103,6 +107,22 @@ class World {
         open.erase(operation);
       } else if (auto const* const orphaned = std::get_if<storage::AttemptOrphaned>(&body)) {
         if (open.contains(operation) && open[operation] == orphaned->attempt) open.erase(operation);
+      }
+    }
+  }
+
+  /// Before each attempt of what needs two approvals, two people gave theirs.
+  void check_approvals() const {
+    std::set<OperationId> needing;
+    std::map<OperationId, std::set<std::string>> given;
+    for (auto const& [sequence, operation, body] : driver_.history()) {
+      if (auto const* const requested = std::get_if<storage::OperationRequested>(&body)) {
+        if (requested->name == "approved") needing.insert(operation);
+      } else if (auto const* const answer = std::get_if<storage::ApprovalGiven>(&body)) {
+        if (answer->granted) given[operation].insert(answer->by);
+      } else if (std::holds_alternative<storage::AttemptStarted>(body)) {
+        if (needing.contains(operation))
+          EXPECT_GE(given[operation].size(), 2U) << "event " << sequence;
       }
     }
   }
@@ -147,7 +167,7 @@ class World {
   }
 
   void happen() {
-    switch (random_() % 8) {
+    switch (random_() % 9) {
       case 0:
       case 1:
       case 2:
@@ -159,6 +179,8 @@ class World {
         return signal_comes();
       case 6:
         return late_result_comes();
+      case 7:
+        return somebody_answers();
       default:
         return nonsense_comes();
     }
@@ -198,6 +220,26 @@ class World {
     if (std::ranges::count(inbox, name, &InboxEntry::signal) > 3) return;
     auto const number = sent_[name]++;
     take(SignalInput{name, std::to_string(number), name + std::to_string(number), "world"});
+  }
+
+  /// One of those who are asked, or somebody else; to a running engine, or by a control step.
+  void somebody_answers() {
+    std::vector<OperationId> waiting;
+    for (auto const& [id, operation] : driver_.session->state().operations) {
+      if (waits_for_approval(operation)) waiting.push_back(id);
+    }
+    if (waiting.empty()) return;
+    constexpr std::array people{"ann", "bob", "cid", "tester"};
+    constexpr std::array roles{"lead", "lead", "lead", "director", "clerk"};
+    auto const operation = static_cast<std::uint64_t>(waiting[random_() % waiting.size()]);
+    auto const answer = driver_.answer_of(operation,
+                                          people[random_() % people.size()],
+                                          {roles[random_() % roles.size()]},
+                                          !one_in(8));
+    bool const outside = !driver_.session->has_open_attempt() && one_in(3);
+    auto const events = outside ? driver_.try_answer_outside(answer) : driver_.try_take(answer);
+    if (events) note(*events);
+    if (answer.by == "tester" || answer.roles.front() == "clerk") EXPECT_FALSE(events);
   }
 
   void late_result_comes() {

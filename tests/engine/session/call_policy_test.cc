@@ -104,21 +104,23 @@ TEST(CallPolicy, a_rule_may_ask_for_arguments_and_risk) {
   EXPECT_EQ(session.end->result, "1");
   auto const made = decisions(session);
   EXPECT_TRUE(made[0].complete);
-  EXPECT_EQ(made[0].attributes, (std::vector<storage::NamedValue>{{"risk", "\"money\""}}));
+  EXPECT_EQ(made[0].attributes,
+            (std::vector<storage::NamedValue>{{"risk", "\"money\""}, {"taint", "[]"}}));
 }
 
 TEST(CallPolicy, a_permit_with_an_obligation_that_cannot_be_met_denies) {
   auto session = payer(
       R"({"id": "asked", "effect": "permit", "actions": ["tool.call"], "obligations":
-          {"require_approval": {"roles": ["lead"], "count": 1, "within": "1h"}}})");
+          {"route": ["here"]}})");
   session.start("1");
   auto const made = decisions(session);
   ASSERT_EQ(made.size(), 1U);
   EXPECT_EQ(made[0].effect, storage::DecisionEffect::deny);
   EXPECT_THAT(made[0].rules, ElementsAre("asked"));
   EXPECT_EQ(made[0].reason,
-            "rule asked permits it with the obligation require_approval, which cannot be met here");
-  EXPECT_EQ(made[0].ambient, (std::vector<storage::NamedValue>{{"fulfils", R"(["log"])"}}));
+            "rule asked permits it with the obligation route, which cannot be met here");
+  ASSERT_EQ(made[0].ambient.size(), 1U);
+  EXPECT_EQ(made[0].ambient[0].name, "fulfils");
   EXPECT_THAT(session.attempts, IsEmpty());
 
   // Made again, it comes out the same; and the obligation is there for whoever could have met it.
@@ -128,8 +130,7 @@ TEST(CallPolicy, a_permit_with_an_obligation_that_cannot_be_met_denies) {
   EXPECT_FALSE(again.decision.permitted);
   EXPECT_THAT(again.unknown, IsEmpty());
   ASSERT_EQ(again.decision.obligations.size(), 1U);
-  EXPECT_EQ(again.decision.obligations[0].parameters,
-            R"({"count":1,"roles":["lead"],"within":"1h"})");
+  EXPECT_EQ(again.decision.obligations[0].parameters, R"(["here"])");
 }
 
 TEST(CallPolicy, shadow_policies_are_recorded_and_not_obeyed) {
@@ -173,12 +174,16 @@ TEST(CallPolicy,
   EXPECT_THAT(unknown(R"({"time": {"before": "2000-01-01T00:00:00Z"}})"), IsEmpty());
 }
 
-TEST(CallPolicy, a_tool_may_declare_its_risk_where_it_is_registered) {
+TEST(CallPolicy, a_tool_may_declare_its_risk_and_trust_where_it_is_registered) {
   Registry registry;
-  registry.add_tool("pay", {}, Risk::destructive).add_tool("*", {}, Risk::external);
-  EXPECT_EQ(registry.risk_of_tool("pay"), Risk::destructive);
-  EXPECT_EQ(registry.risk_of_tool("other"), Risk::external);
-  EXPECT_EQ(Registry().risk_of_tool("pay"), Risk::undeclared);
+  registry.add_tool("pay", {}, Risk::destructive)
+      .add_tool("web", {}, {.risk = Risk::read, .untrusted = true})
+      .add_tool("*", {}, Risk::external);
+  EXPECT_EQ(registry.options_of_tool("pay").risk, Risk::destructive);
+  EXPECT_FALSE(registry.options_of_tool("pay").untrusted);
+  EXPECT_TRUE(registry.options_of_tool("web").untrusted);
+  EXPECT_EQ(registry.options_of_tool("other").risk, Risk::external);
+  EXPECT_EQ(Registry().options_of_tool("pay").risk, Risk::undeclared);
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 
 #include "dalsegno/try.h"
 #include "engine/replay/replayer.h"
+#include "engine/session/control_step.h"
 #include "engine/session/session.h"
 #include "storage/log/chain.h"
 #include "storage/memory/memory_log.h"
@@ -106,6 +107,32 @@ class SessionDriver {
     if (timers.empty()) return {};
     now = std::max(now, timers.front().due);
     return take(TimerInput{timers.front().operation, timers.front().due});
+  }
+
+  /// An answer to a request for approval, as a running engine takes it.
+  [[nodiscard]] ApprovalInput answer_of(std::uint64_t operation,
+                                        std::string by,
+                                        std::vector<std::string> roles,
+                                        bool granted = true) const {
+    ApprovalInput input;
+    input.operation = static_cast<OperationId>(operation);
+    input.granted = granted;
+    input.by = std::move(by);
+    input.roles = std::move(roles);
+    input.reason = granted ? "looks right" : "too risky";
+    if (auto const found = session->state().operations.find(input.operation);
+        found != session->state().operations.end())
+      input.input_digest = found->second.input_digest;
+    return input;
+  }
+  /// The same as a control step: appended where no session is in memory, which is then read back.
+  [[nodiscard]] Result<Events> try_answer_outside(ApprovalInput const& input) {
+    TRY(auto step, make_approval_step(session->state(), input, now, log->info().epoch));
+    std::vector<storage::Append> batch{std::move(step.append)};
+    TRY(auto receipt, log->append(batch));
+    TRY_VOID(std::move(receipt.each.front()));
+    restart();
+    return std::move(step.events);
   }
 
   /// The process ends and another one begins: what is in the log is all there is. With another

@@ -1,0 +1,390 @@
+// Calls that policy permits only with approval, and workflows that ask people.
+
+#include "engine/session/approval.h"
+
+#include "dalsegno/payload.h"
+#include "tests/engine/session/session_driver.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <chrono>
+
+namespace dalsegno::engine {
+namespace {
+
+using namespace std::chrono_literals;
+using test::find_body;
+using test::names_of;
+using test::SessionDriver;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+/// Pays that often, a cent more each time; says how each payment ended.
+Workflow<std::string> pay(Context& ctx, int times) {
+  std::string ends;
+  for (int i = 0; i < times; ++i) {
+    try {
+      ends += co_await ctx.tool<std::string>("pay", Json().set("cents", i)) + ";";
+    } catch (ApprovalDenied const& denied) {
+      ends += denied.type() + " by " + denied.rules().front() + ": " + denied.what() + ";";
+    } catch (PolicyDenied const& denied) {
+      ends += denied.type() + ";";
+    } catch (ActivityFailed const& failed) {
+      ends += failed.type() + ";";
+    }
+  }
+  co_return ends;
+}
+
+SessionDriver payer(std::string_view approval) {
+  SessionDriver out(define_workflow("pay", pay));
+  out.policy = PolicySet::parse(R"({"dalsegno_policy": 1, "rules": [
+    {"id": "asked", "effect": "permit", "actions": ["tool.call"], "reason": "money leaves",
+     "obligations": {"require_approval": )" +
+                                std::string(approval) + "}}]}")
+                   .value();
+  return out;
+}
+
+constexpr std::string_view one_lead = R"({"roles": ["lead"], "count": 1, "within": "1h"})";
+constexpr std::string_view two_leads = R"({"roles": ["lead*"], "count": 2, "within": "1h"})";
+
+std::string ended(SessionDriver const& session) {
+  return session.end ? session.end->result : "still open";
+}
+
+Errc refusal(Result<SessionDriver::Events> const& answered) {
+  EXPECT_FALSE(answered);
+  return answered ? Errc::undecidable : answered.error().code;
+}
+
+TEST(Approval, a_call_that_needs_one_waits_and_starts_once_it_is_given) {
+  auto session = payer(one_lead);
+  auto const events = session.start("1");
+  EXPECT_THAT(
+      names_of(events),
+      ElementsAre(
+          "SessionStarted", "OperationRequested 1", "PolicyDecided 1", "ApprovalRequested 1"));
+  auto const request = find_body<storage::ApprovalRequested>(events).value();
+  EXPECT_EQ(request.rule, "asked");
+  EXPECT_EQ(request.reason, "money leaves");
+  EXPECT_THAT(request.approvers, ElementsAre("lead"));
+  EXPECT_EQ(request.expires, session.now + 1h);
+  EXPECT_THAT(session.attempts, IsEmpty());
+
+  session.now += 10min;
+  EXPECT_THAT(names_of(session.take(session.answer_of(1, "ann", {"lead"}))),
+              ElementsAre("ApprovalGiven 1"));
+  EXPECT_THAT(session.attempts, IsEmpty()) << "the answer itself runs nothing";
+  auto const started = session.fire_next();
+  EXPECT_THAT(names_of(started),
+              ElementsAre("TimerFired 1", "PolicyDecided 1", "AttemptStarted 1"));
+  auto const again = find_body<storage::PolicyDecided>(started).value();
+  EXPECT_THAT(again.attributes, testing::Contains(storage::NamedValue{"approval", R"(["ann"])"}));
+  ASSERT_EQ(session.attempts.size(), 1U);
+  session.complete(1, R"("paid")");
+  EXPECT_EQ(ended(session), R"("paid;")");
+  session.expect_replays();
+}
+
+TEST(Approval, one_who_denies_ends_the_call_and_the_workflow_is_told_who_and_why) {
+  auto session = payer(two_leads);
+  session.start("1");
+  session.take(session.answer_of(1, "ann", {"leads"}));
+  session.fire_next();
+  session.take(session.answer_of(1, "bob", {"lead"}, false));
+  auto const events = session.fire_next();
+  EXPECT_THAT(names_of(events),
+              ElementsAre("TimerFired 1", "OperationFailed 1", "SessionCompleted"));
+  EXPECT_EQ(ended(session), R"("approval_denied by asked: bob denied it: too risky;")");
+  EXPECT_THAT(session.attempts, IsEmpty());
+  session.expect_replays();
+}
+
+TEST(Approval, a_quorum_counts_different_people_and_never_the_requester) {
+  auto session = payer(two_leads);
+  session.start("1");
+  EXPECT_EQ(refusal(session.try_take(session.answer_of(1, "tester", {"lead"}))), Errc::denied);
+  EXPECT_EQ(refusal(session.try_take(session.answer_of(1, " Tester", {"lead"}))), Errc::denied);
+  EXPECT_EQ(refusal(session.try_take(session.answer_of(1, " ", {"lead"}))), Errc::invalid);
+  EXPECT_EQ(refusal(session.try_take(session.answer_of(1, "eve", {"clerk"}))), Errc::denied);
+  session.take(session.answer_of(1, "ann", {"lead"}));
+  EXPECT_THAT(names_of(session.fire_next()), ElementsAre("TimerFired 1"));
+  EXPECT_EQ(refusal(session.try_take(session.answer_of(1, "ANN", {"lead"}))), Errc::conflict);
+  EXPECT_THAT(session.attempts, IsEmpty());
+  session.take(session.answer_of(1, "bob", {"lead"}));
+  session.fire_next();
+  EXPECT_EQ(session.attempts.size(), 1U);
+  session.expect_replays();
+}
+
+TEST(Approval, an_answer_to_other_arguments_is_refused) {
+  auto session = payer(one_lead);
+  session.start("2");
+  auto const first = session.answer_of(1, "ann", {"lead"});
+  session.take(first);
+  session.fire_next();
+  session.complete(1, R"("paid")");
+  // The second call differs by a cent: what was said of the first does not count for it.
+  auto replayed = first;
+  replayed.operation = OperationId{2};
+  auto const refused = session.try_take(replayed);
+  EXPECT_EQ(refusal(refused), Errc::invalid);
+  EXPECT_THAT(refused.error().detail, HasSubstr("other arguments"));
+  EXPECT_EQ(refusal(session.try_take(first)), Errc::not_found) << "operation 1 is over";
+  EXPECT_THAT(session.attempts.size(), 1U);
+}
+
+TEST(Approval, what_is_not_given_in_time_fails_and_no_clock_revives_it) {
+  auto session = payer(one_lead);
+  session.start("1");
+  auto const late = session.answer_of(1, "ann", {"lead"});
+  session.now += 1h;
+  EXPECT_EQ(refusal(session.try_take(late)), Errc::ended);
+  session.fire_next();
+  EXPECT_THAT(ended(session), HasSubstr("approval_expired by asked"));
+  session.now -= 30min;
+  EXPECT_EQ(refusal(session.try_take(late)), Errc::ended);
+  EXPECT_THAT(session.attempts, IsEmpty());
+  session.expect_replays();
+}
+
+TEST(Approval, a_clock_that_was_set_back_does_not_lengthen_a_request) {
+  auto session = payer(two_leads);
+  session.start("1");
+  session.now += 59min;
+  session.take(session.answer_of(1, "ann", {"lead"}));
+  session.now -= 50min;
+  auto const events = session.take(session.answer_of(1, "bob", {"lead"}));
+  EXPECT_GE(session.last_recorded_at, test::first_moment + 59min) << "log time stays";
+  session.now += 2h;
+  session.fire_next();
+  // Given in time, but too late to be of use: asked again.
+  EXPECT_THAT(session.attempts, IsEmpty());
+  EXPECT_TRUE(waits_for_approval(session.session->state().operations.at(OperationId{1})));
+  session.expect_replays();
+}
+
+TEST(Approval, a_retry_needs_no_new_one_until_the_first_has_lapsed) {
+  auto session = payer(one_lead);
+  session.start("1");
+  session.take(session.answer_of(1, "ann", {"lead"}));
+  session.fire_next();
+  session.fail(1, 1);
+  EXPECT_THAT(names_of(session.fire_next()),
+              ElementsAre("TimerFired 1", "PolicyDecided 1", "AttemptStarted 1"));
+  session.now += 1h;
+  session.fail(1, 2);
+  auto const events = session.fire_next();
+  EXPECT_THAT(names_of(events),
+              ElementsAre("TimerFired 1", "PolicyDecided 1", "ApprovalRequested 1"));
+  EXPECT_EQ(find_body<storage::ApprovalRequested>(events)->attempt, 3U);
+  EXPECT_THAT(find_body<storage::PolicyDecided>(events)->attributes,
+              ElementsAre(storage::NamedValue{"taint", "[]"}))
+      << "nobody's approval is of use any more";
+  session.take(session.answer_of(1, "ann", {"lead"}));
+  session.fire_next();
+  session.complete(1, R"("paid")", 3);
+  EXPECT_EQ(ended(session), R"("paid;")");
+  session.expect_replays();
+}
+
+TEST(Approval, escalation_asks_more_people_and_keeps_what_was_said) {
+  auto session = payer(R"({"roles": ["lead"], "count": 2, "within": "4h",
+                           "escalate_after": "1h", "escalate_to": ["director"]})");
+  session.start("1");
+  session.take(session.answer_of(1, "ann", {"lead"}));
+  session.fire_next();
+  EXPECT_EQ(refusal(session.try_take(session.answer_of(1, "dora", {"director"}))), Errc::denied);
+  auto const events = session.fire_next();
+  EXPECT_EQ(session.now, test::first_moment + 1h);
+  EXPECT_THAT(names_of(events), ElementsAre("TimerFired 1", "ApprovalRequested 1"));
+  EXPECT_THAT(find_body<storage::ApprovalRequested>(events)->approvers,
+              ElementsAre("lead", "director"));
+  session.restart();
+  session.take(session.answer_of(1, "dora", {"director"}));
+  session.fire_next();
+  EXPECT_EQ(session.attempts.size(), 1U);
+  session.expect_replays();
+}
+
+TEST(Approval, policy_decides_anew_once_it_is_given) {
+  auto session = payer(one_lead);
+  session.start("1");
+  session.policy = PolicySet::parse(R"({"dalsegno_policy": 1, "rules": [
+      {"id": "closed", "effect": "forbid", "actions": ["*"]}]})")
+                       .value();
+  session.take(session.answer_of(1, "ann", {"lead"}));
+  session.fire_next();
+  EXPECT_EQ(ended(session), R"("policy_denied;")");
+  EXPECT_THAT(session.attempts, IsEmpty());
+  session.expect_replays();
+}
+
+TEST(Approval, on_harder_terms_than_it_was_given_is_asked_for_again) {
+  auto session = payer(one_lead);
+  session.start("1");
+  session.policy = payer(two_leads).policy;
+  session.take(session.answer_of(1, "ann", {"lead"}));
+  EXPECT_THAT(names_of(session.fire_next()),
+              ElementsAre("TimerFired 1", "PolicyDecided 1", "ApprovalRequested 1"));
+  session.take(session.answer_of(1, "ann", {"lead"}));
+  EXPECT_THAT(names_of(session.fire_next()), ElementsAre("TimerFired 1"));
+  session.take(session.answer_of(1, "bob", {"lead"}));
+  session.fire_next();
+  EXPECT_EQ(session.attempts.size(), 1U);
+  session.expect_replays();
+}
+
+TEST(Approval, of_two_rules_both_are_needed) {
+  auto session = payer(one_lead);
+  session.policy = PolicySet::parse(R"({"dalsegno_policy": 1, "rules": [
+    {"id": "desk", "effect": "permit", "actions": ["tool.call"],
+     "obligations": {"require_approval": {"roles": ["lead"], "count": 1, "within": "1h"}}},
+    {"id": "risk", "effect": "permit", "actions": ["tool.call"],
+     "obligations": {"require_approval": {"ids": ["rita"], "count": 1, "within": "2h"}}}]})")
+                       .value();
+  session.start("1");
+  session.take(session.answer_of(1, "ann", {"lead"}));
+  EXPECT_THAT(names_of(session.fire_next()), ElementsAre("TimerFired 1"));
+  session.take(session.answer_of(1, "rita", {}));
+  session.fire_next();
+  EXPECT_EQ(session.attempts.size(), 1U);
+  session.expect_replays();
+}
+
+TEST(Approval, an_answer_can_be_recorded_where_the_workflow_is_not) {
+  auto session = payer(two_leads);
+  session.start("1");
+  ASSERT_TRUE(session.try_answer_outside(session.answer_of(1, "ann", {"lead"})));
+  EXPECT_EQ(refusal(session.try_answer_outside(session.answer_of(1, "ann", {"lead"}))),
+            Errc::conflict);
+  ASSERT_TRUE(session.try_answer_outside(session.answer_of(1, "bob", {"lead"})));
+  session.fire_next();
+  EXPECT_EQ(session.attempts.size(), 1U);
+  EXPECT_EQ(session.now, test::first_moment) << "due at once";
+  session.complete(1, R"("paid")");
+  EXPECT_EQ(ended(session), R"("paid;")");
+  EXPECT_TRUE(session.log->timers(Time{}, Time::max(), 1).value().empty());
+  session.expect_replays();
+}
+
+TEST(Approval, that_is_waited_for_ends_with_a_cancelled_session) {
+  auto session = payer(one_lead);
+  session.start("1");
+  session.take(CancelInput{"bob", "enough"});
+  EXPECT_EQ(session.end->status, storage::SessionStatus::cancelled);
+  EXPECT_TRUE(session.log->timers(Time{}, Time::max(), 1).value().empty());
+  EXPECT_EQ(refusal(session.try_take(session.answer_of(1, "ann", {"lead"}))), Errc::ended);
+}
+
+// ---- asked by the workflow ----
+
+Workflow<std::string> ask(Context& ctx, std::string what) {
+  auto const answer = co_await ctx.approval({.what = what,
+                                             .why = "more than 100",
+                                             .risk = Risk::money,
+                                             .approvers = {"lead", "id:rita"},
+                                             .expires = 1h,
+                                             .escalate_after = 30min,
+                                             .escalate_to = {"director"}},
+                                            Json().set("order", "A-7"));
+  co_return to_json(answer);
+}
+
+TEST(Approval, a_workflow_asks_and_gets_the_answer) {
+  SessionDriver session(define_workflow("ask", ask));
+  auto const events = session.start(R"("refund")");
+  EXPECT_THAT(names_of(events),
+              ElementsAre("SessionStarted", "OperationRequested 1", "ApprovalRequested 1"));
+  auto const requested = find_body<storage::OperationRequested>(events).value();
+  EXPECT_EQ(requested.kind, storage::OperationKind::approval);
+  EXPECT_EQ(requested.name, "refund");
+  EXPECT_EQ(requested.input.bytes, R"({"order":"A-7"})");
+  session.take(session.answer_of(1, "rita", {}));
+  EXPECT_THAT(names_of(session.fire_next()),
+              ElementsAre("TimerFired 1", "OperationCompleted 1", "SessionCompleted"));
+  EXPECT_EQ(from_json<std::string>(ended(session)),
+            R"({"by":["rita"],"outcome":"granted","reason":"looks right"})");
+  session.expect_replays();
+}
+
+TEST(Approval, a_workflow_is_told_that_it_was_denied_or_that_nobody_answered) {
+  SessionDriver denied(define_workflow("ask", ask));
+  denied.start(R"("refund")");
+  denied.take(denied.answer_of(1, "ann", {"lead"}, false));
+  denied.fire_next();
+  EXPECT_EQ(from_json<std::string>(ended(denied)),
+            R"({"by":["ann"],"outcome":"denied","reason":"too risky"})");
+  denied.expect_replays();
+
+  SessionDriver ignored(define_workflow("ask", ask));
+  ignored.start(R"("refund")");
+  EXPECT_THAT(names_of(ignored.fire_next()), ElementsAre("TimerFired 1", "ApprovalRequested 1"));
+  ignored.fire_next();
+  EXPECT_EQ(ignored.now, test::first_moment + 1h);
+  EXPECT_EQ(from_json<std::string>(ended(ignored)), R"({"by":[],"outcome":"expired","reason":""})");
+  ignored.expect_replays();
+}
+
+Workflow<std::string> ask_over_checkpoints(Context& ctx, int round) {
+  co_await ctx.checkpoint(round);
+  auto asked =
+      ctx.approval({.what = "go", .approvers = {"lead"}, .quorum = 2, .expires = 24h}).named("go");
+  asked.begin();
+  co_await ctx.sleep(1min);
+  if (round < 2) {
+    ++round;
+    co_await ctx.checkpoint(round);
+  }
+  auto const answer = co_await std::move(asked);
+  co_return answer.by.back();
+}
+
+TEST(Approval, a_request_and_its_answers_last_over_checkpoints) {
+  SessionDriver session(define_workflow("ask", ask_over_checkpoints));
+  session.start("0");
+  session.take(session.answer_of(1, "ann", {"lead"}));
+  session.fire_next();  // its own: nothing
+  session.fire_next();
+  session.fire_next();
+  ASSERT_EQ(session.checkpoints().size(), 2U);
+  session.restart();
+  EXPECT_EQ(refusal(session.try_take(session.answer_of(1, "ann", {"lead"}))), Errc::conflict);
+  session.take(session.answer_of(1, "bob", {"lead"}));
+  while (!session.end) session.fire_next();
+  EXPECT_EQ(ended(session), R"("bob")");
+  session.expect_replays();
+}
+
+// ---- what was written by somebody else ----
+
+TEST(Approval, an_answer_that_may_not_be_given_counts_for_nothing_wherever_it_comes_from) {
+  auto session = payer(one_lead);
+  session.start("1");
+  auto const& state = session.session->state();
+  auto const& operation = state.operations.at(OperationId{1});
+  auto const counts = [&](storage::ApprovalGiven const& forged, Time at) {
+    auto copy = operation;
+    note_answer(state, copy, forged, at);
+    return !copy.approvals.front().given.empty();
+  };
+  storage::ApprovalGiven const fine{
+      true, "ann", "", "", operation.input_digest, std::vector<std::string>{"lead"}};
+  EXPECT_TRUE(counts(fine, session.now));
+  EXPECT_FALSE(counts(fine, session.now + 1h));
+  auto forged = fine;
+  forged.input_digest.bytes[0] ^= 1U;
+  EXPECT_FALSE(counts(forged, session.now));
+  forged = fine;
+  forged.by = "tester";
+  EXPECT_FALSE(counts(forged, session.now));
+  forged = fine;
+  forged.roles = {"clerk"};
+  EXPECT_FALSE(counts(forged, session.now));
+}
+
+}  // namespace
+}  // namespace dalsegno::engine
