@@ -208,6 +208,11 @@ Result<storage::ApprovalGiven> check_answer(SessionState const& state,
                                 input.input_digest,
                                 input.roles};
   if (auto wrong = wrong_with(state, operation, answer)) return std::move(*wrong);
+  if (!input.plain_by.empty()) {
+    auto plain = answer;
+    plain.by = input.plain_by;
+    if (auto wrong = wrong_with(state, operation, plain)) return std::move(*wrong);
+  }
   bool lapsed = false;
   bool answered = false;
   for (auto const& asked : operation.approvals) {

@@ -66,6 +66,8 @@ struct ApprovalInput {
   OperationId operation = OperationId::none;
   bool granted = false;
   std::string by;
+  /// The name before it was redacted, if it was: compared with the requester's, never recorded.
+  std::string plain_by;
   std::string credential;  ///< id of the token that says who it is; "" when none was asked for
   std::vector<std::string> roles;
   std::string reason;
