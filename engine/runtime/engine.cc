@@ -460,6 +460,17 @@ void Engine::cancel(SessionId session, CancelInput input, OnReceipt done) {
   if (!taken) std::get<CancelMessage>(message).done(taken.error());
 }
 
+void Engine::answer_approval(SessionId session, ApprovalInput input, OnReceipt done) {
+  if (auto error = refusal()) return done(std::move(*error));
+  input.plain_by = input.by;
+  redact(input.by);
+  redact(input.reason);
+  auto& shard = shard_of(session);
+  Message message = ApprovalMessage{std::move(session), std::move(input), std::move(done)};
+  auto const taken = shard.offer(message);
+  if (!taken) std::get<ApprovalMessage>(message).done(taken.error());
+}
+
 void Engine::release(SessionId session, std::string by, std::string reason, OnReceipt done) {
   if (auto error = refusal()) return done(std::move(*error));
   redact(by);
@@ -508,6 +519,12 @@ Result<AnnounceEnd> Engine::wait_for_end(SessionId const& session) {
 Result<Receipt> Engine::cancel(SessionId session, CancelInput input) {
   return wait_for<Receipt>(
       [&](OnReceipt done) { cancel(std::move(session), std::move(input), std::move(done)); });
+}
+
+Result<Receipt> Engine::answer_approval(SessionId session, ApprovalInput input) {
+  return wait_for<Receipt>([&](OnReceipt done) {
+    answer_approval(std::move(session), std::move(input), std::move(done));
+  });
 }
 
 Result<Receipt> Engine::release(SessionId session, std::string by, std::string reason) {

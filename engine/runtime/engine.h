@@ -79,6 +79,9 @@ class Engine {
   /// Asks a session to end; a repeated request is acknowledged once more. Errors: Errc::not_found,
   /// Errc::ended, Errc::held, Errc::too_large, Errc::unavailable.
   void cancel(SessionId session, CancelInput input, OnReceipt done);
+  /// Somebody grants or denies a request for approval. Errors: those of `check_answer`
+  /// (engine/session/approval.h), Errc::held, Errc::unavailable.
+  void answer_approval(SessionId session, ApprovalInput input, OnReceipt done);
   void release(SessionId session, std::string by, std::string reason, OnReceipt done);
 
   // The same, waiting.
@@ -87,6 +90,7 @@ class Engine {
   [[nodiscard]] Result<std::string> ask(SessionId session, SignalInput input);
   [[nodiscard]] Result<AnnounceEnd> wait_for_end(SessionId const& session);
   [[nodiscard]] Result<Receipt> cancel(SessionId session, CancelInput input);
+  [[nodiscard]] Result<Receipt> answer_approval(SessionId session, ApprovalInput input);
   [[nodiscard]] Result<Receipt> release(SessionId session, std::string by, std::string reason);
 
   /// Waits for attempts under way, makes everything durable, then ends. Who still waits gets

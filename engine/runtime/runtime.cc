@@ -1,6 +1,7 @@
 #include "dalsegno/runtime.h"
 
 #include "dalsegno/try.h"
+#include "engine/replay/open_approvals.h"
 #include "engine/runtime/engine.h"
 #include "storage/vault/redaction.h"
 
@@ -120,6 +121,19 @@ Result<Acknowledgement> Runtime::cancel(SessionId const& session,
                                         std::string by,
                                         std::string reason) {
   return acknowledge(parts_->engine->cancel(session, {std::move(by), std::move(reason)}));
+}
+
+Result<std::vector<PendingApproval>> Runtime::approvals() const {
+  return engine::open_approvals(parts_->store.log());
+}
+
+Result<Acknowledgement> Runtime::answer_approval(std::string const& id,
+                                                 ApprovalDecision decision,
+                                                 Approver approver) {
+  TRY(auto const open, approvals());
+  TRY(auto const pending, engine::find_approval(open, id));
+  return acknowledge(parts_->engine->answer_approval(
+      pending.session, engine::to_input(pending, decision, std::move(approver))));
 }
 
 Result<std::string> Runtime::result_as_json(SessionId const& session) {

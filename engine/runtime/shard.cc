@@ -342,7 +342,9 @@ Result<Receipt> Shard::confirm(SessionId const& session,
                "session " + to_string(session) + ": the signal was not recorded; send it again"};
 }
 
-void Shard::take(CancelMessage message) {
+/// What somebody asks of a session that is there.
+template <class FromOutside>
+void Shard::take_request(FromOutside message) {
   auto found = live(message.session);
   if (!found) {
     message.done(found.error());
@@ -377,6 +379,10 @@ void Shard::take(CancelMessage message) {
   }
   settle(message.session, entry);
 }
+
+void Shard::take(CancelMessage message) { take_request(std::move(message)); }
+
+void Shard::take(ApprovalMessage message) { take_request(std::move(message)); }
 
 void Shard::take(InputMessage message) {
   auto found = live(message.session);
@@ -528,6 +534,7 @@ void Shard::refuse_waiting(Live& entry, Error const& error) {
   for (auto& message : std::exchange(entry.waiting, {})) {
     if (auto const* const signal = std::get_if<SignalMessage>(&message)) signal->done(error);
     if (auto const* const cancel = std::get_if<CancelMessage>(&message)) cancel->done(error);
+    if (auto const* const approval = std::get_if<ApprovalMessage>(&message)) approval->done(error);
   }
 }
 

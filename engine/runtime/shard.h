@@ -59,6 +59,12 @@ struct CancelMessage {
   CancelInput input;
   OnReceipt done;
 };
+/// A person answers a request for approval.
+struct ApprovalMessage {
+  SessionId session;
+  ApprovalInput input;
+  OnReceipt done;
+};
 struct InputMessage {
   SessionId session;
   RunId run;
@@ -84,6 +90,7 @@ struct CommittedMessage {
 using Message = std::variant<StartMessage,
                              SignalMessage,
                              CancelMessage,
+                             ApprovalMessage,
                              InputMessage,
                              LoadMessage,
                              ReleaseMessage,
@@ -146,6 +153,9 @@ class Shard {
   void take(InputMessage message);
   void take(LoadMessage const& message);
   void take(CancelMessage message);
+  void take(ApprovalMessage message);
+  template <class FromOutside>
+  void take_request(FromOutside message);
   void take(ReleaseMessage message);
   void take(CommittedMessage const& message);
 

@@ -100,6 +100,7 @@ struct AgentResult {
 BOOST_DESCRIBE_STRUCT(AgentResult, (), (turns, answers, ended_by))
 
 /// What a denied tool call looks like to the model: a tool message with this content, as JSON.
+/// Where people denied it, or did not approve it in time, the error is "not approved".
 struct Denial {
   std::string error = "denied by policy";
   std::string reason;

@@ -4,6 +4,7 @@
 
 #include "dalsegno/activity.h"
 #include "dalsegno/agent.h"
+#include "dalsegno/approval.h"
 #include "dalsegno/errors.h"
 #include "dalsegno/ids.h"
 #include "dalsegno/json.h"

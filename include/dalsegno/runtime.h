@@ -1,5 +1,6 @@
 #pragma once
 
+#include "dalsegno/approval.h"
 #include "dalsegno/ids.h"
 #include "dalsegno/payload.h"
 #include "dalsegno/registry.h"
@@ -135,6 +136,18 @@ class Runtime {
   /// (Context::cancelled) and may do what it must first. Repeated, it is acknowledged once more.
   /// Errors: Errc::not_found, Errc::ended, Errc::held, Errc::too_large, Errc::unavailable.
   Result<Acknowledgement> cancel(SessionId const& session, std::string by, std::string reason);
+
+  /// The requests for approval that wait, of all sessions. Reads every open session's log. Errors:
+  /// those of the log.
+  [[nodiscard]] Result<std::vector<PendingApproval>> approvals() const;
+  /// Answers a request; waits until that is durable. When enough people have granted it, what waits
+  /// goes on; one who denies ends it. `id` is the request's, or its beginning. Errors:
+  /// Errc::not_found; Errc::denied for the requester and for who is not asked; Errc::conflict when
+  /// the same person has answered; Errc::ended when it has expired; Errc::invalid, Errc::too_large,
+  /// Errc::held, Errc::unavailable.
+  Result<Acknowledgement> answer_approval(std::string const& id,
+                                          ApprovalDecision decision,
+                                          Approver approver);
 
   /// Waits for the end of a session. A failed one gives Errc::ended with its type and message, a
   /// cancelled one with "cancelled" and the reason, a
