@@ -1,4 +1,5 @@
 #include "dalsegno/try.h"
+#include "engine/session/call_policy.h"
 #include "tools/dalsegno/decision_text.h"
 #include "tools/dalsegno/output.h"
 #include "tools/dalsegno/printable.h"
@@ -39,6 +40,33 @@ class Denials {
     }
   }
 
+  /// People were asked, and the call was not approved.
+  void take(forensics::RefusedCall const& refused) {
+    ++count_;
+    std::vector<std::string> rules;
+    for (auto const& asked : refused.call.approvals) rules.push_back(asked.request.rule);
+    auto const action = std::string(engine::action_of(refused.call.kind));
+    if (globals_.json) {
+      Json line;
+      line.set("tenant", refused.session.tenant).set("session", refused.session.name);
+      line.set("run", to_string(refused.run)).set("sequence", refused.sequence);
+      line.set("operation", static_cast<std::uint64_t>(refused.operation));
+      line.set("action", action).set("resource", refused.call.name);
+      line.set("recorded_at", to_string(refused.recorded_at));
+      line.set("rules", Json::Array(rules.begin(), rules.end()));
+      line.set("reason", refused.failed.message).set("approval", refused.failed.type);
+      print_json("dalsegno.denial", std::move(line));
+      return;
+    }
+    table_.add({printable(refused.session.name),
+                std::to_string(refused.sequence),
+                when(globals_, refused.recorded_at),
+                printable(action + " " + refused.call.name),
+                rules_text(rules),
+                printable(refused.failed.message)},
+               Style::bad);
+  }
+
   void finish() const {
     if (!table_.empty()) table_.print(globals_);
     if (count_ == 0) say("no denials");
@@ -77,9 +105,12 @@ Result<int> denials(Globals const& globals, Options const& options) {
   TRY(auto const store, open_store(globals));
   TRY(auto const sessions, find_sessions(store, globals, options.sessions));
   Denials found(globals);
-  TRY(auto const rest, visit_decisions(store, sessions, [&](forensics::StoredDecision const& it) {
-        found.take(it);
-      }));
+  TRY(auto const rest,
+      visit_decisions(
+          store,
+          sessions,
+          [&](forensics::StoredDecision const& it) { found.take(it); },
+          [&](forensics::RefusedCall const& it) { found.take(it); }));
   found.finish();
   return rest.exit_code;
 }
@@ -89,7 +120,7 @@ Result<int> denials(Globals const& globals, Options const& options) {
 void add_denials(CLI::App& app, Globals& globals) {
   auto const options = std::make_shared<Options>();
   auto* const verb =
-      app.add_subcommand("denials", "list what policy denied, by which rules and why");
+      app.add_subcommand("denials", "list what policy or people denied, by which rules and why");
   verb->add_option("SESSION", options->sessions, "only these [all]");
   verb->callback([options, &globals] { globals.exit_code = ended(denials(globals, *options)); });
 }

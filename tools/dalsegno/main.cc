@@ -41,11 +41,13 @@ void add_verbs(CLI::App& app, Globals& globals) {
   add_grep(app, globals);
   add_hash(app, globals);
   add_denials(app, globals);
+  add_approvals(app, globals);
   // -- prove --
   add_verify(app, globals);
   add_replay(app, globals);
   // -- govern --
   add_policy(app, globals);
+  add_approve(app, globals);
   add_release(app, globals);
   add_accept_loss(app, globals);
   add_erase(app, globals);

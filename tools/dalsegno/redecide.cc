@@ -8,10 +8,11 @@ namespace dalsegno::command {
 Result<DecisionsRest> visit_decisions(
     OpenStore const& store,
     std::vector<FoundSession> const& sessions,
-    std::function<void(forensics::StoredDecision const&)> const& visit) {
+    std::function<void(forensics::StoredDecision const&)> const& visit,
+    std::function<void(forensics::RefusedCall const&)> const& visit_refused) {
   DecisionsRest out;
   for (auto const& session : sessions) {
-    TRY(auto const read, forensics::visit_decisions(*store.log, session.id, visit));
+    TRY(auto const read, forensics::visit_decisions(*store.log, session.id, visit, visit_refused));
     out.steps += read.steps;
     out.decisions += read.decisions;
     if (!read.broken) continue;

@@ -21,11 +21,13 @@ struct DecisionsRest {
   int exit_code = exit_fine;  ///< of what is broken
 };
 
-/// Visits every decision of these sessions; says on stderr what is broken.
+/// Visits every decision of these sessions, and the calls that people refused; says on stderr what
+/// is broken.
 [[nodiscard]] Result<DecisionsRest> visit_decisions(
     OpenStore const& store,
     std::vector<FoundSession> const& sessions,
-    std::function<void(forensics::StoredDecision const&)> const& visit);
+    std::function<void(forensics::StoredDecision const&)> const& visit,
+    std::function<void(forensics::RefusedCall const&)> const& visit_refused = {});
 
 /// {tenant, session, run, sequence, operation, action, resource}
 [[nodiscard]] Json place_of(forensics::StoredDecision const& stored);

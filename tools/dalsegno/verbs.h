@@ -17,6 +17,9 @@ void add_stats(CLI::App& app, Globals& globals);
 void add_egress(CLI::App& app, Globals& globals);
 void add_verify(CLI::App& app, Globals& globals);
 void add_replay(CLI::App& app, Globals& globals);
+void add_approvals(CLI::App& app, Globals& globals);
+/// `approve` and `deny`.
+void add_approve(CLI::App& app, Globals& globals);
 void add_denials(CLI::App& app, Globals& globals);
 void add_policy(CLI::App& app, Globals& globals);
 void add_release(CLI::App& app, Globals& globals);

@@ -21,7 +21,9 @@ namespace dalsegno::forensics::test {
 inline constexpr std::string_view policy_text = R"({"dalsegno_policy": 1, "name": "desk", "rules": [
   {"id": "calls", "effect": "permit", "actions": ["*.call"], "reason": "the desk's own"},
   {"id": "no-refund", "effect": "forbid", "actions": ["tool.call"], "resources": ["refund"],
-   "reason": "refunds need a person"}]})";
+   "reason": "refunds need a person"},
+  {"id": "two-leads", "effect": "permit", "actions": ["tool.call"], "resources": ["pay"],
+   "obligations": {"require_approval": {"roles": ["lead"], "count": 2, "within": "1h"}}}]})";
 
 inline engine::PolicySet policy() { return engine::PolicySet::parse(policy_text).value(); }
 
@@ -128,6 +130,28 @@ class SessionScript {
                                    std::uint32_t attempt = 1) {
     return {operation, storage::ToolCompleted{attempt, payload(std::move(text)), false}};
   }
+  /// As the rule "two-leads" asks.
+  [[nodiscard]] Said ask_leads(std::uint64_t operation, std::string const& input) const {
+    storage::ApprovalRequested body;
+    body.attempt = 1;
+    body.input_digest = digest(input);
+    body.approvers = {"lead"};
+    body.quorum = 2;
+    body.expires = at(static_cast<std::int64_t>(state_.steps)) + std::chrono::hours(1);
+    body.rule = "two-leads";
+    return {operation, body};
+  }
+  [[nodiscard]] Said approve(std::uint64_t operation,
+                             std::string by,
+                             std::string const& input) const {
+    return {operation,
+            storage::ApprovalGiven{true, std::move(by), "", "", digest(input), {"lead"}}};
+  }
+  /// The timer that the operation has armed.
+  [[nodiscard]] Said fire(std::uint64_t operation) const {
+    auto const& due = state_.operations.at(static_cast<OperationId>(operation)).timer_due;
+    return {operation, storage::TimerFired{due.value()}};
+  }
   [[nodiscard]] static Said answer(Sequence turn, std::uint64_t source, std::string text) {
     return {0,
             storage::AnswerGiven{turn, static_cast<OperationId>(source), payload(std::move(text))}};
@@ -168,11 +192,16 @@ class SessionScript {
     for (auto const& event : step.events) engine::apply(state_, event, header.recorded_at);
     engine::apply_step_end(state_, header, encoded->hash);
     auto const after = timers();
-    for (auto const& [operation, due] : after)
-      append.timers_set.push_back({due, id(), run(), operation});
-    for (auto const& [operation, due] : before)
-      if (!after.contains(operation))
-        append.timers_cleared.push_back({due, id(), run(), operation});
+    auto const has = [](auto const& timers, auto const& timer) {
+      auto const found = timers.find(timer.first);
+      return found != timers.end() && found->second == timer.second;
+    };
+    for (auto const& timer : after)
+      if (!has(before, timer))
+        append.timers_set.push_back({timer.second, id(), run(), timer.first});
+    for (auto const& timer : before)
+      if (!has(after, timer))
+        append.timers_cleared.push_back({timer.second, id(), run(), timer.first});
     append.step = std::move(*encoded);
     append.head = engine::head_of(state_);
     if (append.expected_sequence == 0 && keep_secret_) append.secret = secret_;

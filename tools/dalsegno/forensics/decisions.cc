@@ -1,5 +1,6 @@
 #include "tools/dalsegno/forensics/decisions.h"
 
+#include "dalsegno/errors.h"
 #include "dalsegno/try.h"
 #include "engine/session/call_policy.h"
 #include "engine/session/state.h"
@@ -36,14 +37,17 @@ class RunDecisions {
   RunDecisions(storage::EventLog const& log,
                SessionId const& session,
                RunId const& run,
-               std::function<void(StoredDecision const&)> const& visit)
-      : log_(log), session_(session), run_(run), visit_(visit) {}
+               std::function<void(StoredDecision const&)> const& visit,
+               std::function<void(RefusedCall const&)> const& visit_refused)
+      : log_(log), session_(session), run_(run), visit_(visit), visit_refused_(visit_refused) {}
 
   void take(storage::DecodedStep const& step) {
     auto const recorded_at = step.step.header.recorded_at;
     for (auto const& event : step.step.events) {
       if (auto const* const decided = std::get_if<storage::PolicyDecided>(&event.body))
         tell(event, *decided, recorded_at);
+      if (auto const* const failed = std::get_if<storage::OperationFailed>(&event.body))
+        tell_refused(event, *failed, recorded_at);
       engine::apply(state_, event, recorded_at);
     }
   }
@@ -73,23 +77,36 @@ class RunDecisions {
     visit_({session_, run_, event.sequence, event.operation, decided, context});
   }
 
+  void tell_refused(storage::Event const& event,
+                    storage::OperationFailed const& failed,
+                    Time recorded_at) const {
+    auto const call = state_.operations.find(event.operation);
+    bool const refused = failed.type == approval_denied || failed.type == approval_expired;
+    if (!refused || call == state_.operations.end() || !visit_refused_) return;
+    visit_refused_(
+        {session_, run_, event.sequence, event.operation, recorded_at, call->second, failed});
+  }
+
   storage::EventLog const& log_;
   SessionId const& session_;
   RunId const& run_;
   std::function<void(StoredDecision const&)> const& visit_;
+  std::function<void(RefusedCall const&)> const& visit_refused_;
   engine::SessionState state_;
   std::uint64_t count_ = 0;
 };
 
 }  // namespace
 
-Result<DecisionsRead> visit_decisions(storage::EventLog const& log,
-                                      SessionId const& session,
-                                      std::function<void(StoredDecision const&)> const& visit) {
+Result<DecisionsRead> visit_decisions(
+    storage::EventLog const& log,
+    SessionId const& session,
+    std::function<void(StoredDecision const&)> const& visit,
+    std::function<void(RefusedCall const&)> const& visit_refused) {
   DecisionsRead out;
   TRY(auto const runs, log.runs(session));
   for (auto const& run : runs) {
-    RunDecisions decisions(log, session, run, visit);
+    RunDecisions decisions(log, session, run, visit, visit_refused);
     auto const take = [&](storage::DecodedStep const& step) {
       ++out.steps;
       decisions.take(step);

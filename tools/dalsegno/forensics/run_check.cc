@@ -3,6 +3,7 @@
 #include "dalsegno/try.h"
 #include "engine/policy/permit.h"
 #include "engine/session/overloaded.h"
+#include "tools/dalsegno/forensics/approval_check.h"
 #include "tools/dalsegno/forensics/calls.h"
 #include "tools/dalsegno/forensics/history.h"
 
@@ -114,7 +115,10 @@ void RunCheck::check_cause(storage::StepHeader const& header, storage::Event con
 }
 
 void RunCheck::check_place(storage::Event const& event, bool is_first) {
-  auto const place = place_of(event.body);
+  auto place = place_of(event.body);
+  // What people said is an input of its own; the operation's end follows from it.
+  if (std::holds_alternative<storage::OperationCompleted>(event.body) && is_approval(event))
+    place = Place::command;
   auto const name = std::string(storage::name_of(event.body));
   if (is_first && place == Place::command)
     found("step", event.sequence, name + " begins a step; only an input may");
@@ -158,7 +162,11 @@ Result<> RunCheck::check_body(storage::Event const& event) {
           [&](storage::AttemptFailed const& body) { take_failure(event, body.attempt); },
           [&](storage::AttemptOrphaned const& body) { take_orphan(event, body); },
           [&](storage::OperationCompleted const& body) {
-            take_result(event, body.attempt);
+            if (is_approval(event)) {
+              take_approval(event, body);
+            } else {
+              take_result(event, body.attempt);
+            }
             outcome = check_payload(event, body.result, nullptr);
           },
           [&](storage::ModelCompleted const& body) {
@@ -221,8 +229,12 @@ Result<> RunCheck::check_body(storage::Event const& event) {
           [&](storage::SessionFailed const&) { ended_ = event.sequence; },
           [&](storage::VersionChosen const&) {},
           [&](storage::CancelRequested const&) {},
-          [&](storage::ApprovalRequested const&) {},
-          [&](storage::ApprovalGiven const&) {},
+          [&](storage::ApprovalRequested const& body) {
+            complain(event, wrong_request(state_, event.operation, body));
+          },
+          [&](storage::ApprovalGiven const& body) {
+            complain(event, wrong_answer(state_, event.operation, body, last_time_));
+          },
           [&](storage::TokenCreated const&) {},
           [&](storage::TokenRevoked const&) {},
           [&](storage::SessionCancelled const&) { ended_ = event.sequence; },
@@ -325,6 +337,10 @@ void RunCheck::take_start(storage::Event const& event, storage::AttemptStarted c
   } else if (!permit->covers(run_, event.operation, body.attempt, body.input_digest)) {
     found("permit", event.sequence, attempt + " is not what the decision before it permits");
   }
+  if (operation->decided) {
+    auto const missing = missing_approval(state_, event.operation, *operation->decided, last_time_);
+    if (!missing.empty()) found("approval", event.sequence, attempt + " " + missing);
+  }
   if (body.input_digest != operation->input_digest)
     found("permit", event.sequence, attempt + " was started with another input than was requested");
   operation->started = std::max(operation->started, body.attempt);
@@ -347,6 +363,20 @@ void RunCheck::take_result(storage::Event const& event, std::uint32_t attempt) {
   }
   operation->attempt_open = false;
   if (operation->ended == 0) operation->ended = event.sequence;
+}
+
+bool RunCheck::is_approval(storage::Event const& event) const {
+  auto const open = state_.operations.find(event.operation);
+  return open != state_.operations.end() && open->second.kind == storage::OperationKind::approval;
+}
+
+void RunCheck::take_approval(storage::Event const& event, storage::OperationCompleted const& body) {
+  complain(event, wrong_outcome(state_.operations.at(event.operation), body, last_time_));
+  take_end(event);
+}
+
+void RunCheck::complain(storage::Event const& event, std::string what) {
+  if (!what.empty()) found("approval", event.sequence, std::move(what));
 }
 
 void RunCheck::take_failure(storage::Event const& event, std::uint32_t attempt) {

@@ -65,6 +65,9 @@ class RunCheck {
                                 storage::PolicyDecided const& body) const;
   void take_start(storage::Event const& event, storage::AttemptStarted const& body);
   void take_result(storage::Event const& event, std::uint32_t attempt);
+  [[nodiscard]] bool is_approval(storage::Event const& event) const;
+  void take_approval(storage::Event const& event, storage::OperationCompleted const& body);
+  void complain(storage::Event const& event, std::string what);
   void take_failure(storage::Event const& event, std::uint32_t attempt);
   void take_orphan(storage::Event const& event, storage::AttemptOrphaned const& body);
   void take_end(storage::Event const& event);

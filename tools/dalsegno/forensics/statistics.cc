@@ -83,8 +83,7 @@ class RunCounter {
     bool const calls = body.kind == storage::OperationKind::activity ||
                        body.kind == storage::OperationKind::model ||
                        body.kind == storage::OperationKind::tool;
-    if (!calls)
-      return;
+    if (!calls) return;
     auto& figures = out_.calls[std::string(name_of(body.kind)) + ' ' + body.name];
     ++figures.requested;
     calls_[event.operation] = {&figures, {}};

@@ -1,0 +1,131 @@
+#include "dalsegno/try.h"
+#include "engine/replay/open_approvals.h"
+#include "engine/session/control_step.h"
+#include "storage/rocksdb/rocksdb_log.h"
+#include "tools/dalsegno/output.h"
+#include "tools/dalsegno/printable.h"
+#include "tools/dalsegno/redaction_options.h"
+#include "tools/dalsegno/store.h"
+#include "tools/dalsegno/verbs.h"
+
+#include <CLI/App.hpp>
+
+#include <algorithm>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace dalsegno::command {
+namespace {
+
+struct Options {
+  std::string id;
+  Approver approver;
+  RedactionOptions redaction;
+};
+
+/// What the step that an answer made comes to.
+struct Outcome {
+  std::size_t missing = 0;  ///< how many people have to approve it still
+};
+
+Outcome outcome_of(engine::SessionState state,
+                   engine::StepResult const& step,
+                   OperationId operation) {
+  engine::apply(state, step.events.front(), step.recorded_at);
+  Outcome outcome;
+  for (auto const& asked : state.operations.at(operation).approvals) {
+    auto const granted = std::size_t{engine::grants_of(asked)};
+    if (asked.waiting && asked.request.quorum > granted)
+      outcome.missing = std::max(outcome.missing, asked.request.quorum - granted);
+  }
+  return outcome;
+}
+
+/// What is recorded of the person is redacted as everything is.
+Result<engine::ApprovalInput> input_of(Globals const& globals,
+                                       storage::EventLog& log,
+                                       PendingApproval const& pending,
+                                       ApprovalDecision decision,
+                                       Options const& options) {
+  auto input = engine::to_input(pending, decision, options.approver);
+  input.plain_by = input.by;
+  TRY(auto const redaction, open_redaction(globals, log, options.redaction));
+  if (redaction != nullptr) {
+    input.by = redaction->intake().message(input.by);
+    input.reason = redaction->intake().message(input.reason);
+  }
+  return input;
+}
+
+void tell(Globals const& globals,
+          PendingApproval const& pending,
+          engine::StepResult const& step,
+          Outcome const& outcome) {
+  auto const& given = std::get<storage::ApprovalGiven>(step.events.front().body);
+  if (globals.json) {
+    Json line;
+    line.set("id", pending.id).set("tenant", pending.session.tenant);
+    line.set("session", pending.session.name)
+        .set("operation", static_cast<std::uint64_t>(pending.operation));
+    line.set("granted", given.granted).set("by", given.by);
+    line.set("sequence", step.append.first_sequence);
+    line.set("missing", std::uint64_t{given.granted ? outcome.missing : 0});
+    return print_json("dalsegno.approval_given", std::move(line));
+  }
+  auto text = printable(pending.what) + " of " + printable(to_string(pending.session)) +
+              (given.granted ? " is approved by " : " is denied by ") + printable(given.by) +
+              ", at sequence " + std::to_string(step.append.first_sequence) + "; ";
+  if (given.granted && outcome.missing > 0) {
+    text += "it waits for " + std::to_string(outcome.missing) + " more";
+  } else {
+    text += "it goes on when a runtime next opens the store";
+  }
+  print(text);
+}
+
+Result<int> answer(Globals const& globals, Options const& options, ApprovalDecision decision) {
+  // A folder that holds no store is not to become one because of this.
+  TRY_VOID(open_store(globals));
+  TRY(auto const log, storage::open_rocksdb(globals.data));
+  TRY(auto const open, engine::open_approvals(*log));
+  TRY(auto const pending, engine::find_approval(open, options.id));
+  TRY(auto const state, engine::fold_session(*log, pending.session));
+  TRY(auto const input, input_of(globals, *log, pending, decision, options));
+  TRY(auto const step, engine::make_approval_step(state, input, globals.now, log->info().epoch));
+  TRY(auto const receipt, log->append({&step.append, 1}));
+  TRY_VOID(receipt.each.front());
+  tell(globals, pending, step, outcome_of(state, step, pending.operation));
+  return exit_fine;
+}
+
+void add_answer(CLI::App& app,
+                Globals& globals,
+                std::string const& name,
+                std::string const& what,
+                ApprovalDecision decision) {
+  auto const options = std::make_shared<Options>();
+  auto* const verb = app.add_subcommand(name, what);
+  verb->add_option(
+          "ID", options->id, "as `approvals` lists it, or its beginning; or SESSION@OPERATION")
+      ->required();
+  verb->add_option("--as", options->approver.by, "who answers: not whom the session works for")
+      ->required();
+  verb->add_option("--role", options->approver.roles, "a role of that person; may be repeated");
+  verb->add_option("--reason", options->approver.reason, "why; goes into the session's log")
+      ->required();
+  add_redaction_options(*verb, options->redaction);
+  verb->callback([options, decision, &globals] {
+    globals.exit_code = ended(answer(globals, *options, decision));
+  });
+}
+
+}  // namespace
+
+void add_approve(CLI::App& app, Globals& globals) {
+  add_answer(app, globals, "approve", "approve what waits for approval", ApprovalDecision::grant);
+  add_answer(app, globals, "deny", "deny what waits for approval", ApprovalDecision::deny);
+}
+
+}  // namespace dalsegno::command
