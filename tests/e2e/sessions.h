@@ -11,8 +11,8 @@
 
 namespace dalsegno::test {
 
-/// What a session asked for and was given, without what differs from one life to another: attempts,
-/// times, run ids.
+/// What a session asked for and was given, without what differs from one life to another (attempts,
+/// times, run ids) and from one store to another (keyed digits and digests).
 struct SessionFacts {
   std::vector<std::string> commands;           ///< kind, name and input of each call, in order
   std::map<std::size_t, std::string> results;  ///< of each, by its number from 0
