@@ -16,7 +16,7 @@ namespace {
 using testing::HasSubstr;
 using testing::Not;
 
-TEST(Demo, shows_three_sessions_one_of_which_is_killed_and_goes_on) {
+TEST(Demo, shows_a_denial_an_approval_a_redacted_card_and_a_session_that_is_killed_and_goes_on) {
   TemporaryFolder const folder;
   auto const place = folder.path() / "demo";
   auto const ran = dalsegno({"demo", "--data", place.string()});
@@ -26,11 +26,15 @@ TEST(Demo, shows_three_sessions_one_of_which_is_killed_and_goes_on) {
   EXPECT_THAT(ran.out, HasSubstr("Recorded calls made again: 0"));
   EXPECT_THAT(ran.out, HasSubstr("the chain is whole"));
   EXPECT_THAT(ran.out, Not(HasSubstr("\x1b")));  // colours are for terminals
-  EXPECT_LE(std::ranges::count(ran.out, '\n'), 72);
+  EXPECT_THAT(ran.out, HasSubstr("1 waits for approval"));
+  EXPECT_THAT(ran.out, HasSubstr("approved by Mara Lind: the fee is right"));
+  EXPECT_THAT(ran.out, HasSubstr("[secret:payment_card:"));
+  EXPECT_THAT(ran.out, Not(HasSubstr("4111")));
+  EXPECT_LE(std::ranges::count(ran.out, '\n'), 105);
 
   auto const log = open_to_read(place / "dalsegno-data");
   auto const facts = read_facts(*log);
-  ASSERT_EQ(facts.size(), 3U);
+  ASSERT_EQ(facts.size(), 4U);
   for (auto const& [name, session] : facts)
     EXPECT_THAT(session.end, HasSubstr(R"("ended_by":"client")")) << name;
   auto const attempts = check_attempts(*log);

@@ -15,11 +15,12 @@ Conversations::Conversations(engine::Engine& engine,
                              ConversationOptions options)
     : engine_(engine), log_(log), scripts_(std::move(scripts)), options_(std::move(options)) {}
 
-Conversations::Progress Conversations::step(std::chrono::milliseconds patience) {
+Conversations::Progress Conversations::step(std::chrono::milliseconds patience,
+                                            std::size_t waiting) {
   for (;;) {
     {
       std::lock_guard const lock(mutex_);
-      if (next_ == scripts_.size() || next_ - over_ >= options_.parallel) break;
+      if (next_ == scripts_.size() || next_ - over_ >= options_.parallel + waiting) break;
     }
     start(next_++);
   }
@@ -29,6 +30,7 @@ Conversations::Progress Conversations::step(std::chrono::milliseconds patience) 
           .resumed = resumed_,
           .over_before = over_before_,
           .news = std::exchange(news_, {}),
+          .all_begun = next_ == scripts_.size(),
           .all_over = over_ == scripts_.size()};
 }
 

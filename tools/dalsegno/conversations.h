@@ -49,11 +49,12 @@ class Conversations {
     std::size_t resumed = 0;                ///< had begun in an earlier process and were open
     std::size_t over_before = 0;            ///< had ended in an earlier process
     std::vector<ConversationOutcome> news;  ///< what has ended since the last step
+    bool all_begun = false;
     bool all_over = false;
   };
-  /// Starts sessions while there is room, waits until something has ended or `patience` is over,
-  /// and tells. Thread: one.
-  [[nodiscard]] Progress step(std::chrono::milliseconds patience);
+  /// Starts sessions while there is room (those `waiting` for people take none), waits until
+  /// something has ended or `patience` is over, and tells. Thread: one.
+  [[nodiscard]] Progress step(std::chrono::milliseconds patience, std::size_t waiting = 0);
 
  private:
   using Index = std::size_t;

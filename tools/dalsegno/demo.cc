@@ -22,6 +22,7 @@ namespace {
 // In the folder of the demonstration.
 constexpr auto short_file = "desk.jsonl";
 constexpr auto long_file = "lost-bag.jsonl";
+constexpr auto paid_file = "upgrade.jsonl";
 constexpr auto policy_file = "policy.json";
 constexpr auto store_folder = "dalsegno-data";  // where the verbs look when nothing else is said
 
@@ -66,13 +67,15 @@ class Demo {
   Result<int> play() {
     TRY_VOID(write_file(folder_ / short_file, demo_short_sessions()));
     TRY_VOID(write_file(folder_ / long_file, demo_long_session()));
+    TRY_VOID(write_file(folder_ / paid_file, demo_paid_session()));
     TRY_VOID(write_file(folder_ / policy_file, demo_policy()));
     unsetenv("DALSEGNO_DATA");  // so that the commands below can be typed in the folder
     print(
-        "Three sessions at the desk of an airline; the model and the tools are recorded, all else "
+        "Four sessions at the desk of an airline; the model and the tools are recorded, all else "
         "is real.");
     print("$ cd " + folder_.string());
     TRY_VOID(two_short_sessions());
+    TRY_VOID(a_call_that_waits_for_a_person());
     TRY_VOID(a_killed_session());
     TRY_VOID(proof());
     goodbye();
@@ -89,7 +92,8 @@ class Demo {
   Result<ChildEnd> command(std::vector<std::string> const& arguments) const {
     std::string line = "$ dalsegno";
     for (auto const& argument : arguments) {
-      line += argument.starts_with('#') ? " '" + argument + "'" : " " + argument;
+      bool const quoted = argument.starts_with('#') || argument.contains(' ');
+      line += quoted ? " '" + argument + "'" : " " + argument;
     }
     print(styled(globals_, Style::faint, line));
     return run_self(arguments, folder_);
@@ -105,10 +109,8 @@ class Demo {
 
   Result<> two_short_sessions() const {
     heading("1. A change that is permitted, and a refund that is not");
-    print("The last rule of policy.json, which is asked before each call:");
-    auto const policy = demo_policy();
-    auto const rule = policy.find("  {\"id\": \"refunds");
-    print(styled(globals_, Style::faint, policy.substr(rule, policy.rfind("]}") - rule)));
+    print("A rule of policy.json, which is asked before each call:");
+    print(styled(globals_, Style::faint, rule_of_policy("refunds")));
     TRY_VOID(must(run_of(short_file)));
     print("");
     TRY_VOID(tell_conversation(globals_, "seat-change"));
@@ -116,8 +118,30 @@ class Demo {
     return tell_conversation(globals_, "refund-request");
   }
 
+  Result<> a_call_that_waits_for_a_person() const {
+    heading("2. A card that nobody sees, and a charge that waits for a person");
+    print(styled(globals_, Style::faint, rule_of_policy("cards")));
+    TRY_VOID(command(run_of(paid_file)));
+    TRY_VOID(must({"approvals"}));
+    TRY(auto const id, waiting_for_approval(globals_, "upgrade"));
+    TRY_VOID(must({"approve",
+                   id,
+                   "--as",
+                   "Mara Lind",
+                   "--role",
+                   "supervisor",
+                   "--reason",
+                   "the fee is right"}));
+    TRY_VOID(must(run_of(paid_file)));
+    print("");
+    TRY_VOID(tell_conversation(globals_, "upgrade"));
+    print(
+        "The tool was given the card, in memory; the log and the model have a token in its place.");
+    return {};
+  }
+
   Result<> a_killed_session() const {
-    heading("2. A session whose process is killed, and that goes on");
+    heading("3. A session whose process is killed, and that goes on");
     auto killed = run_of(long_file);
     killed.insert(killed.end(), {"--kill-after", kill_after});
     TRY(auto const end, command(killed));
@@ -140,7 +164,7 @@ class Demo {
   }
 
   Result<> proof() const {
-    heading("3. Why did it say that? And does the log hold?");
+    heading("4. Why did it say that? And does the log hold?");
     TRY_VOID(must({"why", "lost-bag", "#6"}));
     return must({"verify"});
   }
@@ -159,6 +183,15 @@ class Demo {
         "  dalsegno help                  all else; docs/policy.md says how policies are written");
   }
 
+  /// The rule whose id begins so, as it stands in the file.
+  static std::string rule_of_policy(std::string const& id) {
+    auto const policy = demo_policy();
+    auto const begin = policy.find("  {\"id\": \"" + id);
+    auto const next = policy.find("\n  {", begin + 1);
+    return policy.substr(begin,
+                         next == std::string::npos ? policy.rfind("]}") - begin : next - 1 - begin);
+  }
+
   static std::vector<std::string> run_of(std::string const& transcripts) {
     return {"run", "--transcript", transcripts, "--policy", policy_file, "--model", "desk-1"};
   }
@@ -175,8 +208,8 @@ Result<int> demonstrate(Globals const& globals, std::filesystem::path const& wan
 }  // namespace
 
 void add_demo(CLI::App& app, Globals& globals) {
-  auto* const verb =
-      app.add_subcommand("demo", "three sessions to look at: one denied, one killed and resumed");
+  auto* const verb = app.add_subcommand(
+      "demo", "four sessions to look at: one denied, one approved, one killed and resumed");
   verb->footer(
       "Plays in a new temporary folder, or in the new or empty folder that --data names, and "
       "leaves it there.\n");

@@ -2,6 +2,7 @@
 
 #include "dalsegno/json.h"
 #include "dalsegno/try.h"
+#include "engine/replay/open_approvals.h"
 #include "storage/event/codec.h"
 #include "tools/dalsegno/output.h"
 #include "tools/dalsegno/printable.h"
@@ -73,7 +74,12 @@ class Teller {
         auto const text = parse_json(answer->answer.bytes);
         if (text && text->as_string() != nullptr) speak("desk", *text->as_string());
       } else if (auto const* const decided = std::get_if<storage::PolicyDecided>(&event.body)) {
-        if (decided->action == "tool.call") decide(*decided);
+        if (decided->action == "tool.call" && !waits(step, event.operation)) decide(*decided);
+      } else if (std::holds_alternative<storage::ApprovalRequested>(event.body)) {
+        tell_aside("waits for a person to approve it");
+      } else if (auto const* const given = std::get_if<storage::ApprovalGiven>(&event.body)) {
+        tell_aside((given->granted ? "approved by " : "NOT approved by ") + printable(given->by) +
+                   ": " + printable(given->reason));
       }
     }
   }
@@ -89,6 +95,18 @@ class Teller {
     print(led(who, wrapped(printable(text), "          ")));
   }
 
+  /// The call does not start in this step: people are asked first.
+  static bool waits(storage::Step const& step, OperationId operation) {
+    return std::ranges::any_of(step.events, [&](storage::Event const& event) {
+      return event.operation == operation &&
+             std::holds_alternative<storage::ApprovalRequested>(event.body);
+    });
+  }
+
+  void tell_aside(std::string const& text) const {
+    print(styled(globals_, Style::faint, led("", "→ " + text)));
+  }
+
   void decide(storage::PolicyDecided const& decided) const {
     bool const permitted = decided.effect == storage::DecisionEffect::permit;
     auto const verdict =
@@ -102,6 +120,15 @@ class Teller {
 };
 
 }  // namespace
+
+Result<std::string> waiting_for_approval(Globals const& globals, std::string const& session) {
+  TRY(auto const store, open_store(globals));
+  TRY(auto const open, engine::open_approvals(*store.log));
+  constexpr std::size_t shown = 8;
+  for (auto const& pending : open)
+    if (pending.session.name == session) return pending.id.substr(0, shown);
+  return Error{Errc::not_found, session + " does not wait for approval"};
+}
 
 Result<> tell_conversation(Globals const& globals, std::string const& session) {
   Teller teller(globals);

@@ -9,6 +9,11 @@
 
 namespace dalsegno::command {
 
+/// The beginning of the id under which a session waits for approval. Errc::not_found when it does
+/// not.
+[[nodiscard]] Result<std::string> waiting_for_approval(Globals const& globals,
+                                                       std::string const& session);
+
 /// Prints a session's conversation, briefly: what the client and the desk say, and each tool call
 /// with its decision. Errors: those of opening and reading the store in `globals.data`.
 [[nodiscard]] Result<> tell_conversation(Globals const& globals, std::string const& session);

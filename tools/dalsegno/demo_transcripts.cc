@@ -116,6 +116,20 @@ std::string demo_short_sessions() {
   return change.line() + refund.line();
 }
 
+std::string demo_paid_session() {
+  Talk upgrade("upgrade");
+  upgrade.client("TRN-4417 once more: a seat in the front row, please. What is it?")
+      .call("find_seats", R"({"booking":"TRN-4417","row":1})", R"([{"seat":"1A","fee_eur":38}])")
+      .desk("1A is free, for 38 euros. Which card shall I charge?")
+      .client("4111 1111 1111 1111, and write to ines.okafor@example.org.")
+      .call("charge_card",
+            R"({"booking":"TRN-4417","card":"4111 1111 1111 1111","amount_eur":38})",
+            R"({"charged":true,"receipt":"R-2209"})")
+      .desk("Paid, receipt R-2209: you sit in 1A. The ticket goes to ines.okafor@example.org.")
+      .client("Lovely. Goodbye!");
+  return upgrade.line();
+}
+
 std::string demo_long_session() {
   Talk bag("lost-bag");
   bag.client("My suitcase did not come out in Porto. Its tag is 0417-226.")
@@ -159,6 +173,10 @@ std::string demo_long_session() {
 std::string demo_policy() {
   return R"({"dalsegno_policy": 1, "name": "desk of Tern Air", "rules": [
   {"id": "the-desk-model", "effect": "permit", "actions": ["model.call"], "resources": ["desk-1"]},
+  {"id": "cards-need-a-person", "effect": "permit", "actions": ["tool.call"],
+   "resources": ["charge_card"], "reason": "a supervisor looks at what is charged",
+   "obligations": {"require_approval": {"roles": ["supervisor"], "count": 1, "within": "24h"},
+                   "reveal": ["*card*"]}},
   {"id": "desk-tools", "effect": "permit", "actions": ["tool.call"],
    "when": {"attribute": "workflow", "eq": "agent"}},
   {"id": "refunds-need-a-person", "effect": "forbid", "actions": ["tool.call"],

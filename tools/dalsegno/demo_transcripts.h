@@ -11,6 +11,8 @@ namespace dalsegno::command {
 [[nodiscard]] std::string demo_short_sessions();
 /// That of the session "lost-bag".
 [[nodiscard]] std::string demo_long_session();
+/// A card is charged, which a person has to approve.
+[[nodiscard]] std::string demo_paid_session();
 /// The desk's policy: a document as in docs/policy.md.
 [[nodiscard]] std::string demo_policy();
 

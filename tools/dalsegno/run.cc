@@ -4,6 +4,7 @@
 #include "activities/model/transcript.h"
 #include "dalsegno/agent.h"
 #include "dalsegno/try.h"
+#include "engine/replay/open_approvals.h"
 #include "tools/dalsegno/conversations.h"
 #include "tools/dalsegno/output.h"
 #include "tools/dalsegno/redaction_options.h"
@@ -91,6 +92,7 @@ struct Totals {
   std::size_t refused = 0;
   std::size_t resumed = 0;
   std::size_t over_before = 0;
+  std::size_t waiting = 0;  // for people to approve something
 };
 
 std::string_view name_of(ConversationOutcome::Kind kind) {
@@ -126,7 +128,7 @@ void tell(Totals& totals, ConversationOutcome const& outcome) {
       outcome.what);
 }
 
-/// Until all conversations are over, or the log takes no more.
+/// Until all conversations are over or wait for people, or the log takes no more.
 std::optional<Error> converse(engine::Engine& engine,
                               Conversations& conversations,
                               RunCounters const& counters,
@@ -134,7 +136,8 @@ std::optional<Error> converse(engine::Engine& engine,
   using namespace std::chrono_literals;
   ProgressLine line;
   for (;;) {
-    auto const progress = conversations.step(200ms);
+    auto const waiting = counters.waiting();
+    auto const progress = conversations.step(200ms, waiting);
     if (!progress.news.empty()) line.clear();
     auto failure = engine.failure();
     for (auto const& outcome : progress.news) {
@@ -143,7 +146,10 @@ std::optional<Error> converse(engine::Engine& engine,
     }
     totals.resumed = progress.resumed;
     totals.over_before = progress.over_before;
-    if (progress.all_over || failure) {
+    totals.waiting = counters.waiting();
+    bool const stands = progress.all_begun && totals.waiting > 0 && waiting == totals.waiting &&
+                        progress.news.empty() && progress.over + waiting == totals.sessions;
+    if (progress.all_over || stands || failure) {
       line.clear();
       return failure;
     }
@@ -168,6 +174,7 @@ void summarize(Globals const& globals,
     line.set("refused", std::uint64_t{totals.refused}).set("bad_lines", std::uint64_t{bad_lines});
     line.set("resumed", std::uint64_t{totals.resumed})
         .set("over_before", std::uint64_t{totals.over_before});
+    line.set("waiting", std::uint64_t{totals.waiting});
     line.set("turns", counters.turns.load()).set("answers", counters.answers.load());
     line.set("model_calls", counters.model_calls.load())
         .set("tool_calls", counters.tool_calls.load());
@@ -181,6 +188,9 @@ void summarize(Globals const& globals,
   if (totals.failed > 0) text += ", " + std::to_string(totals.failed) + " failed";
   if (totals.held > 0) text += ", " + std::to_string(totals.held) + " held";
   if (totals.refused > 0) text += ", " + std::to_string(totals.refused) + " did not go on";
+  if (totals.waiting > 0)
+    text += ", " + std::to_string(totals.waiting) + " wait" + (totals.waiting == 1 ? "s" : "") +
+            " for approval (dalsegno approvals)";
   if (totals.resumed > 0) text += ", " + std::to_string(totals.resumed) + " resumed";
   if (totals.over_before > 0)
     text += ", " + std::to_string(totals.over_before) + " had ended before";
@@ -225,6 +235,8 @@ Result<int> work(Globals const& globals, Options const& options) {
   for (auto& workflow : agent::builtin_workflows()) registry.add(std::move(workflow));
   far_side.serve(registry);
   RunCounters counters(options.kill_after);
+  TRY(auto const open, engine::open_approvals(*log));
+  for (auto const& pending : open) counters.waits(pending.session, pending.operation);
   auto how = options.conversations;
   how.tenant = globals.tenant;
   std::vector<activities::Script const*> scripts;
@@ -232,12 +244,13 @@ Result<int> work(Globals const& globals, Options const& options) {
   for (auto const& session : recordings.sessions) scripts.push_back(far_side.find(session));
 
   TRY(auto const engine,
-      start_engine(globals,
-                   *log,
-                   registry,
-                   std::move(policy),
-                   redaction ? &redaction->intake() : nullptr,
-                   [&counters](SessionId const&, auto events) { counters.count(events); }));
+      start_engine(
+          globals,
+          *log,
+          registry,
+          std::move(policy),
+          redaction ? &redaction->intake() : nullptr,
+          [&counters](SessionId const& session, auto events) { counters.count(session, events); }));
   Totals totals;
   totals.sessions = scripts.size();
   Conversations conversations(*engine, *log, std::move(scripts), std::move(how));
@@ -272,7 +285,8 @@ void add_run(CLI::App& app, Globals& globals) {
   add_redaction_options(*verb, options->redaction);
   verb->footer(
       "The same command on the same store goes on where an earlier one was ended.\n"
-      "Exit codes: 0 all sessions completed; 1 a session failed, is held, or asked for something "
+      "Exit codes: 0 all sessions completed; 1 a session failed, is held, waits for approval, or "
+      "asked for something "
       "else than was\n"
       "recorded; 2 a line or the policy is unreadable, the store cannot be opened or refused a "
       "write;\n"
