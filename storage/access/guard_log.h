@@ -12,9 +12,10 @@ namespace dalsegno::access {
 ///
 /// *operator*: in the operators' session decisions, actions, policies, tokens, accepted losses; in
 /// other sessions only what a person says to a session from outside (Held, Released,
-/// CancelRequested, ApprovalGiven, OperatorActed), without timers, checkpoints, artifacts, keys or
-/// secrets, and with a head that differs by that step and the status only. In vaults: holds, what
-/// an erasure leaves, wrapped keys; never an original. Meta: nothing.
+/// CancelRequested, ApprovalGiven, OperatorActed), without timers (but the one that an
+/// ApprovalGiven makes due), checkpoints, artifacts, keys or secrets, and with a head that differs
+/// by that step and the status only. In vaults: holds, what an erasure leaves, wrapped keys; never
+/// an original. Meta: nothing.
 ///
 /// *runtime*: nothing in the operators' session and no PolicyActivated, TokenCreated, TokenRevoked,
 /// OperatorActed or LossAccepted anywhere. Vaults but for destroying one; with the operators'

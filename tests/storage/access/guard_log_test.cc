@@ -117,6 +117,17 @@ TEST_F(GuardLog, refuses_an_operator_what_lies_beside_a_step) {
   EXPECT_TRUE(as(TokenKind::operators).append({&clean, 1}).value().each.front());
 }
 
+TEST_F(GuardLog, lets_an_operators_answer_make_one_timer_due_and_no_more) {
+  ApprovalGiven answer;
+  answer.by = "ann";
+  auto given = script_.peek({answer});
+  storage::Timer const timer{at(1), given.session, given.run, OperationId{1}};
+  given.timers_set = {timer, timer};
+  EXPECT_EQ(code_of(as(TokenKind::operators), given), Errc::denied);
+  given.timers_set = {timer};
+  EXPECT_TRUE(as(TokenKind::operators).append({&given, 1}).value().each.front());
+}
+
 TEST_F(GuardLog, refuses_a_runtime_all_of_the_operators_session_and_their_events_elsewhere) {
   for (EventBody const& body : std::vector<EventBody>{
            PolicyActivated{}, TokenCreated{}, TokenRevoked{}, OperatorActed{}, LossAccepted{}}) {
