@@ -110,6 +110,24 @@ TEST_F(ApprovalCheck, finds_somebody_without_the_role) {
   EXPECT_EQ(found().size(), 2U);
 }
 
+TEST_F(ApprovalCheck, finds_a_decision_that_was_made_without_the_taint_of_its_session) {
+  SessionScript tainted(*log, "tainted");
+  auto reads = tainted.request(1, "read_page", "1");
+  std::get<storage::OperationRequested>(reads.body).untrusted = true;
+  ASSERT_TRUE(tainted.step(
+      {tainted.started(), reads, tainted.decide(1, "read_page", "1"), tainted.start(1, "1")}));
+  ASSERT_TRUE(tainted.step({SessionScript::result(1, "\"a page\""),
+                            tainted.request(2, "search", "2"),
+                            tainted.decide(2, "search", "2"),
+                            tainted.start(2, "2")}));
+  auto const report = verify_store(*log);
+  ASSERT_TRUE(report);
+  ASSERT_EQ(report->findings.list().size(), 1U);
+  auto const& finding = report->findings.list().front();
+  EXPECT_EQ(finding.check, "decision");
+  EXPECT_EQ(finding.detail, R"(it was made with taint []; by then the log had ["read_page"])");
+}
+
 TEST_F(ApprovalCheck, finds_an_answer_to_what_nobody_asked) {
   step({script->approve(9, "bob", "5")});
   auto const list = found();

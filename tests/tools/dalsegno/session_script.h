@@ -108,6 +108,13 @@ class SessionScript {
                             std::string const& input,
                             std::uint32_t attempt = 1) const {
     auto const set = policy();
+    std::vector<engine::Attribute> known{{"taint", Json::Array()}};
+    if (auto const open = state_.operations.find(static_cast<OperationId>(operation));
+        open != state_.operations.end()) {
+      auto const by =
+          engine::approvers_of(open->second, at(static_cast<std::int64_t>(state_.steps)));
+      if (!by.empty()) known.push_back({"approval", Json::Array(by.begin(), by.end())});
+    }
     engine::PolicyRequest const request{
         .principal = {.kind = "workflow", .id = "ann", .tenant = state_.session.tenant},
         .action = "tool.call",
@@ -115,6 +122,7 @@ class SessionScript {
         .session = state_.session.name,
         .workflow = workflow_,
         .attempt = attempt,
+        .attributes = known,
         .arguments = input};
     auto body = engine::to_event(set, request, set.decide(request, engine::PolicyTime(at(0))));
     body.input_digest = digest(input);

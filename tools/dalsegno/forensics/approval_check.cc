@@ -57,6 +57,27 @@ std::string missing_approval(engine::SessionState const& state,
               : "");
 }
 
+std::string wrong_attributes(engine::SessionState const& state,
+                             OperationId operation,
+                             storage::PolicyDecided const& decided,
+                             Time recorded_at) {
+  auto const found = state.operations.find(operation);
+  if (found == state.operations.end()) return {};
+  auto const approvers = engine::approvers_of(found->second, recorded_at);
+  auto const wrong = [&](std::string_view name, Json const& expected, bool required) {
+    auto const given = std::ranges::find(decided.attributes, name, &storage::NamedValue::name);
+    bool const absent = given == decided.attributes.end();
+    auto const text = canonical(expected);
+    if (absent ? !required : given->value == text) return std::string();
+    return "it was made with " + (absent ? "no " : std::string()) + std::string(name) +
+           (absent ? "" : " " + given->value) + "; by then the log had " + text;
+  };
+  // Versions before taint left it out.
+  auto what = wrong("taint", Json::Array(state.taint.begin(), state.taint.end()), false);
+  if (!what.empty()) return what;
+  return wrong("approval", Json::Array(approvers.begin(), approvers.end()), !approvers.empty());
+}
+
 std::string wrong_outcome(engine::OpenOperation const& operation,
                           storage::OperationCompleted const& told,
                           Time recorded_at) {

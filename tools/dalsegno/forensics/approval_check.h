@@ -1,7 +1,7 @@
 #pragma once
 
 // What must hold of approvals: that the recorded ones may have been given, and that nothing started
-// without those that it needed.
+// without those that it needed; and that decisions knew of them, and of taint, what the log has.
 
 #include "engine/session/state.h"
 #include "storage/event/event.h"
@@ -25,6 +25,12 @@ namespace dalsegno::forensics {
 
 /// What the decision's obligations ask for was given.
 [[nodiscard]] std::string missing_approval(engine::SessionState const& state,
+                                           OperationId operation,
+                                           storage::PolicyDecided const& decided,
+                                           Time recorded_at);
+
+/// Taint and approvals that the decision was made with are those of the log.
+[[nodiscard]] std::string wrong_attributes(engine::SessionState const& state,
                                            OperationId operation,
                                            storage::PolicyDecided const& decided,
                                            Time recorded_at);

@@ -4,6 +4,8 @@
 #include "dalsegno/try.h"
 #include "engine/policy/permit.h"
 #include "engine/session/overloaded.h"
+#include "engine/session/state.h"
+#include "tools/dalsegno/forensics/approval_check.h"
 
 #include <algorithm>
 #include <utility>
@@ -258,7 +260,23 @@ class Explainer {
       return fails("the permit is for another input");
     if (started.input_digest != requested.input_digest)
       return fails("it was started with another input than was requested");
+    if (auto const missing = missing_approval_of(call, attempt.started, *decided); !missing.empty())
+      return fails("it " + missing);
     return holds();
+  }
+
+  /// Of an attempt that was started at `started`; "" when there is none.
+  [[nodiscard]] std::string missing_approval_of(Call const& call,
+                                                Sequence started,
+                                                storage::PolicyDecided const& decided) const {
+    if (decided.obligations.empty()) return {};
+    engine::SessionState before;
+    before.session = history_.session;
+    for (auto const& [event, recorded_at, hash] : history_.events) {
+      if (event.sequence >= started) break;
+      engine::apply(before, event, recorded_at);
+    }
+    return missing_approval(before, call.operation, decided, history_.at(started)->recorded_at);
   }
 
   Result<Judgement> judge_digest(storage::Payload const& payload,

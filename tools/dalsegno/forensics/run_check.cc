@@ -305,6 +305,8 @@ void RunCheck::take_decision(storage::Event const& event, storage::PolicyDecided
           event.sequence,
           again.why,
           again.verdict == Verdict::fails ? Severity::failure : Severity::warning);
+  if (auto wrong = wrong_attributes(state_, event.operation, body, last_time_); !wrong.empty())
+    found("decision", event.sequence, std::move(wrong));
   operation->decided = body;
   if (body.effect == storage::DecisionEffect::deny) {
     operation->denied = true;
