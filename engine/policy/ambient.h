@@ -52,6 +52,22 @@ class PolicyAmbient {
   [[nodiscard]] virtual ObligationKinds fulfils() const { return ObligationKinds().set(); }
 };
 
+/// Keeps counters over sessions. A call is reserved before it is decided, so that two that are
+/// decided at once do not both take the last place; `counter` answers without the one that is being
+/// decided.
+class CallReservations {
+ public:
+  CallReservations() = default;
+  CallReservations(CallReservations const&) = delete;
+  CallReservations& operator=(CallReservations const&) = delete;
+  virtual ~CallReservations() = default;
+
+  /// The first attempt of a call is being decided.
+  virtual void reserve(std::string_view action, std::string_view resource, Time at) = 0;
+  /// How that came out: whether the attempt starts.
+  virtual void settle(bool started) = 0;
+};
+
 /// Surroundings where only the time is known.
 class PolicyTime final : public PolicyAmbient {
  public:

@@ -3,8 +3,10 @@
 #include "dalsegno/json.h"
 #include "dalsegno/try.h"
 #include "engine/runtime/activity_pool.h"
+#include "engine/runtime/counters.h"
 #include "engine/runtime/system_clock.h"
 #include "engine/runtime/timer_service.h"
+#include "engine/session/call_policy.h"
 #include "engine/session/control_step.h"
 #include "engine/session/overloaded.h"
 #include "storage/log/journal.h"
@@ -49,6 +51,7 @@ Result<std::unique_ptr<Engine>> Engine::start(storage::EventLog& log,
                                               EngineOptions options) {
   std::unique_ptr<Engine> engine(new Engine(log, registry, std::move(policy), std::move(options)));
   TRY_VOID(engine->activate_policy());
+  TRY_VOID(engine->count_calls());
   if (!engine->options_.marker_file.empty()) {
     TRY(engine->markers_, MarkerFile::open(engine->options_.marker_file));
     TRY_VOID(engine->hold_poisoned());
@@ -64,6 +67,7 @@ Result<std::unique_ptr<Engine>> Engine::start(storage::EventLog& log,
                            self.policy_,
                            *self.committer_,
                            self.options_.intake,
+                           self.counters_.get(),
                            self.options_.now,
                            self.options_.say,
                            [&self](Time due) { self.timers_->armed(due); },
@@ -121,6 +125,24 @@ Result<> Engine::activate_policy() {
   activated.document.bytes = policy_.document();
   TRY_VOID(storage::append_to_journal(log_, {std::move(activated)}, options_.now()));
   return log_.put_meta(key, digest);
+}
+
+/// Counters that the policy asks for are kept from here on, beginning with what the log has.
+Result<> Engine::count_calls() {
+  auto const asked = counters_asked(policy_);
+  if (!asked.any()) return {};
+  counters_ = std::make_unique<CallCounters>(asked);
+  return counters_->read(log_, options_.now());
+}
+
+/// Gives back the calls of a step that was not recorded: they did not start.
+void Engine::uncount(StepResult const& step) {
+  if (counters_ == nullptr) return;
+  for (auto const& effect : step.effects) {
+    auto const* const call = std::get_if<StartAttempt>(&effect);
+    if (call != nullptr && call->attempt == 1)
+      counters_->take_back(call->session, action_of(call->kind), call->name, step.recorded_at);
+  }
 }
 
 /// Whether a step since `sequence` came from the workflow. What the recovery from a crash writes
@@ -221,7 +243,10 @@ void Engine::release_effects(std::span<PendingStep> steps,
     auto const& append = pending.step->append;
     committed[shard_index(pending.session)].emplace_back(
         CommittedMessage{pending.session, append.head.last_sequence, results[i]});
-    if (!results[i]) continue;
+    if (!results[i]) {
+      uncount(*pending.step);
+      continue;
+    }
     if (options_.on_durable) options_.on_durable(pending.session, pending.step->events);
     for (auto const& timer : append.timers_set)
       first_due = first_due ? std::min(*first_due, timer.due) : timer.due;

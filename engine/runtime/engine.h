@@ -27,6 +27,7 @@ class Intake;
 namespace dalsegno::engine {
 
 class ActivityPool;
+class CallCounters;
 class TimerService;
 
 struct EngineOptions {
@@ -103,6 +104,8 @@ class Engine {
   Engine(storage::EventLog& log, Registry const& registry, PolicySet policy, EngineOptions options);
 
   [[nodiscard]] Result<> activate_policy();
+  [[nodiscard]] Result<> count_calls();
+  void uncount(StepResult const& step);
   [[nodiscard]] Result<> hold_poisoned();
   [[nodiscard]] Result<bool> workflow_moved(SessionId const& session,
                                             storage::Head const& head,
@@ -128,6 +131,7 @@ class Engine {
   PolicySet policy_;
   EngineOptions options_;
   std::unique_ptr<MarkerFile> markers_;
+  std::unique_ptr<CallCounters> counters_;  // null: the policy asks for none
   Waiters waiters_;
   std::atomic<bool> stopping_ = false;
   // Guarded by failure_mutex_.

@@ -58,6 +58,9 @@ Shard::Shard(ShardServices services, Marker marker)
     : services_(std::move(services)),
       info_(services_.log.info()),
       marker_(marker),
+      counters_(services_.counters == nullptr
+                    ? nullptr
+                    : std::make_unique<ShardCounters>(*services_.counters)),
       thread_([this] { work(); }) {}
 
 Shard::~Shard() { stop(); }
@@ -156,10 +159,16 @@ void Shard::work() {
   }
 }
 
-Ambient Shard::ambient() const {
-  return {.now = services_.now(),
+/// For the next input of this session.
+Ambient Shard::ambient(SessionId const& session) {
+  auto const now = services_.now();
+  auto* const counters = counters_.get();
+  if (counters != nullptr) counters->about(session, now);
+  return {.now = now,
           .epoch = info_.epoch,
           .policy = services_.policy,
+          .surroundings = counters,
+          .reservations = counters,
           .registry = &services_.registry,
           .intake = services_.intake};
 }
@@ -215,8 +224,9 @@ void Shard::take(StartMessage message) {
   environment.log = services_.say;
   auto session = std::make_unique<Session>(*workflow, start, std::move(environment));
   Marker::Scope const running(marker_, start.run, start.session, 0);
-  auto step = session->start(ambient());
+  auto step = session->start(ambient(request.session));
   if (!step) {
+    if (counters_) counters_->give_back();
     message.done(step.error());
     return;
   }
@@ -316,7 +326,7 @@ void Shard::take(SignalMessage message) {
     return;
   }
   Receipt const receipt{entry.head.run, entry.head.last_sequence + 1, false};
-  auto step = entry.session->handle(message.input, ambient());
+  auto step = entry.session->handle(message.input, ambient(message.session));
   if (!step) {
     give_up(message.session, entry, step.error(), refuse(std::move(message.done), step.error()));
     return;
@@ -361,7 +371,7 @@ void Shard::take_request(FromOutside message) {
     return;
   }
   Marker::Scope const running(marker_, entry.head.run, message.session, entry.head.last_sequence);
-  auto step = entry.session->handle(message.input, ambient());
+  auto step = entry.session->handle(message.input, ambient(message.session));
   if (!step) {
     give_up(message.session, entry, step.error(), refuse(std::move(message.done), step.error()));
     return;
@@ -401,7 +411,7 @@ void Shard::take(InputMessage message) {
   }
   if (entry.session == nullptr) return;
   Marker::Scope const running(marker_, entry.head.run, message.session, entry.head.last_sequence);
-  auto surroundings = ambient();
+  auto surroundings = ambient(message.session);
   if (auto const* const timer = std::get_if<TimerInput>(&message.input)) {
     // Who fired it has seen that time: a clock that was set back since must not lose the timer.
     surroundings.now = std::max(surroundings.now, timer->due);
@@ -422,7 +432,7 @@ void Shard::take(InputMessage message) {
 /// What came due before an input fires before it, in (due, operation) order, however late the timer
 /// service is. False: a timer's step could not be made, and `entry` may be gone.
 bool Shard::fire_due_timers(SessionId const& session, Live& entry, Time now) {
-  auto surroundings = ambient();
+  auto surroundings = ambient(session);
   surroundings.now = now;
   while (auto const timer = entry.session->due_timer(now)) {
     auto step = entry.session->handle(*timer, surroundings);
@@ -573,7 +583,8 @@ Result<Shard::Live*> Shard::revive(SessionId const& session, storage::Head const
   }
   entry.session = std::move(replayed.session);
   for (auto const& orphan : entry.session->open_attempts("the process that made it ended")) {
-    auto step = entry.session->handle(orphan, ambient());
+    auto step = entry.session->handle(orphan, ambient(session));
+    if (!step && counters_) counters_->give_back();
     if (!step && is_blamed_on_the_workflow(step.error())) {
       hold(session, entry, "workflow_bug", report(step.error().detail));
       return &entry;
@@ -595,6 +606,7 @@ void Shard::give_up(SessionId const& session,
                     Live& entry,
                     Error const& error,
                     std::function<void(Result<>)> acknowledge) {
+  if (counters_) counters_->give_back();
   bool const untouched = entry.session->state().last_sequence == entry.head.last_sequence;
   if (!untouched && is_blamed_on_the_workflow(error)) {
     hold(session, entry, "workflow_bug", report(error.detail), std::move(acknowledge));
@@ -641,6 +653,7 @@ void Shard::submit(SessionId const& session,
                    Live& entry,
                    StepResult step,
                    std::function<void(Result<>)> acknowledge) {
+  if (counters_) counters_->keep();
   entry.head = step.append.head;
   ++entry.in_flight;
   not_idle(entry);

@@ -3,6 +3,7 @@
 #include "dalsegno/registry.h"
 #include "engine/policy/policy.h"
 #include "engine/runtime/committer.h"
+#include "engine/runtime/counters.h"
 #include "engine/runtime/marker.h"
 #include "engine/session/session.h"
 #include "storage/log/event_log.h"
@@ -103,6 +104,7 @@ struct ShardServices {
   PolicySet const& policy;
   Committer& committer;
   vault::Intake const* intake = nullptr;  ///< null: nothing is redacted
+  CallCounters* counters = nullptr;       ///< null: policy asks for none beyond a session's own
   std::function<Time()> now;
   std::function<void(SessionId const&, std::string_view)>
       say;                            ///< ctx.log() and what people should know
@@ -190,7 +192,7 @@ class Shard {
   [[nodiscard]] bool hurries() const;
   [[nodiscard]] bool wait_for_messages(std::vector<Message>& messages);
   void evict();
-  [[nodiscard]] Ambient ambient() const;
+  [[nodiscard]] Ambient ambient(SessionId const& session);
 
   // Set in the constructor.
   ShardServices services_;
@@ -201,6 +203,7 @@ class Shard {
   std::list<SessionId> idle_;  // least recently used first
   std::size_t evicted_ = 0;    // since memory was last given back to the machine
   std::vector<PendingStep> outgoing_;
+  std::unique_ptr<ShardCounters> counters_;  // null: policy asks for none
   // Guarded by mutex_.
   std::mutex mutex_;
   std::condition_variable ready_;

@@ -29,7 +29,9 @@ class CallAmbient final : public PolicyAmbient {
   [[nodiscard]] std::optional<std::uint64_t> counter(CounterKey const& key) const override {
     if (key.scope == CounterScope::session && !key.window)
       return calls_before(state_, key, operation_);
-    return surroundings_ == nullptr ? std::nullopt : surroundings_->counter(key);
+    auto count = surroundings_ == nullptr ? std::nullopt : surroundings_->counter(key);
+    if (count && *count > 0 && counts_this(key)) --*count;
+    return count;
   }
   [[nodiscard]] std::optional<Json> attribute(std::string_view name) const override {
     return surroundings_ == nullptr ? std::nullopt : surroundings_->attribute(name);
@@ -37,6 +39,14 @@ class CallAmbient final : public PolicyAmbient {
   [[nodiscard]] ObligationKinds fulfils() const override { return fulfils_; }
 
  private:
+  /// At its second attempt the call has been counted, if that was within the window.
+  [[nodiscard]] bool counts_this(CounterKey const& key) const {
+    auto const& first = operation_.first_started;
+    return first && action_of(operation_.kind) == key.action &&
+           (key.resource == "*" || key.resource == operation_.name) &&
+           (!key.window || *first > now_ - *key.window);
+  }
+
   PolicyAmbient const* surroundings_;
   SessionState const& state_;
   OpenOperation const& operation_;

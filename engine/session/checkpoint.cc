@@ -94,6 +94,7 @@ struct Operation {
   std::uint64_t cause = 0;
   std::optional<std::int64_t> timer_due_us;
   std::optional<bool> untrusted;
+  std::optional<std::int64_t> first_started_us;
   std::optional<std::vector<Approval>> approvals;
 };
 BOOST_DESCRIBE_STRUCT(Operation,
@@ -118,6 +119,7 @@ BOOST_DESCRIBE_STRUCT(Operation,
                        cause,
                        timer_due_us,
                        untrusted,
+                       first_started_us,
                        approvals))
 
 struct Finished {
@@ -306,6 +308,7 @@ checkpoint_json::Operation to_document(OperationId id, OpenOperation const& oper
   document.cause = operation.cause;
   document.timer_due_us = microseconds_of(operation.timer_due);
   if (operation.untrusted) document.untrusted = true;
+  document.first_started_us = microseconds_of(operation.first_started);
   if (!operation.approvals.empty()) {
     auto& approvals = document.approvals.emplace();
     for (auto const& asked : operation.approvals) approvals.push_back(to_document(asked));
@@ -344,6 +347,7 @@ Result<OpenOperation> from_document(checkpoint_json::Operation document) {
   operation.cause = document.cause;
   operation.timer_due = time_of(document.timer_due_us);
   operation.untrusted = document.untrusted.value_or(false);
+  operation.first_started = time_of(document.first_started_us);
   if (document.approvals) {
     for (auto& approval : *document.approvals) {
       TRY(auto asked, from_document(std::move(approval)));

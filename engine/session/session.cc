@@ -278,6 +278,10 @@ void Session::begin_attempt(OperationId id) {
   if (!issued.input)  // asked for by a frame before a checkpoint
     issued.input = std::make_shared<std::string const>(payload_text(operation.input));
   auto const attempt = operation.attempt + 1;
+  // A retry has been counted.
+  auto* const reservations = live() && attempt == 1 ? ambient_->reservations : nullptr;
+  if (reservations != nullptr)
+    reservations->reserve(action_of(operation.kind), operation.name, now_);
   storage::PolicyDecided decided;
   if (live()) {
     decided = decide_call({ambient_->policy,
@@ -300,6 +304,7 @@ void Session::begin_attempt(OperationId id) {
   auto const& decision = std::get<storage::PolicyDecided>(event.body);
   auto const permit = Permit::from(state_.run, id, decision);
   if (!permit) {
+    if (reservations != nullptr) reservations->settle(false);
     detail::Outcome outcome;
     outcome.kind = detail::OutcomeKind::denied;
     outcome.message = decision.reason;
@@ -307,7 +312,9 @@ void Session::begin_attempt(OperationId id) {
     end_operation(id, std::move(outcome));
     return;
   }
-  if (ask_for_approval(id, decision)) return;
+  bool const waits = ask_for_approval(id, decision);
+  if (reservations != nullptr) reservations->settle(!waits);
+  if (waits) return;
   command(id, storage::AttemptStarted{attempt, operation.input_digest});
   if (live()) {
     effects_.emplace_back(StartAttempt{*permit,

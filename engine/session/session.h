@@ -54,7 +54,8 @@ struct Ambient {
   std::span<PolicySet const> shadow_policies = {};  ///< asked beside `policy`, never obeyed
   /// For policy: counters over sessions and windows, resolvers; null: there are none.
   PolicyAmbient const* surroundings = nullptr;
-  Registry const* registry = nullptr;  ///< says which risk a tool has; null: none
+  CallReservations* reservations = nullptr;  ///< of the same host; null: nobody counts
+  Registry const* registry = nullptr;        ///< says which risk a tool has; null: none
   /// Redacts what the workflow's code hands out; null: nothing does. Inputs come redacted.
   vault::Intake const* intake = nullptr;
 };

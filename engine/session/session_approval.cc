@@ -68,7 +68,15 @@ std::optional<Verdict> consent(OpenOperation const& operation) {
 bool Session::ask_for_approval(OperationId id, storage::PolicyDecided const& decision) {
   if (decision.obligations.empty()) return false;
   auto missing = missing_approvals(state_.operations.at(id), decision, now_);
-  for (auto& request : missing) command(id, std::move(request));
+  for (auto& request : missing) {
+    if (live()) {
+      // The decision gives the reason of its first rule only; who is asked wants to know this one.
+      auto const& rules = ambient_->policy.rules();
+      auto const rule = std::ranges::find(rules, request.rule, &Rule::id);
+      if (rule != rules.end() && !rule->reason.empty()) request.reason = rule->reason;
+    }
+    command(id, std::move(request));
+  }
   return !missing.empty();
 }
 

@@ -75,8 +75,11 @@ std::optional<Delivery> apply(SessionState& state, storage::Event const& event, 
   auto const end = [&] {
     if (operation != nullptr) state.operations.erase(found);
   };
-  auto const complete = [&] {
+  auto const taint = [&] {
     if (operation != nullptr && operation->untrusted) state.taint.insert(operation->name);
+  };
+  auto const complete = [&] {
+    taint();
     end();
   };
   std::optional<Delivery> delivery;
@@ -99,7 +102,10 @@ std::optional<Delivery> apply(SessionState& state, storage::Event const& event, 
           },
           [&](storage::AttemptStarted const& body) {
             if (operation == nullptr) return;
-            if (operation->attempt == 0) ++state.calls[{operation->kind, operation->name}];
+            if (operation->attempt == 0) {
+              ++state.calls[{operation->kind, operation->name}];
+              operation->first_started = recorded_at;
+            }
             for (auto& asked : operation->approvals) asked.waiting = false;
             operation->attempt = body.attempt;
             operation->attempt_open = true;
@@ -126,7 +132,11 @@ std::optional<Delivery> apply(SessionState& state, storage::Event const& event, 
           [&](storage::OperationCompleted const&) { complete(); },
           [&](storage::ModelCompleted const&) { complete(); },
           [&](storage::ToolCompleted const&) { complete(); },
-          [&](storage::OperationFailed const&) { end(); },
+          [&](storage::OperationFailed const&) {
+            // What an attempt said of its failure comes from where its result would have.
+            if (operation != nullptr && operation->failed > 0) taint();
+            end();
+          },
           [&](storage::OperationCancelled const&) { end(); },
           [&](storage::TimerStarted const& body) {
             state.last_operation = std::max(state.last_operation, static_cast<std::uint64_t>(id));

@@ -35,8 +35,9 @@ struct OpenOperation {
   storage::RecordedRetry retry;
   std::uint64_t start_to_close_ms = 0;
   storage::Risk risk = storage::Risk::undeclared;
-  bool untrusted = false;      ///< its result taints the session
-  std::uint32_t attempt = 0;   ///< the newest; 0: none yet
+  bool untrusted = false;             ///< its result taints the session
+  std::optional<Time> first_started;  ///< its first attempt
+  std::uint32_t attempt = 0;          ///< the newest; 0: none yet
   bool attempt_open = false;   ///< started, and neither its result nor its failure is recorded
   std::uint32_t failed = 0;    ///< attempts that failed
   std::uint32_t orphaned = 0;  ///< attempts whose process ended

@@ -4,6 +4,7 @@
 #include <array>
 #include <cassert>
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -16,6 +17,14 @@ Time Context::after(std::chrono::microseconds duration) const {
 }
 
 Operation<ApprovalAnswer> Context::approval_with_json(Approval asked, std::string arguments) {
+  auto size = asked.what.size() + asked.why.size();
+  for (auto const* const names : {&asked.approvers, &asked.escalate_to})
+    for (auto const& name : *names) size += name.size();
+  constexpr std::size_t most = 16 * 1024;
+  if (size > most)
+    throw Failure("input_too_large",
+                  "what is asked, why and whom has " + std::to_string(size) + " bytes; at most " +
+                      std::to_string(most) + " are allowed");
   detail::ApprovalRequest request;
   request.what = std::move(asked.what);
   request.why = std::move(asked.why);

@@ -122,7 +122,7 @@ class RuntimeTest : public testing::Test {
   void open(TamperedLog::OnAppend on_append = {}) {
     close();
     log = std::make_unique<TamperedLog>(storage::open_memory(store), std::move(on_append));
-    auto started = Engine::start(*log, registry, permit_all(), options);
+    auto started = Engine::start(*log, registry, policy, options);
     ASSERT_TRUE(started) << started.error().detail;
     engine = std::move(*started);
   }
@@ -178,6 +178,7 @@ class RuntimeTest : public testing::Test {
   }
 
   Registry registry;
+  PolicySet policy = permit_all();
   EngineOptions options;
   std::shared_ptr<storage::MemoryStore> store = storage::make_memory_store(11);
   std::unique_ptr<TamperedLog> log;
