@@ -13,7 +13,6 @@
 namespace dalsegno::engine {
 
 using storage::OperationKind;
-using storage::SessionStatus;
 
 namespace {
 
