@@ -3,6 +3,8 @@
 #include "engine/session/approval.h"
 
 #include "dalsegno/payload.h"
+#include "storage/log/chain.h"
+#include "storage/rocksdb/session_fold.h"
 #include "tests/engine/session/session_driver.h"
 
 #include <gmock/gmock.h>
@@ -58,6 +60,72 @@ std::string ended(SessionDriver const& session) {
 Errc refusal(Result<SessionDriver::Events> const& answered) {
   EXPECT_FALSE(answered);
   return answered ? Errc::undecidable : answered.error().code;
+}
+
+/// Plays what happens, and after each step compares the timers that a repair would rebuild from the
+/// steps alone.
+class Repaired {
+ public:
+  explicit Repaired(SessionDriver& session) : session_(session) {}
+
+  void operator()(SessionDriver::Events const& events) {
+    EXPECT_FALSE(events.empty());
+    storage::SessionFold fold(session_.id);
+    auto const run = session_.session->state().run;
+    auto const read = storage::read_verified(
+        *session_.log, session_.id, run, 1, storage::Reading::run, [&](auto const& step) {
+          EXPECT_TRUE(fold.add(step));
+          return true;
+        });
+    EXPECT_TRUE(read);
+    EXPECT_EQ(fold.timers(), session_.log->timers(Time{}, Time::max(), 10).value())
+        << "after " << names_of(events).back();
+    EXPECT_EQ(fold.head(), session_.log->head(session_.id).value());
+  }
+
+ private:
+  SessionDriver& session_;
+};
+
+TEST(Approval, timers_can_be_rebuilt_from_the_steps_alone) {
+  auto session = payer(R"({"roles": ["lead"], "count": 2, "within": "4h",
+                           "escalate_after": "1h", "escalate_to": ["director"]})");
+  Repaired then(session);
+  then(session.start("2"));
+  then(session.take(session.answer_of(1, "ann", {"lead"})));
+  then(session.fire_next());
+  then(session.fire_next());  // escalates
+  then(session.take(session.answer_of(1, "dora", {"director"})));
+  then(session.fire_next());  // starts
+  then(session.fail(1, 1));
+  then(session.fire_next());
+  then(session.complete(1, R"("paid")", 2));
+  then(session.take(session.answer_of(2, "ann", {"lead"}, false)));
+  then(session.fire_next());
+
+  auto ignored = payer(one_lead);
+  Repaired and_then(ignored);
+  and_then(ignored.start("1"));
+  and_then(ignored.fire_next());
+
+  auto forbidden = payer(one_lead);
+  Repaired at_last(forbidden);
+  at_last(forbidden.start("1"));
+  forbidden.policy = PolicySet::parse(R"({"dalsegno_policy": 1, "rules": [
+      {"id": "closed", "effect": "forbid", "actions": ["*"]}]})")
+                         .value();
+  at_last(forbidden.take(forbidden.answer_of(1, "ann", {"lead"})));
+  at_last(forbidden.fire_next());
+}
+
+TEST(Approval, a_name_that_was_redacted_does_not_hide_the_requester) {
+  auto session = payer(one_lead);
+  session.start("1");
+  auto answer = session.answer_of(1, "[secret:email:0123456789abcdef]", {"lead"});
+  answer.plain_by = "Tester";
+  EXPECT_EQ(refusal(session.try_take(answer)), Errc::denied);
+  answer.plain_by = "ann";
+  EXPECT_TRUE(session.try_take(answer));
 }
 
 TEST(Approval, a_call_that_needs_one_waits_and_starts_once_it_is_given) {
