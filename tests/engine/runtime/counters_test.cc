@@ -95,6 +95,7 @@ TEST(Counters, of_calls_that_are_decided_at_once_never_let_one_too_many) {
   std::atomic<std::uint64_t> started = 0;
   {
     std::vector<std::jthread> shards;
+    shards.reserve(4);
     for (int i = 0; i < 4; ++i) {
       shards.emplace_back([&] {
         ShardCounters mine(counters);

@@ -21,25 +21,25 @@ using test::SessionScript;
 class ApprovalCheck : public testing::Test {
  protected:
   ApprovalCheck() {
-    EXPECT_TRUE(test::activate_policy(*storage::open_memory(store)));
-    log = storage::open_memory(store);
-    script = std::make_unique<SessionScript>(*log, "s");
+    EXPECT_TRUE(test::activate_policy(*storage::open_memory(store_)));
+    log_ = storage::open_memory(store_);
+    script_ = std::make_unique<SessionScript>(*log_, "s");
     // Sequences 1 to 4.
-    step({script->started(),
-          script->request(1, "pay", "5"),
-          script->decide(1, "pay", "5"),
-          script->ask_leads(1, "5")});
+    step({script_->started(),
+          script_->request(1, "pay", "5"),
+          script_->decide(1, "pay", "5"),
+          script_->ask_leads(1, "5")});
   }
 
   void step(std::vector<Said> said) {
-    auto const appended = script->step(std::move(said));
+    auto const appended = script_->step(std::move(said));
     ASSERT_TRUE(appended) << appended.error().detail;
   }
   /// The attempt, after whatever came before it.
-  void start() { step({script->fire(1), script->decide(1, "pay", "5"), script->start(1, "5")}); }
+  void start() { step({script_->fire(1), script_->decide(1, "pay", "5"), script_->start(1, "5")}); }
   /// The findings of the check "approval", by sequence; others fail the test.
   [[nodiscard]] std::map<Sequence, std::string> found() const {
-    auto const report = verify_store(*log);
+    auto const report = verify_store(*log_);
     EXPECT_TRUE(report) << report.error().detail;
     std::map<Sequence, std::string> out;
     for (auto const& finding : report->findings.list()) {
@@ -49,16 +49,16 @@ class ApprovalCheck : public testing::Test {
     return out;
   }
 
-  std::shared_ptr<storage::MemoryStore> store = storage::make_memory_store(7);
-  std::unique_ptr<storage::EventLog> log;
-  std::unique_ptr<SessionScript> script;
+  std::shared_ptr<storage::MemoryStore> store_ = storage::make_memory_store(7);
+  std::unique_ptr<storage::EventLog> log_;
+  std::unique_ptr<SessionScript> script_;
 };
 
 using Found = std::map<Sequence, std::string>;
 
 TEST_F(ApprovalCheck, finds_nothing_where_two_others_approved) {
-  step({script->approve(1, "bob", "5")});
-  step({script->approve(1, "cid", "5")});
+  step({script_->approve(1, "bob", "5")});
+  step({script_->approve(1, "cid", "5")});
   start();
   EXPECT_EQ(found(), Found{});
 }
@@ -72,8 +72,8 @@ TEST_F(ApprovalCheck, finds_an_attempt_that_nobody_approved) {
 }
 
 TEST_F(ApprovalCheck, finds_one_person_who_approved_twice) {
-  step({script->approve(1, "bob", "5")});
-  step({script->approve(1, "Bob ", "5")});
+  step({script_->approve(1, "bob", "5")});
+  step({script_->approve(1, "Bob ", "5")});
   start();
   auto const list = found();
   ASSERT_EQ(list.size(), 2U);
@@ -82,8 +82,8 @@ TEST_F(ApprovalCheck, finds_one_person_who_approved_twice) {
 }
 
 TEST_F(ApprovalCheck, finds_the_requester_among_those_who_approved) {
-  step({script->approve(1, "ann", "5")});
-  step({script->approve(1, "bob", "5")});
+  step({script_->approve(1, "ann", "5")});
+  step({script_->approve(1, "bob", "5")});
   start();
   auto const list = found();
   ASSERT_EQ(list.size(), 2U);
@@ -92,8 +92,8 @@ TEST_F(ApprovalCheck, finds_the_requester_among_those_who_approved) {
 }
 
 TEST_F(ApprovalCheck, finds_an_approval_of_other_arguments) {
-  step({script->approve(1, "bob", "5")});
-  step({script->approve(1, "cid", "50000")});
+  step({script_->approve(1, "bob", "5")});
+  step({script_->approve(1, "cid", "50000")});
   start();
   auto const list = found();
   ASSERT_EQ(list.size(), 2U);
@@ -102,8 +102,8 @@ TEST_F(ApprovalCheck, finds_an_approval_of_other_arguments) {
 }
 
 TEST_F(ApprovalCheck, finds_somebody_without_the_role) {
-  step({script->approve(1, "bob", "5")});
-  auto forged = script->approve(1, "cid", "5");
+  step({script_->approve(1, "bob", "5")});
+  auto forged = script_->approve(1, "cid", "5");
   std::get<storage::ApprovalGiven>(forged.body).roles = {"clerk"};
   step({forged});
   start();
@@ -111,7 +111,7 @@ TEST_F(ApprovalCheck, finds_somebody_without_the_role) {
 }
 
 TEST_F(ApprovalCheck, finds_a_decision_that_was_made_without_the_taint_of_its_session) {
-  SessionScript tainted(*log, "tainted");
+  SessionScript tainted(*log_, "tainted");
   auto reads = tainted.request(1, "read_page", "1");
   std::get<storage::OperationRequested>(reads.body).untrusted = true;
   ASSERT_TRUE(tainted.step(
@@ -120,7 +120,7 @@ TEST_F(ApprovalCheck, finds_a_decision_that_was_made_without_the_taint_of_its_se
                             tainted.request(2, "search", "2"),
                             tainted.decide(2, "search", "2"),
                             tainted.start(2, "2")}));
-  auto const report = verify_store(*log);
+  auto const report = verify_store(*log_);
   ASSERT_TRUE(report);
   ASSERT_EQ(report->findings.list().size(), 1U);
   auto const& finding = report->findings.list().front();
@@ -128,15 +128,57 @@ TEST_F(ApprovalCheck, finds_a_decision_that_was_made_without_the_taint_of_its_se
   EXPECT_EQ(finding.detail, R"(it was made with taint []; by then the log had ["read_page"])");
 }
 
+TEST_F(ApprovalCheck, finds_an_answer_with_a_token_that_is_not_its_givers) {
+  storage::TokenCreated token;
+  token.id = "op-1";
+  token.digest = storage::sha256({"bobs"});
+  token.owner = "bob";
+  token.roles = {"lead"};
+  token.scopes = {"approval.*"};
+  token.expires = test::at(100);
+  auto foreign = token;
+  foreign.id = "rt-1";
+  foreign.kind = storage::TokenKind::runtimes;
+  foreign.digest = storage::sha256({"runtimes"});
+  ASSERT_TRUE(storage::append_to_journal(*log_, {token, foreign}, test::at(0)));
+  access::TokenTable const tokens = access::TokenTable::read(*log_).value();
+  storage::ApprovalGiven given;
+  given.granted = true;
+  given.by = "bob";
+  given.credential = "op-1";
+  given.roles = {"lead"};
+  auto const wrong = [&](auto change, Time at = test::at(1)) {
+    auto forged = given;
+    change(forged);
+    return wrong_credential(tokens, "default", forged, at);
+  };
+  EXPECT_EQ(wrong([](auto&) {}), "");
+  EXPECT_EQ(wrong([](auto& it) { it.by = "cid"; }),
+            "an answer with token op-1 by cid; it is bob's");
+  EXPECT_EQ(wrong([](auto& it) { it.roles = {"lead", "director"}; }),
+            "an answer with token op-1, which does not have the role director");
+  EXPECT_EQ(wrong([](auto& it) { it.credential = "op-2"; }),
+            "an answer with token op-2, which did not exist");
+  EXPECT_EQ(wrong([](auto& it) { it.credential = "rt-1"; }),
+            "an answer with token rt-1, which is none of an operator");
+  EXPECT_EQ(wrong([](auto&) {}, test::at(100)),
+            "an answer with token op-1, which was not valid any more");
+  // And verify asks.
+  auto forged = script_->approve(1, "cid", "5");
+  std::get<storage::ApprovalGiven>(forged.body).credential = "op-1";
+  step({forged});
+  EXPECT_EQ(found().at(5), "an answer with token op-1 by cid; it is bob's");
+}
+
 TEST_F(ApprovalCheck, finds_an_answer_to_what_nobody_asked) {
-  step({script->approve(9, "bob", "5")});
+  step({script_->approve(9, "bob", "5")});
   auto const list = found();
   ASSERT_EQ(list.size(), 1U);
   EXPECT_TRUE(list.at(5).contains("waits for no approval")) << list.at(5);
 }
 
 TEST_F(ApprovalCheck, finds_a_request_that_asks_fewer_people_than_the_rule) {
-  SessionScript easy(*log, "easy");
+  SessionScript easy(*log_, "easy");
   auto asked = easy.ask_leads(1, "5");
   std::get<storage::ApprovalRequested>(asked.body).quorum = 1;
   ASSERT_TRUE(
@@ -149,7 +191,7 @@ TEST_F(ApprovalCheck, finds_a_request_that_asks_fewer_people_than_the_rule) {
 }
 
 TEST_F(ApprovalCheck, finds_a_workflow_that_was_told_what_nobody_said) {
-  SessionScript asks(*log, "asks");
+  SessionScript asks(*log_, "asks");
   storage::OperationRequested requested;
   requested.kind = storage::OperationKind::approval;
   requested.name = "refund";

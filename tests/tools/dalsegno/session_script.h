@@ -104,7 +104,7 @@ class SessionScript {
     return {operation, body};
   }
   [[nodiscard]] Said decide(std::uint64_t operation,
-                            std::string tool,
+                            std::string const& tool,
                             std::string const& input,
                             std::uint32_t attempt = 1) const {
     auto const set = policy();

@@ -2,6 +2,7 @@
 
 #include "dalsegno/payload.h"
 #include "dalsegno/workflow.h"
+#include "engine/policy/glob.h"
 #include "engine/session/approval.h"
 
 #include <algorithm>
@@ -34,6 +35,33 @@ std::string wrong_answer(engine::SessionState const& state,
   input.input_digest = given.input_digest;
   auto const checked = engine::check_answer(state, input, recorded_at);
   return checked ? std::string() : "an answer that may not be given: " + checked.error().detail;
+}
+
+std::string wrong_credential(access::TokenTable const& tokens,
+                             std::string_view tenant,
+                             storage::ApprovalGiven const& given,
+                             Time recorded_at) {
+  if (given.credential.empty()) return {};
+  auto const name = "an answer with token " + given.credential;
+  auto const* const token = tokens.with_id(given.credential);
+  if (token == nullptr || token->created > recorded_at) return name + ", which did not exist";
+  if (token->kind != access::TokenKind::operators) return name + ", which is none of an operator";
+  if ((token->expires && *token->expires <= recorded_at) ||
+      (token->ends && *token->ends <= recorded_at))
+    return name + ", which was not valid any more";
+  if (!token->tenant.empty() && token->tenant != tenant)
+    return name + ", which is for tenant " + token->tenant;
+  if (std::ranges::none_of(token->scopes, [](std::string const& scope) {
+        return engine::glob_matches(scope, "approval.give");
+      }))
+    return name + ", whose scopes do not let it give approvals";
+  bool const redacted = given.by.contains("[secret:");
+  if (!redacted && !engine::same_person(token->owner, given.by))
+    return name + " by " + given.by + "; it is " + token->owner + "'s";
+  for (auto const& role : given.roles)
+    if (std::ranges::find(token->roles, role) == token->roles.end())
+      return name + ", which does not have the role " + role;
+  return {};
 }
 
 std::string missing_approval(engine::SessionState const& state,

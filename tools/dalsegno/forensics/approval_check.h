@@ -4,9 +4,11 @@
 // without those that it needed; and that decisions knew of them, and of taint, what the log has.
 
 #include "engine/session/state.h"
+#include "storage/access/token_table.h"
 #include "storage/event/event.h"
 
 #include <string>
+#include <string_view>
 
 namespace dalsegno::forensics {
 
@@ -22,6 +24,14 @@ namespace dalsegno::forensics {
                                        OperationId operation,
                                        storage::ApprovalGiven const& given,
                                        Time recorded_at);
+
+/// The token that the answer names was an operator's of that name, with these roles and the right
+/// to give approvals, and valid. Nothing is known of one without a token: whoever ran the session
+/// vouched for it.
+[[nodiscard]] std::string wrong_credential(access::TokenTable const& tokens,
+                                           std::string_view tenant,
+                                           storage::ApprovalGiven const& given,
+                                           Time recorded_at);
 
 /// What the decision's obligations ask for was given.
 [[nodiscard]] std::string missing_approval(engine::SessionState const& state,

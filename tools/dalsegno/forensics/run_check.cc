@@ -234,6 +234,9 @@ Result<> RunCheck::check_body(storage::Event const& event) {
           },
           [&](storage::ApprovalGiven const& body) {
             complain(event, wrong_answer(state_, event.operation, body, last_time_));
+            if (shared_.tokens != nullptr)
+              complain(event,
+                       wrong_credential(*shared_.tokens, shared_.session.tenant, body, last_time_));
           },
           [&](storage::TokenCreated const&) {},
           [&](storage::TokenRevoked const&) {},

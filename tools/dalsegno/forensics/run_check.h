@@ -4,6 +4,7 @@
 // its events tell a possible story.
 
 #include "engine/session/state.h"
+#include "storage/access/token_table.h"
 #include "storage/event/codec.h"
 #include "storage/event/event.h"
 #include "storage/log/event_log.h"
@@ -26,6 +27,7 @@ struct SessionChecks {
   SessionId session;
   bool is_journal = false;
   std::optional<storage::KeyedDigester> digester;  ///< absent: the key is gone
+  access::TokenTable const* tokens = nullptr;      ///< null: they cannot be read
 };
 
 class RunCheck {

@@ -66,6 +66,11 @@ class Verification {
     } else if (book.error().code == Errc::io) {
       return book.error();
     }  // else the check of the journal itself will say so
+    if (auto tokens = access::TokenTable::read(log_)) {
+      tokens_ = std::move(*tokens);
+    } else if (tokens.error().code == Errc::io) {
+      return tokens.error();
+    }
     return {};
   }
 
@@ -103,7 +108,12 @@ class Verification {
   Result<> check_session(ListedSession const& listed) {
     ++report_.sessions;
     auto const& [id, head] = listed;
-    SessionChecks shared{log_, policies_, id, id == storage::journal_session(), std::nullopt};
+    SessionChecks shared{log_,
+                         policies_,
+                         id,
+                         id == storage::journal_session(),
+                         std::nullopt,
+                         tokens_ ? &*tokens_ : nullptr};
     auto const secret = log_.secret(id);
     if (secret) {
       shared.digester.emplace(*secret);
@@ -324,6 +334,7 @@ class Verification {
   storage::StoreInfo info_;
   VerifyReport report_;
   PolicyBook policies_;
+  std::optional<access::TokenTable> tokens_;
   std::vector<ListedSession> sessions_;
   std::set<storage::Timer> timers_;  // armed; those that an operation waits for are taken out
   std::set<SessionId> unread_;       // sessions that could not be read to the end
