@@ -15,7 +15,7 @@ endif()
 # file decides. A folder that is not here may not exist.
 set(posix
   sys/ linux/ net/ netinet/ arpa/ unistd.h fcntl.h malloc.h poll.h signal.h pthread.h sched.h errno.h dlfcn.h netdb.h spawn.h
-  termios.h)
+  termios.h pwd.h)
 set(describe boost/describe boost/mp11)
 set(pure boost/ -boost/asio -boost/beast)  # Boost, without what does I/O
 
@@ -41,11 +41,12 @@ may_include(storage/vault       ${log} ${formats} re2/ ${posix})
 may_include(storage/artifact    ${log} ${formats} ${posix})
 
 may_include(engine/policy       ${log} ${pure} re2/)
+may_include(engine/govern       ${log} storage/access/ engine/policy/)
 may_include(engine/workflow     ${log} ${pure})
 may_include(engine/agent        ${log} ${pure} engine/workflow/)
 may_include(engine/session      ${log} ${pure} storage/vault/ engine/workflow/ engine/policy/)
 may_include(engine/replay       ${log} ${pure} engine/workflow/ engine/policy/ engine/session/)
-may_include(engine/runtime      ${log} ${posix} storage/vault/ boost/ spdlog/ engine/)
+may_include(engine/runtime      ${log} ${posix} storage/access/ storage/vault/ boost/ spdlog/ engine/)
 
 set(below_activities ${log} storage/vault/ storage/artifact/ engine/ boost/ openssl/ ${posix})
 may_include(activities/http     ${below_activities} idn2.h)

@@ -2,6 +2,7 @@
 
 #include "dalsegno/json.h"
 #include "dalsegno/try.h"
+#include "engine/govern/store_policy.h"
 #include "engine/runtime/activity_pool.h"
 #include "engine/runtime/counters.h"
 #include "engine/runtime/system_clock.h"
@@ -9,7 +10,6 @@
 #include "engine/session/call_policy.h"
 #include "engine/session/control_step.h"
 #include "engine/session/overloaded.h"
-#include "storage/log/journal.h"
 #include "storage/log/step_key.h"
 #include "storage/vault/intake.h"
 
@@ -65,6 +65,7 @@ Result<std::unique_ptr<Engine>> Engine::start(storage::EventLog& log,
     ShardServices services{log,
                            registry,
                            self.policy_,
+                           self.options_.shadow_policies,
                            *self.committer_,
                            self.options_.intake,
                            self.counters_.get(),
@@ -115,16 +116,7 @@ void Engine::stop() {
 
 /// The document that decides is in the log before its first decision.
 Result<> Engine::activate_policy() {
-  auto const digest = storage::to_hex(policy_.digest());
-  constexpr std::string_view key = "active_policy";
-  TRY(auto active, log_.get_meta(key));
-  if (active == digest) return {};
-  storage::PolicyActivated activated;
-  activated.digest = policy_.digest();
-  activated.name = policy_.name();
-  activated.document.bytes = policy_.document();
-  TRY_VOID(storage::append_to_journal(log_, {std::move(activated)}, options_.now()));
-  return log_.put_meta(key, digest);
+  return activate_at_start(log_, policy_, options_.now());
 }
 
 /// Counters that the policy asks for are kept from here on, beginning with what the log has.

@@ -41,6 +41,7 @@ struct EngineOptions {
   /// Where runs whose code kills the process are marked; empty: nowhere.
   std::filesystem::path marker_file;
   std::function<Time()> now;  ///< null: the machine's clock
+  std::vector<PolicySet> shadow_policies = {};  ///< asked beside the one that decides, never obeyed
   /// Redacts what comes into sessions and what their code hands out, before it is recorded or sent;
   /// outlives the engine. Null: nothing is redacted, and permits that ask for it deny.
   vault::Intake const* intake = nullptr;
@@ -57,7 +58,8 @@ struct EngineOptions {
 class Engine {
  public:
   /// Records the policy as active if it is not yet, takes up open sessions, fires what is past due,
-  /// then begins. Errors: those of the log.
+  /// then begins. Errors: Errc::denied when it is not, and the store has operators to activate it;
+  /// those of the log.
   [[nodiscard]] static Result<std::unique_ptr<Engine>> start(storage::EventLog& log,
                                                              Registry const& registry,
                                                              PolicySet policy,

@@ -1,8 +1,11 @@
 #include "dalsegno/runtime.h"
 
 #include "dalsegno/try.h"
+#include "engine/govern/store_policy.h"
 #include "engine/replay/open_approvals.h"
 #include "engine/runtime/engine.h"
+#include "engine/runtime/system_clock.h"
+#include "storage/access/guard_log.h"
 #include "storage/vault/redaction.h"
 
 #include <utility>
@@ -18,6 +21,7 @@ class Runtime::Parts {
   Store store;
   Registry registry;
   std::unique_ptr<vault::Redaction> redaction;
+  std::unique_ptr<storage::EventLog> log;  // the store's, as a runtime may write it
   std::unique_ptr<engine::Engine> engine;
 };
 
@@ -69,23 +73,27 @@ Runtime::~Runtime() = default;
 Result<std::unique_ptr<Runtime>> Runtime::start(Store store,
                                                 Registry registry,
                                                 RuntimeOptions options) {
-  engine::PolicySet policy;
+  TRY(auto policies, engine::read_store_policies(store.log()));
+  auto policy = std::move(policies.active).value_or(engine::PolicySet());
   if (!options.policy.empty()) {
     TRY(policy, engine::PolicySet::parse(options.policy, options.policy_name));
   }
+  TRY_VOID(engine::activate_at_start(store.log(), policy, engine::system_now()));
   auto parts = std::make_unique<Parts>(std::move(store), std::move(registry));
   engine::EngineOptions engine_options;
   engine_options.shards = options.shards;
   engine_options.activity_threads = options.activity_threads;
   engine_options.max_idle_sessions = options.max_idle_sessions;
+  engine_options.shadow_policies = std::move(policies.shadows);
   engine_options.say = std::move(options.log);
   TRY(parts->redaction, open_redaction(options.redaction, parts->store));
   if (parts->redaction) engine_options.intake = &parts->redaction->intake();
   if (!parts->store.folder().empty())
     engine_options.marker_file = parts->store.folder() / "MARKERS";
+  parts->log = access::guard_log(parts->store.log(), access::TokenKind::runtimes);
   TRY(parts->engine,
       engine::Engine::start(
-          parts->store.log(), parts->registry, std::move(policy), std::move(engine_options)));
+          *parts->log, parts->registry, std::move(policy), std::move(engine_options)));
   return std::unique_ptr<Runtime>(new Runtime(std::move(parts)));
 }
 

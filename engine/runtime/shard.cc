@@ -167,6 +167,7 @@ Ambient Shard::ambient(SessionId const& session) {
   return {.now = now,
           .epoch = info_.epoch,
           .policy = services_.policy,
+          .shadow_policies = services_.shadow_policies,
           .surroundings = counters,
           .reservations = counters,
           .registry = &services_.registry,

@@ -102,6 +102,7 @@ struct ShardServices {
   storage::EventLog& log;
   Registry const& registry;
   PolicySet const& policy;
+  std::span<PolicySet const> shadow_policies;  ///< asked beside it
   Committer& committer;
   vault::Intake const* intake = nullptr;  ///< null: nothing is redacted
   CallCounters* counters = nullptr;       ///< null: policy asks for none beyond a session's own

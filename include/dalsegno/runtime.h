@@ -39,7 +39,9 @@ struct RedactionOptions {
 };
 
 struct RuntimeOptions {
-  /// The policy document (JSON, docs/policy.md). Empty: no rules, so every call is denied.
+  /// The policy document (JSON, docs/policy.md). Empty: the one that is active in the store; where
+  /// none is, there are no rules and every call is denied. In a store with operators it must be the
+  /// active one: they activate policies (docs/credentials.md).
   std::string policy = {};
   std::string policy_name = "policy";     ///< how errors name the document, for example its file
   unsigned shards = 1;                    ///< threads that run sessions
@@ -73,7 +75,7 @@ class Runtime {
  public:
   /// Errors: those of the store; Errc::invalid for a wrong policy document, a known secret that is
   /// too short, or a file of master keys that others may read; Errc::denied when the master key is
-  /// not the store's.
+  /// not the store's, or the store has operators and they have not activated this policy.
   [[nodiscard]] static Result<std::unique_ptr<Runtime>> start(Store store,
                                                               Registry registry,
                                                               RuntimeOptions options);

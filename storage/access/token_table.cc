@@ -1,6 +1,7 @@
 #include "storage/access/token_table.h"
 
 #include "dalsegno/try.h"
+#include "storage/access/operator_acted.h"
 #include "storage/log/chain.h"
 #include "storage/log/journal.h"
 
@@ -73,6 +74,7 @@ void TokenTable::apply(storage::EventBody const& body, Time recorded_at) {
     auto const end = std::max(revoked->at.value_or(recorded_at), recorded_at);
     token->ends = std::min(token->ends.value_or(end), end);
   } else if (auto const* const acted = std::get_if<storage::OperatorActed>(&body)) {
+    if (was_refused(*acted)) return;
     for (auto const* const id : {&acted->credential, &acted->second_credential})
       if (auto* const token = entry(*id); token != nullptr && token->break_glass)
         token->used = true;

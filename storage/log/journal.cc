@@ -48,7 +48,10 @@ SessionId const& journal_session() {
   return session;
 }
 
-Result<> append_to_journal(EventLog& log, std::vector<EventBody> bodies, Time now) {
+Result<> append_to_journal(EventLog& log,
+                           std::vector<EventBody> bodies,
+                           Time now,
+                           std::vector<StoredArtifact> artifacts) {
   auto const info = log.info();
   auto current = log.head(journal_session());
   if (!current) return std::move(current).error();
@@ -70,6 +73,7 @@ Result<> append_to_journal(EventLog& log, std::vector<EventBody> bodies, Time no
   append.head.updated_at = step.header.recorded_at;
   append.head.steps = before.steps + 1;
   append.step = std::move(*encoded);
+  append.artifacts = std::move(artifacts);
 
   auto receipt = log.append({&append, 1});
   if (!receipt) return std::move(receipt).error();

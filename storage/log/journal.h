@@ -10,8 +10,12 @@ namespace dalsegno::storage {
 /// actions with the decisions about them, policies activated, losses accepted).
 [[nodiscard]] SessionId const& journal_session();
 
-/// Appends one step with these events to the journal; creates it when it is not there.
-[[nodiscard]] Result<> append_to_journal(EventLog& log, std::vector<EventBody> bodies, Time now);
+/// Appends one step with these events, and the artifacts that they name, to the journal; creates it
+/// when it is not there.
+[[nodiscard]] Result<> append_to_journal(EventLog& log,
+                                         std::vector<EventBody> bodies,
+                                         Time now,
+                                         std::vector<StoredArtifact> artifacts = {});
 
 /// All events of the journal, in order; empty when there is none. Verifies the chain.
 [[nodiscard]] Result<std::vector<Event>> read_journal(EventLog const& log);

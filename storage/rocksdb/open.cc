@@ -278,7 +278,9 @@ class Opening {
     accepted.generation = mark_.newest ? mark_.newest->generation : end.generation;
     accepted.acknowledged_commit = loss.acknowledged_commit;
     accepted.found_commit = accepted.generation == end.generation ? end.last_commit : 0;
-    return append_to_journal(log, {std::move(accepted)}, options_.accept_loss->now);
+    auto events = options_.accept_loss->before;
+    events.emplace_back(std::move(accepted));
+    return append_to_journal(log, std::move(events), options_.accept_loss->now);
   }
 
   void restore_ballast() const {

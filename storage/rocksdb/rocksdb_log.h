@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <memory>
 #include <string>
+#include <vector>
 
 namespace rocksdb {
 class FileSystem;
@@ -19,6 +20,7 @@ struct LossAcceptance {
   std::string by;
   std::string reason;
   Time now;
+  std::vector<EventBody> before = {};  ///< recorded in the same step, before the LossAccepted
 };
 
 struct RocksDbOptions {

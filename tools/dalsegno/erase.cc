@@ -1,9 +1,8 @@
 // Erasure of a session's secrets, and the legal hold against it. The log itself is never rewritten.
 
 #include "dalsegno/try.h"
-#include "storage/log/journal.h"
-#include "storage/rocksdb/rocksdb_log.h"
 #include "storage/vault/vault.h"
+#include "tools/dalsegno/govern.h"
 #include "tools/dalsegno/output.h"
 #include "tools/dalsegno/printable.h"
 #include "tools/dalsegno/store.h"
@@ -13,6 +12,7 @@
 
 #include <memory>
 #include <string>
+#include <utility>
 
 namespace dalsegno::command {
 
@@ -20,70 +20,73 @@ namespace {
 
 struct Options {
   std::string session;
-  std::string by;
-  std::string reason;
+  CredentialOptions who;
   bool yes = false;
   bool lift = false;
 };
 
-/// What an operator does is in the journal before it is done.
-Result<> announce(storage::EventLog& log,
-                  Globals const& globals,
-                  Options const& options,
-                  std::string action) {
-  return storage::append_to_journal(
-      log, {storage::OperatorActed{options.by, std::move(action), options.reason}}, globals.now);
-}
-
 Result<int> erase(Globals const& globals, Options const& options) {
-  // A folder that holds no store is not to become one because of this.
-  TRY_VOID(open_store(globals));
-  TRY(auto const log, storage::open_rocksdb(globals.data));
-  TRY(auto const session, find_session(*log, globals.tenant, options.session));
+  TRY(auto const store, open_to_govern(globals));
+  TRY(auto const session, find_session(*store.log, globals.tenant, options.session));
   auto const name = to_string(session.id);
   if (session.head.status == storage::SessionStatus::open)
     return Error{Errc::conflict,
                  name + " is still open; it would need what is erased: end or hold it first"};
-  vault::Vault vault(*log, vault::MasterKeys());
+  vault::Vault vault(*store.operators, vault::MasterKeys());
   TRY(auto const hold, vault.hold_on(session.id));
-  if (!options.yes && !hold) {
-    say("the secrets of " + printable(name) + " would be gone for good; --yes does it");
-    return exit_usage;
+  TRY(auto const gone, store.log->vault_record(session.id, "erased"));
+  engine::Actor who{.name = options.who.by};
+  if (!hold && !gone) {  // else the vault says why not
+    if (!options.yes) {
+      say("the secrets of " + printable(name) + " would be gone for good; --yes does it");
+      return exit_usage;
+    }
+    TRY(who,
+        operate(*store.log,
+                globals,
+                options.who,
+                {.name = "operator.erase",
+                 .resource = name,
+                 .tenant = session.id.tenant,
+                 .second = engine::SecondPerson::needed}));
   }
-  vault::Reason const reason{options.by, options.reason, globals.now};
-  TRY(auto const gone, log->vault_record(session.id, "erased"));
-  if (!hold && !gone) TRY_VOID(announce(*log, globals, options, "erase " + name));
-  TRY(auto const erasure, vault.erase(session.id, reason));
+  TRY(auto const erasure, vault.erase(session.id, {who.name, recordable(options.who.reason), globals.now}));
   if (globals.json) {
     Json line;
     line.set("tenant", session.id.tenant).set("session", session.id.name);
     line.set("originals", static_cast<std::uint64_t>(erasure.originals))
         .set("key", erasure.key)
         .set("secret", erasure.secret);
+    add_actor(line, who);
     print_json("dalsegno.erased", std::move(line));
   } else {
     print(printable(name) + ": destroyed " + std::to_string(erasure.originals) + " originals" +
           (erasure.key ? ", the data key" : ", no data key (there was none)") +
           (erasure.secret ? " and the secret of its digests" : "") +
-          "; the log stays, and what verify proves of it holds");
+          "; the log stays, and what verify proves of it holds" + std::string(mark_of(who)));
   }
   return exit_fine;
 }
 
 Result<int> legal_hold(Globals const& globals, Options const& options) {
-  TRY_VOID(open_store(globals));
-  TRY(auto const log, storage::open_rocksdb(globals.data));
-  TRY(auto const session, find_session(*log, globals.tenant, options.session));
+  TRY(auto const store, open_to_govern(globals));
+  TRY(auto const session, find_session(*store.log, globals.tenant, options.session));
   auto const name = to_string(session.id);
-  vault::Vault vault(*log, vault::MasterKeys());
-  TRY_VOID(announce(*log,
-                    globals,
-                    options,
-                    (options.lift ? "lift the legal hold of " : "legal hold of ") + name));
+  Json details;
+  details.set("held", !options.lift);
+  TRY(auto const who,
+      operate(*store.log,
+              globals,
+              options.who,
+              {.name = "operator.legal_hold",
+               .resource = name,
+               .tenant = session.id.tenant,
+               .details = std::move(details)}));
+  vault::Vault vault(*store.operators, vault::MasterKeys());
   if (options.lift) {
     TRY_VOID(vault.lift(session.id));
   } else {
-    TRY_VOID(vault.hold(session.id, {options.by, options.reason, globals.now}));
+    TRY_VOID(vault.hold(session.id, {who.name, recordable(options.who.reason), globals.now}));
   }
   auto const now = options.lift ? " may be erased" : " cannot be erased until the hold is lifted";
   if (globals.json) {
@@ -91,17 +94,17 @@ Result<int> legal_hold(Globals const& globals, Options const& options) {
     line.set("tenant", session.id.tenant)
         .set("session", session.id.name)
         .set("held", !options.lift);
+    add_actor(line, who);
     print_json("dalsegno.legal_hold", std::move(line));
   } else {
-    print(printable(name) + now);
+    print(printable(name) + now + std::string(mark_of(who)));
   }
   return exit_fine;
 }
 
-void add_who(CLI::App& verb, Options& options) {
+void add_session_and_who(CLI::App& verb, Options& options) {
   verb.add_option("SESSION", options.session, "a name, a run, or the beginning of one")->required();
-  verb.add_option("--by", options.by, "who does it")->required();
-  verb.add_option("--reason", options.reason, "why; both go into the store's journal")->required();
+  add_credential_options(verb, options.who);
 }
 
 }  // namespace
@@ -109,7 +112,7 @@ void add_who(CLI::App& verb, Options& options) {
 void add_erase(CLI::App& app, Globals& globals) {
   auto const options = std::make_shared<Options>();
   auto* const verb = app.add_subcommand("erase", "destroy the key and the secrets of a session");
-  add_who(*verb, *options);
+  add_session_and_who(*verb, *options);
   verb->add_flag("--yes", options->yes, "really do it");
   verb->callback([options, &globals] { globals.exit_code = ended(erase(globals, *options)); });
 }
@@ -117,7 +120,7 @@ void add_erase(CLI::App& app, Globals& globals) {
 void add_legal_hold(CLI::App& app, Globals& globals) {
   auto const options = std::make_shared<Options>();
   auto* const verb = app.add_subcommand("legal-hold", "forbid that a session is erased");
-  add_who(*verb, *options);
+  add_session_and_who(*verb, *options);
   verb->add_flag("--lift", options->lift, "allow it again");
   verb->callback([options, &globals] { globals.exit_code = ended(legal_hold(globals, *options)); });
 }

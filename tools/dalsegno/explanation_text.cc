@@ -94,6 +94,7 @@ class Printer {
                 storage::to_hex(decision.policy).substr(0, digest_shown);
     if (!decision.policy_name.empty())
       line += " \"" + shortened(decision.policy_name, text_limit) + '"';
+    if (decision.break_glass) line += " (activated with BREAK-GLASS)";
     if (decision.rules.empty()) line += ", no rule matched";
     for (auto const& rule : decision.rules) {
       line += ", rule " + printable(rule.id);
@@ -164,6 +165,7 @@ Json decision_json(ExplainedDecision const& decision) {
   Json object;
   object.set("sequence", decision.sequence).set("effect", decision.permitted ? "permit" : "deny");
   object.set("policy", storage::to_hex(decision.policy)).set("policy_name", decision.policy_name);
+  if (decision.break_glass) object.set("break_glass", true);
   object.set("rules", std::move(rules)).set("reason", decision.reason);
   object.set("decided_again", judgement_json(decision.again));
   return object;

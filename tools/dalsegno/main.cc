@@ -52,6 +52,8 @@ void add_verbs(CLI::App& app, Globals& globals) {
   add_accept_loss(app, globals);
   add_erase(app, globals);
   add_legal_hold(app, globals);
+  add_rotate_master_key(app, globals);
+  add_token(app, globals);
 }
 
 void add_options(CLI::App& app, Globals& globals) {

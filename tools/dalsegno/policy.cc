@@ -5,8 +5,8 @@
 namespace dalsegno::command {
 
 void add_policy(CLI::App& app, Globals& globals) {
-  auto* const policy =
-      app.add_subcommand("policy", "read, test and explain policies; judge recorded calls by them");
+  auto* const policy = app.add_subcommand(
+      "policy", "read, test, explain and activate policies; judge recorded calls by them");
   policy->require_subcommand(1);
   policy->fallthrough();
   add_policy_check(*policy, globals);
@@ -14,6 +14,8 @@ void add_policy(CLI::App& app, Globals& globals) {
   add_policy_explain(*policy, globals);
   add_policy_diff(*policy, app, globals);
   add_policy_replay(*policy, globals);
+  add_policy_activate(*policy, globals);
+  add_policy_shadow(*policy, globals);
 }
 
 }  // namespace dalsegno::command

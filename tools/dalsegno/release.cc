@@ -1,6 +1,6 @@
 #include "dalsegno/try.h"
 #include "engine/session/control_step.h"
-#include "storage/rocksdb/rocksdb_log.h"
+#include "tools/dalsegno/govern.h"
 #include "tools/dalsegno/output.h"
 #include "tools/dalsegno/printable.h"
 #include "tools/dalsegno/store.h"
@@ -17,27 +17,29 @@ namespace {
 
 struct Options {
   std::string session;
-  std::string by;
-  std::string reason;
+  CredentialOptions who;
 };
 
 Result<int> release(Globals const& globals, Options const& options) {
-  // A folder that holds no store is not to become one because of this.
-  TRY_VOID(open_store(globals));
-  TRY(auto const log, storage::open_rocksdb(globals.data));
-  TRY(auto const session, find_session(*log, globals.tenant, options.session));
+  TRY(auto const store, open_to_govern(globals));
+  TRY(auto const session, find_session(*store.log, globals.tenant, options.session));
+  auto const name = to_string(session.id);
   if (session.head.status != storage::SessionStatus::held)
-    return Error{
-        Errc::invalid,
-        to_string(session.id) + " is not held, it is " + std::string(name_of(session.head.status))};
+    return Error{Errc::invalid,
+                 name + " is not held, it is " + std::string(name_of(session.head.status))};
+  TRY(auto const who,
+      operate(*store.log,
+              globals,
+              options.who,
+              {.name = "operator.release", .resource = name, .tenant = session.id.tenant}));
   TRY(auto const step,
       engine::make_control_step(session.id,
-                                log->info().log_id,
+                                store.log->info().log_id,
                                 session.head,
-                                storage::Released{options.by, options.reason},
+                                storage::Released{who.name, recordable(options.who.reason)},
                                 globals.now,
-                                log->info().epoch));
-  TRY(auto const receipt, log->append({&step.append, 1}));
+                                store.log->info().epoch));
+  TRY(auto const receipt, store.operators->append({&step.append, 1}));
   TRY_VOID(receipt.each.front());
   auto const sequence = step.append.first_sequence;
   if (globals.json) {
@@ -46,10 +48,11 @@ Result<int> release(Globals const& globals, Options const& options) {
     line.set("run", to_string(session.head.run))
         .set("sequence", sequence)
         .set("commit", receipt.number);
+    add_actor(line, who);
     print_json("dalsegno.released", std::move(line));
   } else {
-    print(printable(to_string(session.id)) + " is released, at sequence " +
-          std::to_string(sequence) + "; it goes on when a runtime next opens the store");
+    print(printable(name) + " is released, at sequence " + std::to_string(sequence) +
+          "; it goes on when a runtime next opens the store" + std::string(mark_of(who)));
   }
   return exit_fine;
 }
@@ -61,8 +64,7 @@ void add_release(CLI::App& app, Globals& globals) {
   auto* const verb = app.add_subcommand("release", "let a held session go on");
   verb->add_option("SESSION", options->session, "a name, a run, or the beginning of one")
       ->required();
-  verb->add_option("--by", options->by, "who releases it")->required();
-  verb->add_option("--reason", options->reason, "why; both go into the session's log")->required();
+  add_credential_options(*verb, options->who);
   verb->callback([options, &globals] { globals.exit_code = ended(release(globals, *options)); });
 }
 

@@ -37,6 +37,20 @@ constexpr std::string_view permit_all = R"({"dalsegno_policy": 1, "name": "permi
   {"id": "permit-all", "effect": "permit", "actions": ["model.call", "tool.call"],
    "reason": "no policy was given to dalsegno run"}]})";
 
+/// The policy that was given, else the store's, else one that permits everything.
+Result<engine::PolicySet> policy_for(storage::EventLog const& log,
+                                     std::optional<engine::PolicySet> given) {
+  if (given) return std::move(*given);
+  TRY(auto const all, engine::PolicySet::parse(permit_all));
+  TRY(auto active, active_policy(log));
+  if (active && active->digest() != all.digest()) {
+    say("no --policy: the store's decides, \"" + active->name() + "\"");
+    return std::move(*active);
+  }
+  say("no --policy: all model and tool calls are permitted");
+  return all;
+}
+
 /// What a transcript file holds; what is wrong with its other lines has been said.
 struct Recordings {
   std::vector<activities::Script> scripts;
@@ -208,11 +222,9 @@ void summarize(Globals const& globals,
 
 Result<int> work(Globals const& globals, Options const& options) {
   auto const begun = std::chrono::steady_clock::now();
-  engine::PolicySet policy;
-  if (options.policy.empty()) {
-    TRY(policy, engine::PolicySet::parse(permit_all));
-  } else {
-    TRY(policy, read_policy(options.policy));
+  std::optional<engine::PolicySet> given;
+  if (!options.policy.empty()) {
+    TRY(given, read_policy(options.policy));
   }
   TRY(auto recordings, read_recordings(options.transcript));
   TRY(auto const log, open_store_to_work(globals));
@@ -229,7 +241,7 @@ Result<int> work(Globals const& globals, Options const& options) {
                      options.transcript +
                      " has no transcript for it; finish it with its own file first"};
   }
-  if (options.policy.empty()) say("no --policy: all model and tool calls are permitted");
+  TRY(auto policy, policy_for(*log, std::move(given)));
 
   Registry registry;
   for (auto& workflow : agent::builtin_workflows()) registry.add(std::move(workflow));
@@ -273,7 +285,9 @@ void add_run(CLI::App& app, Globals& globals) {
                    "a file with a conversation a line: an object with \"messages\" or \"traj\"")
       ->required();
   verb->add_option(
-      "--policy", options->policy, "a policy document; without it everything is permitted");
+      "--policy",
+      options->policy,
+      "a policy document; else the store's, and where there is none everything is permitted");
   verb->add_option("--parallel", options->conversations.parallel, "sessions under way at once [16]")
       ->check(CLI::Range(std::size_t{1}, std::size_t{10'000}));
   verb->add_option(

@@ -3,7 +3,6 @@
 #include "dalsegno/agent.h"
 #include "dalsegno/payload.h"
 #include "dalsegno/try.h"
-#include "storage/log/journal.h"
 #include "tools/dalsegno/ordered_lines.h"
 #include "tools/dalsegno/printable.h"
 #include "tools/dalsegno/redaction_options.h"
@@ -66,21 +65,6 @@ class NoFarSide {
   std::condition_variable over_changed_;
   bool over_ = false;
 };
-
-/// The policy that was active in the store last; without one, nothing is permitted.
-Result<engine::PolicySet> active_policy(storage::EventLog const& log) {
-  TRY(auto const events, storage::read_journal(log));
-  for (auto event = events.rbegin(); event != events.rend(); ++event) {
-    auto const* const activated = std::get_if<storage::PolicyActivated>(&event->body);
-    if (activated == nullptr) continue;
-    if (!activated->document.artifact)
-      return engine::PolicySet::parse(activated->document.bytes, "active policy");
-    TRY(auto const text,
-        log.artifact(storage::journal_session(), activated->document.artifact->digest));
-    return engine::PolicySet::parse(text, "active policy");
-  }
-  return engine::PolicySet();
-}
 
 /// Sends the lines of a stream, many at a time.
 class Sender {
@@ -195,7 +179,11 @@ Result<int> work(Globals const& globals, Options const& options) {
                      " waits for a model or a tool, and send has none; finish it first "
                      "(dalsegno run, with its transcript)"};
   }
-  TRY(auto policy, options.policy.empty() ? active_policy(*log) : read_policy(options.policy));
+  TRY(auto active, active_policy(*log));
+  auto policy = std::move(active).value_or(engine::PolicySet());
+  if (!options.policy.empty()) {
+    TRY(policy, read_policy(options.policy));
+  }
   if (options.workflow != "inbox" && policy.name().empty()) {
     say("no policy is active in this store: models and tools are denied (--policy names one)");
   }

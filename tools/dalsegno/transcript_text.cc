@@ -1,6 +1,7 @@
 #include "tools/dalsegno/transcript_text.h"
 
 #include "engine/session/overloaded.h"
+#include "storage/access/operator_acted.h"
 #include "tools/dalsegno/forensics/calls.h"
 #include "tools/dalsegno/payload_text.h"
 #include "tools/dalsegno/printable.h"
@@ -171,9 +172,15 @@ Line Transcript::tell(storage::Event const& event) {
                                   Style::warning};
           },
           [](storage::OperatorActed const& body) -> Line {
-            return TranscriptLine{
-                printable(body.action) + by(body.by) + ": " + short_text(body.reason),
-                Style::warning};
+            auto const refused = access::why_refused(body);
+            auto text = printable(body.action);
+            if (!body.resource.empty()) text += " " + short_text(body.resource);
+            text += by(body.by);
+            if (!body.second.empty()) text += ", with " + short_text(body.second);
+            if (body.break_glass) text += ", BREAK-GLASS";
+            if (!refused.empty())
+              return TranscriptLine{text + ": REFUSED: " + short_text(refused), Style::bad};
+            return TranscriptLine{text + ": " + short_text(body.reason), Style::warning};
           },
           [](storage::PolicyActivated const& body) -> Line {
             return TranscriptLine{"policy " + storage::to_hex(body.digest).substr(0, 12) + " \"" +

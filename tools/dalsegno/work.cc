@@ -1,6 +1,8 @@
 #include "tools/dalsegno/work.h"
 
 #include "dalsegno/try.h"
+#include "engine/govern/store_policy.h"
+#include "storage/access/guard_log.h"
 #include "storage/rocksdb/rocksdb_log.h"
 #include "tools/dalsegno/policy_files.h"
 
@@ -67,12 +69,19 @@ Result<std::string> find_interrupted(storage::EventLog const& log,
   return found;
 }
 
-Result<std::unique_ptr<engine::Engine>> start_engine(Globals const& globals,
-                                                     storage::EventLog& log,
-                                                     Registry const& registry,
-                                                     engine::PolicySet policy,
-                                                     vault::Intake const* intake,
-                                                     OnDurable on_durable) {
+Result<std::optional<engine::PolicySet>> active_policy(storage::EventLog const& log) {
+  TRY(auto policies, engine::read_store_policies(log));
+  return std::move(policies.active);
+}
+
+Result<RunningEngine> start_engine(Globals const& globals,
+                                   storage::EventLog& log,
+                                   Registry const& registry,
+                                   engine::PolicySet policy,
+                                   vault::Intake const* intake,
+                                   OnDurable on_durable) {
+  TRY_VOID(engine::activate_at_start(log, policy, globals.now));
+  TRY(auto policies, engine::read_store_policies(log));
   engine::EngineOptions options;
   options.shards = std::clamp(std::thread::hardware_concurrency(), 1U, 8U);
   options.marker_file = globals.data / "MARKERS";
@@ -82,7 +91,11 @@ Result<std::unique_ptr<engine::Engine>> start_engine(Globals const& globals,
     if (told->is_news(session, text))
       say(session.name.empty() ? std::string(text) : session.name + ": " + std::string(text));
   };
-  return engine::Engine::start(log, registry, std::move(policy), std::move(options));
+  options.shadow_policies = std::move(policies.shadows);
+  RunningEngine running{access::guard_log(log, access::TokenKind::runtimes), nullptr};
+  TRY(running.engine,
+      engine::Engine::start(*running.log, registry, std::move(policy), std::move(options)));
+  return running;
 }
 
 }  // namespace dalsegno::command

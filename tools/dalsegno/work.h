@@ -11,6 +11,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 
@@ -30,13 +31,27 @@ namespace dalsegno::command {
 
 using OnDurable = std::function<void(SessionId const&, std::span<storage::Event const>)>;
 
-/// Starts an engine on the store of `globals.data`; what people should know goes to stderr.
-/// `log`, `registry` and `intake` must outlive it; without an intake nothing is redacted.
-[[nodiscard]] Result<std::unique_ptr<engine::Engine>> start_engine(Globals const& globals,
-                                                                   storage::EventLog& log,
-                                                                   Registry const& registry,
-                                                                   engine::PolicySet policy,
-                                                                   vault::Intake const* intake,
-                                                                   OnDurable on_durable = {});
+/// The policy that was activated in the store last. Errors: those of read_store_policies.
+[[nodiscard]] Result<std::optional<engine::PolicySet>> active_policy(storage::EventLog const& log);
+
+/// An engine with the log that it may write: as a runtime's credential may.
+struct RunningEngine {
+  std::unique_ptr<storage::EventLog> log;
+  std::unique_ptr<engine::Engine> engine;
+
+  engine::Engine& operator*() const { return *engine; }
+  engine::Engine* operator->() const { return engine.get(); }
+};
+
+/// Starts an engine on the store of `globals.data`, with the store's shadow policies; what people
+/// should know goes to stderr. `log`, `registry` and `intake` must outlive it; without an intake
+/// nothing is redacted. Errors: Errc::denied when the store has operators and they have not
+/// activated this policy; those of the log.
+[[nodiscard]] Result<RunningEngine> start_engine(Globals const& globals,
+                                                 storage::EventLog& log,
+                                                 Registry const& registry,
+                                                 engine::PolicySet policy,
+                                                 vault::Intake const* intake,
+                                                 OnDurable on_durable = {});
 
 }  // namespace dalsegno::command

@@ -29,6 +29,10 @@ std::vector<Sample> samples() {
        "gh"
        "s_" +
            dummy(36)},
+      {"dalsegno_token",
+       "dsg_"
+       "op_" +
+           dummy(36)},
       {"gitlab_token",
        "gl"
        "pat-" +

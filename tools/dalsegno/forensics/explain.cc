@@ -222,6 +222,7 @@ class Explainer {
     decision.permitted = decided.effect == storage::DecisionEffect::permit;
     decision.policy = decided.policy;
     decision.policy_name = policies_.name(decided.policy);
+    decision.break_glass = policies_.by_break_glass(decided.policy);
     for (auto const& rule : decided.rules)
       decision.rules.push_back(policies_.rule(decided.policy, rule));
     decision.reason = decided.reason;

@@ -27,7 +27,8 @@ struct ExplainedDecision {
   Sequence sequence = 0;
   bool permitted = false;
   storage::Digest policy;
-  std::string policy_name;  ///< "" when the document is not in the journal
+  std::string policy_name;   ///< "" when the document is not in the journal
+  bool break_glass = false;  ///< the policy was activated with a token for emergencies
   std::vector<RuleText> rules;
   std::string reason;
   Judgement again;

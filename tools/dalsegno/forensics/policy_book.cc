@@ -1,6 +1,8 @@
 #include "tools/dalsegno/forensics/policy_book.h"
 
 #include "dalsegno/try.h"
+#include "engine/govern/operators_policy.h"
+#include "engine/govern/store_policy.h"
 #include "engine/policy/document.h"
 #include "storage/log/journal.h"
 
@@ -35,10 +37,15 @@ std::string_view name_of(Verdict verdict) {
   return "unknown";
 }
 
-PolicyBook::Entry PolicyBook::make_entry(storage::PolicyActivated const& activated) {
+PolicyBook::Entry PolicyBook::make_entry(storage::PolicyActivated const& activated,
+                                         Result<std::string> const& document) {
   Entry entry;
   entry.name = activated.name;
-  auto const& text = activated.document.bytes;
+  if (!document) {
+    entry.problem = "the document is not in the store: " + document.error().detail;
+    return entry;
+  }
+  auto const& text = *document;
   auto set = engine::PolicySet::parse(text, "journal");
   if (!set) {
     entry.problem = "the document in the journal cannot be read: " + set.error().detail;
@@ -49,8 +56,8 @@ PolicyBook::Entry PolicyBook::make_entry(storage::PolicyActivated const& activat
     return entry;
   }
   entry.set = std::move(*set);
-  if (auto const document = engine::read_policy_document(text, "journal")) {
-    for (auto const& rule : document->rules) {
+  if (auto const read = engine::read_policy_document(text, "journal")) {
+    for (auto const& rule : read->rules) {
       auto const permits = rule.effect == engine::RuleEffect::permit;
       entry.rules.push_back({rule.id, permits ? "permit" : "forbid", rule.reason, rule.owner});
     }
@@ -60,14 +67,31 @@ PolicyBook::Entry PolicyBook::make_entry(storage::PolicyActivated const& activat
 
 Result<PolicyBook> PolicyBook::read(storage::EventLog const& log) {
   PolicyBook book;
+  // What decides about operators where the active policy does not is part of the program.
+  auto const& operators = engine::operators_policy();
+  storage::PolicyActivated builtin;
+  builtin.digest = operators.digest();
+  builtin.name = operators.name();
+  book.add(builtin, operators.document());
   TRY(auto const events, storage::read_journal(log));
+  bool break_glass = false;  // of the newest action
   for (auto const& event : events) {
-    if (auto const* const activated = std::get_if<storage::PolicyActivated>(&event.body))
-      book.entries_.try_emplace(activated->digest, make_entry(*activated));
+    if (auto const* const acted = std::get_if<storage::OperatorActed>(&event.body))
+      break_glass = acted->break_glass;
+    if (auto const* const activated = std::get_if<storage::PolicyActivated>(&event.body)) {
+      book.add(*activated, engine::document_of(log, *activated));
+      book.entries_[activated->digest].break_glass = break_glass;
+    }
     if (auto const* const accepted = std::get_if<storage::LossAccepted>(&event.body))
       book.losses_.push_back(*accepted);
   }
   return book;
+}
+
+void PolicyBook::add(storage::PolicyActivated const& activated,
+                     Result<std::string> const& document) {
+  if (!entries_.contains(activated.digest))
+    entries_.emplace(activated.digest, make_entry(activated, document));
 }
 
 bool PolicyBook::knows(storage::Digest const& policy) const {
@@ -78,6 +102,11 @@ bool PolicyBook::knows(storage::Digest const& policy) const {
 std::string PolicyBook::name(storage::Digest const& policy) const {
   auto const found = entries_.find(policy);
   return found == entries_.end() ? std::string() : found->second.name;
+}
+
+bool PolicyBook::by_break_glass(storage::Digest const& policy) const {
+  auto const found = entries_.find(policy);
+  return found != entries_.end() && found->second.break_glass;
 }
 
 RuleText PolicyBook::rule(storage::Digest const& policy, std::string const& id) const {

@@ -45,6 +45,8 @@ class PolicyBook {
   [[nodiscard]] bool knows(storage::Digest const& policy) const;
   /// Its name; "" when it is not there.
   [[nodiscard]] std::string name(storage::Digest const& policy) const;
+  /// Whether it was activated, the last time, with a token for emergencies.
+  [[nodiscard]] bool by_break_glass(storage::Digest const& policy) const;
   [[nodiscard]] RuleText rule(storage::Digest const& policy, std::string const& id) const;
 
   /// Decides again, under the recorded document, with what was recorded, and compares effect and
@@ -63,8 +65,11 @@ class PolicyBook {
     std::optional<engine::PolicySet> set;
     std::vector<RuleText> rules;
     std::string problem;  ///< why there is no set
+    bool break_glass = false;
   };
-  static Entry make_entry(storage::PolicyActivated const& activated);
+  static Entry make_entry(storage::PolicyActivated const& activated,
+                          Result<std::string> const& document);
+  void add(storage::PolicyActivated const& activated, Result<std::string> const& document);
 
   std::map<storage::Digest, Entry> entries_;
   std::vector<storage::LossAccepted> losses_;

@@ -1,6 +1,7 @@
 #include "tools/dalsegno/forensics/run_check.h"
 
 #include "dalsegno/try.h"
+#include "engine/govern/store_policy.h"
 #include "engine/policy/permit.h"
 #include "engine/session/overloaded.h"
 #include "tools/dalsegno/forensics/approval_check.h"
@@ -210,7 +211,10 @@ Result<> RunCheck::check_body(storage::Event const& event) {
           [&](storage::Released const&) {},
           [&](storage::OperatorActed const&) {},
           [&](storage::PolicyActivated const& body) {
-            if (!body.document.artifact && storage::sha256({body.document.bytes}) != body.digest)
+            auto const document = engine::document_of(shared_.log, body);
+            if (!document) {
+              found("artifact", event.sequence, document.error().detail);
+            } else if (storage::sha256({*document}) != body.digest)
               found("digest",
                     event.sequence,
                     "the policy document does not have the digest that it is recorded under");
@@ -283,7 +287,17 @@ Judgement RunCheck::judge(storage::Event const& event, storage::PolicyDecided co
   return shared_.policies.judge(body, context);
 }
 
+void RunCheck::check_decision(storage::Event const& event, storage::PolicyDecided const& body) {
+  auto const again = judge(event, body);
+  if (again.verdict == Verdict::holds) return;
+  found("decision",
+        event.sequence,
+        again.why,
+        again.verdict == Verdict::fails ? Severity::failure : Severity::warning);
+}
+
 void RunCheck::take_decision(storage::Event const& event, storage::PolicyDecided const& body) {
+  if (shared_.is_journal) return check_decision(event, body);
   auto* const operation = find(event);
   if (operation == nullptr) return;
   if (operation->ended != 0)
@@ -303,11 +317,7 @@ void RunCheck::take_decision(storage::Event const& event, storage::PolicyDecided
           event.sequence,
           "the decision is about " + body.action + " " + body.resource + ", requested was " +
               std::string(name_of(operation->kind)) + " " + operation->name);
-  if (auto const again = judge(event, body); again.verdict != Verdict::holds)
-    found("decision",
-          event.sequence,
-          again.why,
-          again.verdict == Verdict::fails ? Severity::failure : Severity::warning);
+  check_decision(event, body);
   if (auto wrong = wrong_attributes(state_, event.operation, body, last_time_); !wrong.empty())
     found("decision", event.sequence, std::move(wrong));
   operation->decided = body;

@@ -62,6 +62,7 @@ class RunCheck {
   [[nodiscard]] Result<> check_body(storage::Event const& event);
 
   void take_request(storage::Event const& event, storage::OperationRequested const& body);
+  void check_decision(storage::Event const& event, storage::PolicyDecided const& body);
   void take_decision(storage::Event const& event, storage::PolicyDecided const& body);
   [[nodiscard]] Judgement judge(storage::Event const& event,
                                 storage::PolicyDecided const& body) const;

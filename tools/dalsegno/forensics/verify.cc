@@ -5,6 +5,7 @@
 #include "storage/log/journal.h"
 #include "storage/log/step_key.h"
 #include "tools/dalsegno/forensics/commit_check.h"
+#include "tools/dalsegno/forensics/operator_check.h"
 #include "tools/dalsegno/forensics/policy_book.h"
 #include "tools/dalsegno/forensics/run_check.h"
 
@@ -156,6 +157,7 @@ class Verification {
   /// Whether the run could be read to its end.
   Result<bool> check_run(SessionChecks const& shared, RunId const& run, RunCheck& check) {
     storage::ChainVerifier chain(info_.log_id, shared.session, run);
+    OperatorCheck operators(shared.session, run, report_.findings);
     bool whole = true;
     Result<> outcome;
     auto const visit = [&](std::string_view bytes) {
@@ -184,6 +186,7 @@ class Verification {
               fits.error().detail);
         return true;
       }
+      if (shared.is_journal) operators.take(*step);
       outcome = check.take(*step);
       return outcome.has_value();
     };
