@@ -364,6 +364,28 @@ TEST_F(Govern, the_master_key_is_rotated_by_two_people_and_the_old_one_is_not_ne
   EXPECT_EQ(run({"hash", "x", "--master-key-file", path("master")}).code, 5);
 }
 
+TEST_F(Govern, an_approval_takes_a_token_with_that_scope_and_records_which) {
+  write_file(path("asks.json"), R"({"dalsegno_policy": 1, "name": "asks", "rules": [
+    {"id": "calls", "effect": "permit", "actions": ["*.call"],
+     "obligations": {"require_approval": {"roles": ["lead"], "count": 1, "within": "1h"}}}]})");
+  EXPECT_EQ(run({"policy", "activate", path("asks.json"), "--reason", "go"}).code, 0);
+  record();  // its first call waits
+  ann_ = create({"--owner", "ann", "--scope", "*", "--role", "lead"});
+  auto const narrow = create({"--owner", "eve", "--scope", "operator.*", "--role", "lead"}, ann_);
+  auto const approve =
+      std::vector<std::string>{"approve", "one@2", "--reason", "fine", "--no-redaction"};
+  auto named = approve;
+  named.insert(named.end(), {"--as", "ann"});
+  EXPECT_NE(run(named).code, 0);
+  EXPECT_EQ(run(approve).code, 5);
+  EXPECT_EQ(run(approve, narrow).code, 5);
+  EXPECT_THAT(said_, HasSubstr("has no scope for approval.give"));
+  auto const given = run(approve, ann_);
+  EXPECT_EQ(given.code, 0) << given.err;
+  EXPECT_THAT(run({"log", "one"}).out, HasSubstr(id_of("ann")));
+  expect_verified();
+}
+
 TEST_F(Govern, a_secret_in_a_reason_is_not_recorded) {
   record();
   appoint_two();

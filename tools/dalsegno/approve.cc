@@ -1,11 +1,13 @@
 #include "dalsegno/try.h"
+#include "engine/govern/identify.h"
 #include "engine/replay/open_approvals.h"
 #include "engine/session/control_step.h"
-#include "storage/rocksdb/rocksdb_log.h"
+#include "storage/access/recorded_time.h"
+#include "storage/access/token_table.h"
+#include "tools/dalsegno/govern.h"
 #include "tools/dalsegno/output.h"
 #include "tools/dalsegno/printable.h"
 #include "tools/dalsegno/redaction_options.h"
-#include "tools/dalsegno/store.h"
 #include "tools/dalsegno/verbs.h"
 
 #include <CLI/App.hpp>
@@ -21,7 +23,8 @@ namespace {
 
 struct Options {
   std::string id;
-  Approver approver;
+  std::string as;
+  Approver approver;  ///< without its name
   RedactionOptions redaction;
 };
 
@@ -43,13 +46,44 @@ Outcome outcome_of(engine::SessionState state,
   return outcome;
 }
 
+/// Who answers: whoever they say while the store has no operators' tokens, else the owner of a
+/// token with the scope approval.give.
+Result<Approver> approver_of(storage::EventLog const& log,
+                             Globals const& globals,
+                             Options const& options,
+                             SessionId const& session) {
+  TRY(auto const tokens, access::TokenTable::read(log));
+  auto approver = options.approver;
+  if (!tokens.has_operators() && !names_token(options.as)) {
+    if (options.as.empty()) return Error{Errc::invalid, "say who answers: --as NAME"};
+    approver.by = options.as;
+    return approver;
+  }
+  if (!approver.roles.empty())
+    return Error{Errc::invalid, "--role: the roles are those of the token"};
+  CredentialOptions who;
+  who.as = options.as;
+  TRY(auto const shown, credentials(who));
+  TRY(auto const at, access::not_before_recorded(log, globals.now));
+  TRY(auto const identity,
+      engine::identify(tokens, shown, {.action = "approval.give", .tenant = session.tenant}, at));
+  if (identity.refused) return Error{Errc::denied, *identity.refused};
+  if (identity.break_glass())
+    return Error{Errc::denied, "a token for emergencies gives no approvals"};
+  approver.by = identity.name;
+  approver.roles = identity.token->roles;
+  approver.credential = identity.token->id;
+  return approver;
+}
+
 /// What is recorded of the person is redacted as everything is.
 Result<engine::ApprovalInput> input_of(Globals const& globals,
                                        storage::EventLog& log,
                                        PendingApproval const& pending,
                                        ApprovalDecision decision,
+                                       Approver const& approver,
                                        Options const& options) {
-  auto input = engine::to_input(pending, decision, options.approver);
+  auto input = engine::to_input(pending, decision, approver);
   input.plain_by = input.by;
   TRY(auto const redaction, open_redaction(globals, log, options.redaction));
   if (redaction != nullptr) {
@@ -86,15 +120,15 @@ void tell(Globals const& globals,
 }
 
 Result<int> answer(Globals const& globals, Options const& options, ApprovalDecision decision) {
-  // A folder that holds no store is not to become one because of this.
-  TRY_VOID(open_store(globals));
-  TRY(auto const log, storage::open_rocksdb(globals.data));
-  TRY(auto const open, engine::open_approvals(*log));
+  TRY(auto const store, open_to_govern(globals));
+  auto& log = *store.log;
+  TRY(auto const open, engine::open_approvals(log));
   TRY(auto const pending, engine::find_approval(open, options.id));
-  TRY(auto const state, engine::fold_session(*log, pending.session));
-  TRY(auto const input, input_of(globals, *log, pending, decision, options));
-  TRY(auto const step, engine::make_approval_step(state, input, globals.now, log->info().epoch));
-  TRY(auto const receipt, log->append({&step.append, 1}));
+  TRY(auto const approver, approver_of(log, globals, options, pending.session));
+  TRY(auto const state, engine::fold_session(log, pending.session));
+  TRY(auto const input, input_of(globals, log, pending, decision, approver, options));
+  TRY(auto const step, engine::make_approval_step(state, input, globals.now, log.info().epoch));
+  TRY(auto const receipt, store.operators->append({&step.append, 1}));
   TRY_VOID(receipt.each.front());
   tell(globals, pending, step, outcome_of(state, step, pending.operation));
   return exit_fine;
@@ -110,9 +144,13 @@ void add_answer(CLI::App& app,
   verb->add_option(
           "ID", options->id, "as `approvals` lists it, or its beginning; or SESSION@OPERATION")
       ->required();
-  verb->add_option("--as", options->approver.by, "who answers: not whom the session works for")
-      ->required();
-  verb->add_option("--role", options->approver.roles, "a role of that person; may be repeated");
+  verb->add_option("--as",
+                   options->as,
+                   "who answers, not whom the session works for; in a store with operators where "
+                   "the token is: fd:NUMBER, file:PATH or env:NAME [$DALSEGNO_TOKEN]");
+  verb->add_option("--role",
+                   options->approver.roles,
+                   "a role of that person, while the store has no operators; may be repeated");
   verb->add_option("--reason", options->approver.reason, "why; goes into the session's log")
       ->required();
   add_redaction_options(*verb, options->redaction);

@@ -106,6 +106,11 @@ void add_credential_options(CLI::App& verb, CredentialOptions& options, Why why)
       ->required(why == Why::required);
 }
 
+bool names_token(std::string_view text) {
+  return text.starts_with("file:") || text.starts_with("env:") || text.starts_with("fd:") ||
+         text.starts_with("dsg_");
+}
+
 Result<access::Token> read_token(std::string_view where) {
   auto const behind = [where](std::string_view scheme) {
     return std::string(where.substr(scheme.size()));

@@ -25,6 +25,9 @@ struct CredentialOptions {
 enum class Why : std::uint8_t { required, optional };
 void add_credential_options(CLI::App& verb, CredentialOptions& options, Why why = Why::required);
 
+/// Whether `text` names a place of a token, or is one, and is no person's name.
+[[nodiscard]] bool names_token(std::string_view text);
+
 /// The token that `where` names: `fd:3`, `file:PATH` (readable by its owner only), `env:NAME`, or
 /// the token itself, which is warned of: others can read command lines. Errors: Errc::invalid,
 /// whose detail never repeats the token; Errc::not_found, Errc::io.
