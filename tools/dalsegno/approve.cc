@@ -127,7 +127,9 @@ Result<int> answer(Globals const& globals, Options const& options, ApprovalDecis
   TRY(auto const approver, approver_of(log, globals, options, pending.session));
   TRY(auto const state, engine::fold_session(log, pending.session));
   TRY(auto const input, input_of(globals, log, pending, decision, approver, options));
-  TRY(auto const step, engine::make_approval_step(state, input, globals.now, log.info().epoch));
+  // A clock that was set back does not bring back what has expired.
+  TRY(auto const now, access::not_before_recorded(log, globals.now));
+  TRY(auto const step, engine::make_approval_step(state, input, now, log.info().epoch));
   TRY(auto const receipt, store.operators->append({&step.append, 1}));
   TRY_VOID(receipt.each.front());
   tell(globals, pending, step, outcome_of(state, step, pending.operation));

@@ -58,10 +58,11 @@ std::string wrong_credential(access::TokenTable const& tokens,
   bool const redacted = given.by.contains("[secret:");
   if (!redacted && !engine::same_person(token->owner, given.by))
     return name + " by " + given.by + "; it is " + token->owner + "'s";
-  for (auto const& role : given.roles)
-    if (std::ranges::find(token->roles, role) == token->roles.end())
-      return name + ", which does not have the role " + role;
-  return {};
+  auto const foreign = std::ranges::find_if(given.roles, [&](std::string const& role) {
+    return std::ranges::find(token->roles, role) == token->roles.end();
+  });
+  if (foreign == given.roles.end()) return {};
+  return name + ", which does not have the role " + *foreign;
 }
 
 std::string missing_approval(engine::SessionState const& state,
