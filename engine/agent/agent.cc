@@ -37,8 +37,8 @@ Workflow<ToolOutcome> call_tool(Context& ctx,
     outcome.message.content = std::move(reply.content);
     outcome.ends_session = reply.ends_session;
   } catch (ApprovalDenied const& denial) {
-    outcome.message.content = to_json(
-        Denial{.error = "not approved", .reason = denial.what(), .rules = denial.rules()});
+    outcome.message.content =
+        to_json(Denial{.error = "not approved", .reason = denial.what(), .rules = denial.rules()});
   } catch (PolicyDenied const& denial) {
     outcome.message.content = to_json(Denial{.reason = denial.what(), .rules = denial.rules()});
   } catch (ActivityFailed const& failure) {

@@ -115,9 +115,7 @@ void Engine::stop() {
 // ---- beginning ----
 
 /// The document that decides is in the log before its first decision.
-Result<> Engine::activate_policy() {
-  return activate_at_start(log_, policy_, options_.now());
-}
+Result<> Engine::activate_policy() { return activate_at_start(log_, policy_, options_.now()); }
 
 /// Counters that the policy asks for are kept from here on, beginning with what the log has.
 Result<> Engine::count_calls() {

@@ -40,7 +40,7 @@ struct EngineOptions {
   std::size_t hurry_up_to = 2;
   /// Where runs whose code kills the process are marked; empty: nowhere.
   std::filesystem::path marker_file;
-  std::function<Time()> now;  ///< null: the machine's clock
+  std::function<Time()> now;                    ///< null: the machine's clock
   std::vector<PolicySet> shadow_policies = {};  ///< asked beside the one that decides, never obeyed
   /// Redacts what comes into sessions and what their code hands out, before it is recorded or sent;
   /// outlives the engine. Null: nothing is redacted, and permits that ask for it deny.

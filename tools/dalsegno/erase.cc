@@ -50,7 +50,8 @@ Result<int> erase(Globals const& globals, Options const& options) {
                  .tenant = session.id.tenant,
                  .second = engine::SecondPerson::needed}));
   }
-  TRY(auto const erasure, vault.erase(session.id, {who.name, recordable(options.who.reason), globals.now}));
+  TRY(auto const erasure,
+      vault.erase(session.id, {who.name, recordable(options.who.reason), globals.now}));
   if (globals.json) {
     Json line;
     line.set("tenant", session.id.tenant).set("session", session.id.name);

@@ -28,8 +28,8 @@ struct GovernedStore {
 [[nodiscard]] Result<GovernedStore> open_to_govern(Globals const& globals,
                                                    Absent absent = Absent::refuse);
 
-/// A reason as it may be recorded: what looks like a secret or a person's data is replaced by tokens
-/// that nothing can open. The operators' session is never erased.
+/// A reason as it may be recorded: what looks like a secret or a person's data is replaced by
+/// tokens that nothing can open. The operators' session is never erased.
 [[nodiscard]] std::string recordable(std::string_view reason);
 
 /// engine::operate with what the options show.

@@ -21,7 +21,8 @@ Result<int> revoke(Globals const& globals, Options const& options) {
   TRY(auto const store, open_to_govern(globals));
   TRY(auto const shown, credentials(options.who));
   TRY(auto const revoked,
-      engine::revoke_token(*store.log, shown, options.id, recordable(options.who.reason), globals.now));
+      engine::revoke_token(
+          *store.log, shown, options.id, recordable(options.who.reason), globals.now));
   if (globals.json) {
     Json line;
     line.set("id", revoked.token.id)
