@@ -1,4 +1,3 @@
-#include "activities/http/base64.h"
 #include "activities/http/client.h"
 #include "activities/http/connect_policy.h"
 #include "activities/http/contact_text.h"
@@ -6,8 +5,10 @@
 #include "dalsegno/errors.h"
 #include "dalsegno/http.h"
 #include "dalsegno/try.h"
+#include "storage/event/base64.h"
 #include "storage/event/digest.h"
 #include "storage/event/json_text.h"
+#include "storage/vault/token.h"
 
 #include <algorithm>
 #include <chrono>
@@ -43,6 +44,28 @@ bool may_be_repeated(FailureKind kind) {
          kind == FailureKind::timed_out || kind == FailureKind::cut_off;
 }
 
+/// A far side can do nothing with a token, and an address that holds one is none. In a body it may
+/// be right: text that somebody reads.
+void refuse_tokens(std::string_view where, std::string_view text) {
+  auto const tokens = vault::find_tokens(text);
+  if (tokens.empty()) return;
+  auto const& token = tokens.front();
+  auto message = std::string(where) + " holds ";
+  message += text.substr(token.begin, token.end - token.begin);
+  message +=
+      ", which stands for a value that was redacted: a policy rule with the obligation "
+      "\"reveal\": [\"";
+  message += token.kind;
+  message += "\"] gives this activity the value itself";
+  throw ActivityError("invalid_request", message, ActivityError::Retry::forbidden);
+}
+
+void refuse_tokens(RequestInput const& input) {
+  refuse_tokens("url", input.url);
+  if (!input.headers) return;
+  for (auto const& [name, value] : *input.headers) refuse_tokens("header " + name, value);
+}
+
 Request request_of(RequestInput input, ActivityContext const& context) {
   Request out;
   out.method = input.method.value_or("GET");
@@ -70,7 +93,7 @@ RequestOutput output_of(Answer answer) {
   if (is_utf8(answer.response.body))
     out.body = std::move(answer.response.body);
   else
-    out.body_base64 = to_base64(answer.response.body);
+    out.body_base64 = storage::encode_padded_base64(answer.response.body);
   if (!answer.redirect.empty()) out.redirect = std::move(answer.redirect);
   out.contacts = std::move(answer.contacts);
   return out;
@@ -97,6 +120,7 @@ struct Parts {
 };
 
 RequestOutput Parts::perform(ActivityContext const& context, RequestInput input) const {
+  refuse_tokens(input);
   SendOptions options;
   options.limits = limits;
   options.origin.tenant = context.session.tenant;

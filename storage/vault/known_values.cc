@@ -1,9 +1,9 @@
 #include "storage/vault/known_values.h"
 
 #include "dalsegno/json.h"
+#include "storage/event/base64.h"
 #include "storage/event/json_text.h"
 #include "storage/vault/ascii.h"
-#include "storage/vault/base64.h"
 
 #include <openssl/crypto.h>
 
@@ -58,8 +58,8 @@ std::string json_escaped(std::string_view value) {
 
 /// The part of the base64 text of anything ‖ value ‖ anything that depends on value alone, where
 /// `offset` (0 to 2) bytes of a group of three stand before it.
-std::string base64_core(std::string_view value, std::size_t offset, Base64 alphabet) {
-  auto encoded = encode_base64(std::string(offset, '\0') + std::string(value), alphabet);
+std::string base64_core(std::string_view value, std::size_t offset, storage::Base64 alphabet) {
+  auto encoded = storage::encode_base64(std::string(offset, '\0') + std::string(value), alphabet);
   auto const bits = 8 * (offset + value.size());
   encoded.resize(bits / 6);  // the digit that the next byte would change
   return encoded.substr((8 * offset + 5) / 6);
@@ -72,7 +72,7 @@ KnownValues::~KnownValues() { forms_.wipe(); }
 bool KnownValues::add(std::string_view kind, std::string_view value) {
   if (value.size() < shortest_known_value) return false;
   std::set<std::string> exact{std::string(value), percent_encoded(value, "/:@!$'()*,;")};
-  for (auto const alphabet : {Base64::standard, Base64::url})
+  for (auto const alphabet : {storage::Base64::standard, storage::Base64::url})
     for (std::size_t offset = 0; offset < 3; ++offset)
       exact.insert(base64_core(value, offset, alphabet));
   exact.insert(json_escaped(value));

@@ -1,8 +1,8 @@
 // Secrets by the name that they are assigned to: `DB_PASSWORD=…`, `"apiKey": "…"`, `--token …`,
 // `Authorization: Bearer …`, `if ("…" == password)`.
 
+#include "storage/event/base64.h"
 #include "storage/vault/ascii.h"
-#include "storage/vault/base64.h"
 #include "storage/vault/scan.h"
 #include "storage/vault/values.h"
 
@@ -146,7 +146,7 @@ std::string_view path_of(std::string_view url) {
 /// letters and digits that are no words.
 bool is_credential(std::string_view text) {
   if (is_random(text)) return true;
-  auto const decoded = decode_base64url(text);
+  auto const decoded = storage::decode_base64url(text);
   if (decoded && text.size() >= 8 && decoded->find(':', 1) != std::string::npos &&
       std::ranges::all_of(*decoded, [](char c) { return c >= ' ' && c <= '~'; }))
     return true;

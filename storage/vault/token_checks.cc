@@ -1,9 +1,9 @@
 // Checks of tokens and addresses that are more than digits.
 
 #include "dalsegno/json.h"
+#include "storage/event/base64.h"
 #include "storage/event/digest.h"
 #include "storage/vault/ascii.h"
-#include "storage/vault/base64.h"
 #include "storage/vault/checks.h"
 #include "storage/vault/number_checks.h"
 
@@ -16,7 +16,7 @@
 namespace dalsegno::vault {
 
 bool json_web_token(std::string_view value) {
-  auto const header = decode_base64url(value.substr(0, value.find('.')));
+  auto const header = storage::decode_base64url(value.substr(0, value.find('.')));
   if (!header) return false;
   auto const json = parse_json(*header);
   return json && json->as_object() != nullptr;

@@ -25,8 +25,9 @@ struct Fetched {
   std::uint16_t status = 0;
   std::string body;
   std::string failure;
+  std::string message;
 };
-BOOST_DESCRIBE_STRUCT(Fetched, (), (status, body, failure))
+BOOST_DESCRIBE_STRUCT(Fetched, (), (status, body, failure, message))
 
 constexpr Activity<RequestInput, RequestOutput> once{"http.request",
                                                      {.retry = {.max_attempts = 1}}};
@@ -39,17 +40,24 @@ Workflow<Fetched> fetch(Context& context, RequestInput input) {
     out.body = output.body.value_or("base64:" + output.body_base64.value_or(""));
   } catch (Failure const& failure) {
     out.failure = failure.type();
+    out.message = failure.what();
   }
   co_return out;
 }
 
-constexpr char const* permit_all =
+constexpr char const* permit_all = R"({"dalsegno_policy":1,"rules":[
+  {"id":"calls","effect":"permit","actions":["activity.call"],"obligations":{"reveal":["*"]}}]})";
+
+constexpr char const* reveal_nothing =
     R"({"dalsegno_policy":1,"rules":[{"id":"calls","effect":"permit","actions":["activity.call"]}]})";
 
 class HttpActivity : public testing::Test {
  protected:
-  /// Runs the workflow once under this policy.
-  Fetched run(std::string const& name, RequestInput const& input, char const* policy = permit_all) {
+  /// Runs the workflow once under this policy. `spared`: categories that are not redacted.
+  Fetched run(std::string const& name,
+              RequestInput const& input,
+              char const* policy = permit_all,
+              std::vector<std::string> const& spared = {}) {
     auto store = Store::open((folder_.path() / "data").string());
     EXPECT_TRUE(store) << store.error().detail;
     Registry registry;
@@ -58,7 +66,9 @@ class HttpActivity : public testing::Test {
         {"id":"here","hosts":["localhost","127.0.0.1"],"ports":["1-65535"],"schemes":["http"],
          "addresses":["127.0.0.0/8","::1"]}]})"});
     EXPECT_TRUE(added) << added.error().detail;
-    auto runtime = Runtime::start(std::move(*store), std::move(registry), {.policy = policy});
+    auto runtime = Runtime::start(std::move(*store),
+                                  std::move(registry),
+                                  {.policy = policy, .redaction = {.spared = spared}});
     EXPECT_TRUE(runtime) << runtime.error().detail;
     SessionId const session{.name = name};
     EXPECT_TRUE((*runtime)->start_session(session, "fetch", input));
@@ -115,8 +125,10 @@ TEST_F(HttpActivity, gives_bytes_that_are_no_text_in_base64) {
 }
 
 TEST_F(HttpActivity, fails_with_a_type_where_the_rules_deny_and_leaves_that_in_the_log_too) {
-  EXPECT_EQ(run("denied", {.url = "http://169.254.169.254/latest/?token=hunter2"}).failure,
-            "denied");
+  EXPECT_EQ(
+      run("denied", {.url = "http://169.254.169.254/latest/?token=hunter2"}, permit_all, {"ip"})
+          .failure,
+      "denied");
   EXPECT_EQ(run("odd", {.url = "http://127.1/"}).failure, "invalid_request");
   auto const lines = egress("--denied --json");
   auto const line = parse_json(lines.substr(0, lines.find('\n')));
@@ -127,6 +139,23 @@ TEST_F(HttpActivity, fails_with_a_type_where_the_rules_deny_and_leaves_that_in_t
   EXPECT_EQ(contact->text("outcome"), "denied");
   EXPECT_FALSE(lines.contains("hunter2"));
   EXPECT_EQ(egress("--host nowhere.example --json"), "");
+}
+
+TEST_F(HttpActivity,
+       says_which_obligation_is_missing_where_redaction_took_the_address_or_a_header) {
+  FarSide const far([](Peer& peer) { peer.write(reply("never")); });
+  EXPECT_EQ(
+      run("address", {.url = "http://127.0.0.1:" + far.text_port() + "/"}, reveal_nothing).failure,
+      "invalid_request");
+  auto const fetched = run("header",
+                           {.url = "http://localhost:" + far.text_port() + "/",
+                            .headers = {{{.name = "Authorization",
+                                          .value = "Bearer 9f8e7d6c5b4a39281706f5e4d3c2b1a0"}}}},
+                           reveal_nothing);
+  EXPECT_EQ(fetched.failure, "invalid_request");
+  EXPECT_TRUE(fetched.message.contains("header Authorization holds [secret:")) << fetched.message;
+  EXPECT_TRUE(fetched.message.contains("\"reveal\": [\"")) << fetched.message;
+  EXPECT_TRUE(far.requests().empty());
 }
 
 TEST_F(HttpActivity, does_not_leave_without_the_permit_that_every_call_needs) {

@@ -1,6 +1,6 @@
 #include "storage/vault/known_values.h"
 
-#include "storage/vault/base64.h"
+#include "storage/event/base64.h"
 #include "tests/storage/vault/samples.h"
 
 #include <gtest/gtest.h>
@@ -44,8 +44,8 @@ RC_GTEST_PROP(KnownValues,
   RC_PRE(value.size() >= shortest_known_value);
   KnownValues known;
   RC_ASSERT(known.add("x", value));
-  for (auto const alphabet : {Base64::standard, Base64::url})
-    RC_ASSERT(!found(known, encode_base64(before + value + after, alphabet)).empty());
+  for (auto const alphabet : {storage::Base64::standard, storage::Base64::url})
+    RC_ASSERT(!found(known, storage::encode_base64(before + value + after, alphabet)).empty());
 }
 
 TEST(KnownValues, refuse_a_value_that_would_be_found_in_everything) {

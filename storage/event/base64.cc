@@ -1,8 +1,8 @@
-#include "storage/vault/base64.h"
+#include "storage/event/base64.h"
 
 #include <cstdint>
 
-namespace dalsegno::vault {
+namespace dalsegno::storage {
 namespace {
 
 constexpr std::string_view standard_digits =
@@ -26,6 +26,12 @@ std::string encode_base64(std::string_view bytes, Base64 alphabet) {
   return out;
 }
 
+std::string encode_padded_base64(std::string_view bytes) {
+  auto out = encode_base64(bytes, Base64::standard);
+  out.resize((out.size() + 3) / 4 * 4, '=');
+  return out;
+}
+
 std::optional<std::string> decode_base64url(std::string_view text) {
   while (text.ends_with('=')) text.remove_suffix(1);
   if (text.size() % 4 == 1) return std::nullopt;
@@ -44,4 +50,4 @@ std::optional<std::string> decode_base64url(std::string_view text) {
   return out;
 }
 
-}  // namespace dalsegno::vault
+}  // namespace dalsegno::storage
