@@ -48,6 +48,8 @@ may_include(engine/session      ${log} ${pure} storage/vault/ engine/workflow/ e
 may_include(engine/replay       ${log} ${pure} engine/workflow/ engine/policy/ engine/session/)
 may_include(engine/runtime      ${log} ${posix} storage/access/ storage/vault/ boost/ spdlog/ engine/)
 
+may_include(engine/testing      ${log} storage/memory/ engine/)
+
 set(below_activities ${log} storage/vault/ storage/artifact/ engine/ boost/ openssl/ ${posix})
 may_include(activities/http     ${below_activities} idn2.h)
 may_include(activities/model    ${below_activities} activities/http/)

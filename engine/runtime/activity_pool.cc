@@ -83,13 +83,28 @@ void ActivityPool::work() {
     auto const attempt = std::move(queue_.front());
     queue_.pop_front();
     lock.unlock();
-    auto ended = redacted(attempt, perform(attempt));
-    deliver_(attempt.session, attempt.run, std::move(ended));
+    deliver_(attempt.session, attempt.run, perform_and_redact(attempt));
   }
 }
 
-/// What an attempt ended with, as a session may see it.
-ActivityPool::Ended ActivityPool::redacted(StartAttempt const& attempt, Input input) const {
+std::size_t ActivityPool::waiting() const {
+  std::lock_guard const lock(mutex_);
+  return queue_.size();
+}
+
+StartAttempt ActivityPool::take(std::size_t index) {
+  std::lock_guard const lock(mutex_);
+  auto const chosen = queue_.begin() + static_cast<std::ptrdiff_t>(index);
+  auto attempt = std::move(*chosen);
+  queue_.erase(chosen);
+  return attempt;
+}
+
+AttemptEnd ActivityPool::perform_and_redact(StartAttempt const& attempt) const {
+  return redacted(attempt, perform(attempt));
+}
+
+AttemptEnd ActivityPool::redacted(StartAttempt const& attempt, Input input) const {
   if (intake_ == nullptr) return {std::move(input), {}};
   if (auto* const failed = std::get_if<FailureInput>(&input)) {
     failed->type = intake_->message(failed->type);

@@ -17,15 +17,18 @@ class Intake;
 
 namespace dalsegno::engine {
 
-/// Threads that perform attempts. They may block.
+/// What an attempt ended with, as a session may see it.
+struct AttemptEnd {
+  Input input;
+  std::vector<storage::VaultRecord> vault;  ///< the originals of what was redacted of it
+};
+
+/// Threads that perform attempts. They may block. Without threads (0), who called for them takes
+/// the attempts and performs them.
 class ActivityPool {
  public:
-  /// Receives the input that an attempt ended with. Called on a pool thread.
-  struct Ended {
-    Input input;
-    std::vector<storage::VaultRecord> vault;  ///< the originals of what was redacted of it
-  };
-  using Deliver = std::function<void(SessionId const&, RunId const&, Ended)>;
+  /// Receives what an attempt ended with. Called on a pool thread.
+  using Deliver = std::function<void(SessionId const&, RunId const&, AttemptEnd)>;
 
   /// `intake` opens what a permit reveals, and redacts what comes back; null: neither.
   ActivityPool(Registry const& registry,
@@ -43,17 +46,23 @@ class ActivityPool {
   /// orphaned at recovery).
   void stop();
 
+  // Without threads.
+  [[nodiscard]] std::size_t waiting() const;
+  /// Takes the one at `index` of those that wait, oldest first.
+  [[nodiscard]] StartAttempt take(std::size_t index);
+  [[nodiscard]] AttemptEnd perform_and_redact(StartAttempt const& attempt) const;
+
  private:
   void work();
   [[nodiscard]] Input perform(StartAttempt const& attempt) const;
-  [[nodiscard]] Ended redacted(StartAttempt const& attempt, Input input) const;
+  [[nodiscard]] AttemptEnd redacted(StartAttempt const& attempt, Input input) const;
 
   // Set in the constructor.
   Registry const& registry_;
   vault::Intake const* intake_;
   Deliver deliver_;
   // Guarded by mutex_.
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
   std::condition_variable ready_;
   std::deque<StartAttempt> queue_;
   bool stopping_ = false;

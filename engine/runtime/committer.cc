@@ -35,8 +35,10 @@ std::size_t room_for(std::span<PendingStep const> steps) {
 
 }  // namespace
 
-Committer::Committer(storage::EventLog& log, Release release)
-    : log_(log), release_(std::move(release)), thread_([this] { work(); }) {}
+Committer::Committer(storage::EventLog& log, Release release, Threads threads)
+    : log_(log), release_(std::move(release)), threads_(threads) {
+  if (threads_ == Threads::own) thread_ = std::jthread([this] { work(); });
+}
 
 Committer::~Committer() { stop(); }
 
@@ -52,7 +54,8 @@ void Committer::submit(std::vector<PendingStep> steps, Submitter submitter) {
       writing_ = false;
       wake = stopping_ || !queue_.empty();
     } else {
-      room_.wait(lock, [this] { return queue_.size() < max_commit_queue; });
+      room_.wait(lock,
+                 [this] { return threads_ == Threads::none || queue_.size() < max_commit_queue; });
       wake = !writing_ && queue_.empty();  // who writes looks again
       std::ranges::move(steps, std::back_inserter(queue_));
     }
@@ -88,6 +91,23 @@ void Committer::work() {
     std::lock_guard const lock(mutex_);
     writing_ = false;
   }
+}
+
+std::size_t Committer::waiting() const {
+  std::lock_guard const lock(mutex_);
+  return queue_.size();
+}
+
+void Committer::write_waiting(std::size_t most) {
+  std::vector<PendingStep> steps;
+  {
+    std::lock_guard const lock(mutex_);
+    auto const count = std::min(most, room_for(queue_));
+    auto const end = queue_.begin() + static_cast<std::ptrdiff_t>(count);
+    steps.assign(std::make_move_iterator(queue_.begin()), std::make_move_iterator(end));
+    queue_.erase(queue_.begin(), end);
+  }
+  if (!steps.empty()) write(steps);
 }
 
 void Committer::write(std::span<PendingStep> steps) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "dalsegno/result.h"
+#include "engine/runtime/threads.h"
 #include "engine/session/step_result.h"
 #include "storage/log/event_log.h"
 
@@ -41,7 +42,7 @@ class Committer {
   using Release = std::function<void(
       std::span<PendingStep> steps, std::span<Result<> const> results, bool fatal)>;
 
-  Committer(storage::EventLog& log, Release release);
+  Committer(storage::EventLog& log, Release release, Threads threads = Threads::own);
   Committer(Committer const&) = delete;
   Committer& operator=(Committer const&) = delete;
   ~Committer();
@@ -52,8 +53,14 @@ class Committer {
   /// ahead is written on the spot, which saves waking the committer's thread: that takes about as
   /// long as half a sync of a good disk.
   void submit(std::vector<PendingStep> steps, Submitter submitter = Submitter::busy);
-  /// Writes what has been submitted, then ends.
+  /// Writes what has been submitted, then ends. Without a thread: writes nothing more.
   void stop();
+
+  // Without a thread.
+  /// Steps that wait to be written.
+  [[nodiscard]] std::size_t waiting() const;
+  /// Writes at most so many of them, at once.
+  void write_waiting(std::size_t most);
 
  private:
   void work();
@@ -62,8 +69,9 @@ class Committer {
   // Set in the constructor.
   storage::EventLog& log_;
   Release release_;
+  Threads threads_;
   // Guarded by mutex_.
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
   std::condition_variable ready_;
   std::condition_variable room_;
   std::vector<PendingStep> queue_;

@@ -34,6 +34,7 @@ Engine::Engine(storage::EventLog& log,
                EngineOptions options)
     : log_(log), registry_(registry), policy_(std::move(policy)), options_(std::move(options)) {
   if (!options_.now) options_.now = system_now;
+  if (!options_.entropy) options_.entropy = system_entropy;
   if (!options_.say) options_.say = [](SessionId const&, std::string_view) {};
   if (auto const* const intake = options_.intake) {
     options_.say = [say = std::move(options_.say), intake](SessionId const& session,
@@ -42,7 +43,9 @@ Engine::Engine(storage::EventLog& log,
     };
   }
   options_.shards = std::max(options_.shards, 1U);
-  options_.activity_threads = std::max(options_.activity_threads, 1U);
+  options_.activity_threads =
+      options_.threads == Threads::own ? std::max(options_.activity_threads, 1U) : 0;
+  if (options_.threads == Threads::none) options_.hurry_up_to = 0;
 }
 
 Result<std::unique_ptr<Engine>> Engine::start(storage::EventLog& log,
@@ -58,9 +61,11 @@ Result<std::unique_ptr<Engine>> Engine::start(storage::EventLog& log,
   }
   auto& self = *engine;
   self.committer_ = std::make_unique<Committer>(
-      log, [&self](std::span<PendingStep> steps, std::span<Result<> const> results, bool fatal) {
+      log,
+      [&self](std::span<PendingStep> steps, std::span<Result<> const> results, bool fatal) {
         self.release_effects(steps, results, fatal);
-      });
+      },
+      self.options_.threads);
   for (unsigned i = 0; i < self.options_.shards; ++i) {
     ShardServices services{log,
                            registry,
@@ -70,10 +75,12 @@ Result<std::unique_ptr<Engine>> Engine::start(storage::EventLog& log,
                            self.options_.intake,
                            self.counters_.get(),
                            self.options_.now,
+                           self.options_.entropy,
                            self.options_.say,
                            [&self](Time due) { self.timers_->armed(due); },
                            self.options_.max_idle_sessions / self.options_.shards,
-                           self.options_.hurry_up_to};
+                           self.options_.hurry_up_to,
+                           self.options_.threads};
     self.shards_.push_back(std::make_unique<Shard>(
         std::move(services), self.markers_ ? self.markers_->marker(i) : Marker()));
   }
@@ -81,9 +88,8 @@ Result<std::unique_ptr<Engine>> Engine::start(storage::EventLog& log,
       registry,
       self.options_.intake,
       self.options_.activity_threads,
-      [&self](SessionId const& session, RunId const& run, ActivityPool::Ended ended) {
-        self.shard_of(session).post(
-            InputMessage{session, run, std::move(ended.input), std::move(ended.vault)});
+      [&self](SessionId const& session, RunId const& run, AttemptEnd ended) {
+        self.deliver(session, run, std::move(ended));
       });
   self.timers_ = std::make_unique<TimerService>(
       log,
@@ -94,7 +100,8 @@ Result<std::unique_ptr<Engine>> Engine::start(storage::EventLog& log,
               .post(InputMessage{timer.session, timer.run, TimerInput{timer.operation, timer.due}});
         }
       },
-      [&self](Error const& error) { self.fail(error); });
+      [&self](Error const& error) { self.fail(error); },
+      self.options_.threads);
   TRY_VOID(self.recover());
   self.timers_->start();
   return engine;
@@ -220,6 +227,11 @@ Result<> Engine::recover() {
 }
 
 // ---- after each write ----
+
+void Engine::deliver(SessionId const& session, RunId const& run, AttemptEnd ended) {
+  shard_of(session).post(
+      InputMessage{session, run, std::move(ended.input), std::move(ended.vault)});
+}
 
 void Engine::release_effects(std::span<PendingStep> steps,
                              std::span<Result<> const> results,

@@ -3,6 +3,7 @@
 #include "dalsegno/registry.h"
 #include "dalsegno/result.h"
 #include "engine/policy/policy.h"
+#include "engine/runtime/entropy.h"
 #include "engine/runtime/shard.h"
 #include "engine/runtime/waiters.h"
 #include "engine/session/step_result.h"
@@ -26,6 +27,7 @@ class Intake;
 
 namespace dalsegno::engine {
 
+struct AttemptEnd;
 class ActivityPool;
 class CallCounters;
 class TimerService;
@@ -41,6 +43,8 @@ struct EngineOptions {
   /// Where runs whose code kills the process are marked; empty: nowhere.
   std::filesystem::path marker_file;
   std::function<Time()> now;                    ///< null: the machine's clock
+  Entropy entropy = {};                         ///< null: the machine's
+  Threads threads = Threads::own;               ///< none: see engine_steps.h
   std::vector<PolicySet> shadow_policies = {};  ///< asked beside the one that decides, never obeyed
   /// Redacts what comes into sessions and what their code hands out, before it is recorded or sent;
   /// outlives the engine. Null: nothing is redacted, and permits that ask for it deny.
@@ -103,6 +107,8 @@ class Engine {
   [[nodiscard]] std::optional<Error> failure() const;
 
  private:
+  friend class EngineSteps;
+
   Engine(storage::EventLog& log, Registry const& registry, PolicySet policy, EngineOptions options);
 
   [[nodiscard]] Result<> activate_policy();
@@ -113,6 +119,7 @@ class Engine {
                                             storage::Head const& head,
                                             Sequence sequence) const;
   [[nodiscard]] Result<> recover();
+  void deliver(SessionId const& session, RunId const& run, AttemptEnd ended);
   void release_effects(std::span<PendingStep> steps, std::span<Result<> const> results, bool fatal);
   void announce(PendingStep const& pending);
   void fail(Error const& error);

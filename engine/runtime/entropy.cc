@@ -3,16 +3,13 @@
 #include <array>
 #include <cstdlib>
 #include <cstring>
-#include <span>
 
 #include <sys/random.h>
 
 namespace dalsegno::engine {
 
-namespace {
-
 /// Drawn in blocks, for one system call a block; a thread never gives out the same bytes twice.
-void fill(std::span<std::uint8_t> out) {
+void system_entropy(std::span<std::uint8_t> out) {
   thread_local std::array<std::uint8_t, 4096> block;
   thread_local std::size_t left = 0;
   if (left < out.size()) {
@@ -28,23 +25,21 @@ void fill(std::span<std::uint8_t> out) {
   std::memset(block.data() + left, 0, out.size());
 }
 
-}  // namespace
-
-RunId fresh_run_id() {
+RunId fresh_run_id(Entropy const& entropy) {
   RunId id;
-  fill(id.bytes);
+  entropy(id.bytes);
   return id;
 }
 
-storage::SessionSecret fresh_secret() {
+storage::SessionSecret fresh_secret(Entropy const& entropy) {
   storage::SessionSecret secret;
-  fill(secret.bytes);
+  entropy(secret.bytes);
   return secret;
 }
 
-std::uint64_t fresh_seed() {
+std::uint64_t fresh_seed(Entropy const& entropy) {
   std::array<std::uint8_t, 8> bytes{};
-  fill(bytes);
+  entropy(bytes);
   std::uint64_t seed = 0;
   std::memcpy(&seed, bytes.data(), sizeof seed);
   return seed;

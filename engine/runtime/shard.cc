@@ -60,8 +60,9 @@ Shard::Shard(ShardServices services, Marker marker)
       marker_(marker),
       counters_(services_.counters == nullptr
                     ? nullptr
-                    : std::make_unique<ShardCounters>(*services_.counters)),
-      thread_([this] { work(); }) {}
+                    : std::make_unique<ShardCounters>(*services_.counters)) {
+  if (services_.threads == Threads::own) thread_ = std::jthread([this] { work(); });
+}
 
 Shard::~Shard() { stop(); }
 
@@ -139,24 +140,51 @@ bool Shard::wait_for_messages(std::vector<Message>& messages) {
 
 void Shard::work() {
   name_this_thread("ds-shard");
-  for (std::vector<Message> messages; wait_for_messages(messages); messages.clear()) {
-    for (auto& message : messages) {
-      std::visit([this](auto& one) { take(std::move(one)); }, message);
-      // The committer begins its next write with what is there: it should not wait for the whole
-      // mailbox.
-      constexpr std::size_t enough = 64;
-      if (outgoing_.size() >= enough) services_.committer.submit(std::exchange(outgoing_, {}));
-    }
-    if (!outgoing_.empty()) {
-      bool const idle = hurries() && !mail_;
-      services_.committer.submit(std::exchange(outgoing_, {}),
-                                 idle ? Submitter::idle : Submitter::busy);
-    }
-    evict();
-  }
+  for (std::vector<Message> messages; wait_for_messages(messages); messages.clear())
+    serve(messages);
   for (auto& [session, entry] : sessions_) {
     refuse_waiting(entry, {Errc::unavailable, "the runtime is stopping"});
   }
+}
+
+void Shard::serve(std::vector<Message>& messages) {
+  for (auto& message : messages) {
+    std::visit([this](auto& one) { take(std::move(one)); }, message);
+    // The committer begins its next write with what is there: it should not wait for the whole
+    // mailbox.
+    constexpr std::size_t enough = 64;
+    if (outgoing_.size() >= enough) services_.committer.submit(std::exchange(outgoing_, {}));
+  }
+  if (!outgoing_.empty()) {
+    bool const idle = hurries() && !mail_;
+    services_.committer.submit(std::exchange(outgoing_, {}),
+                               idle ? Submitter::idle : Submitter::busy);
+  }
+  evict();
+}
+
+std::size_t Shard::waiting() const {
+  std::lock_guard const lock(mutex_);
+  return mailbox_.size();
+}
+
+void Shard::serve_waiting(std::size_t most) {
+  std::vector<Message> messages;
+  {
+    std::lock_guard const lock(mutex_);
+    auto const end =
+        mailbox_.begin() + static_cast<std::ptrdiff_t>(std::min(most, mailbox_.size()));
+    messages.assign(std::make_move_iterator(mailbox_.begin()), std::make_move_iterator(end));
+    mailbox_.erase(mailbox_.begin(), end);
+    mail_ = !mailbox_.empty();
+  }
+  if (!messages.empty()) serve(messages);
+}
+
+Session const* Shard::at_rest(SessionId const& session) const {
+  auto const found = sessions_.find(session);
+  return found == sessions_.end() || found->second.in_flight > 0 ? nullptr
+                                                                 : found->second.session.get();
 }
 
 /// For the next input of this session.
@@ -210,12 +238,12 @@ void Shard::take(StartMessage message) {
   }
   SessionStart start;
   start.session = request.session;
-  start.run = fresh_run_id();
+  start.run = fresh_run_id(services_.entropy);
   start.log_id = info_.log_id;
   start.input = request.input;
   start.principal = request.principal;
-  start.random_seed = fresh_seed();
-  start.secret = fresh_secret();
+  start.random_seed = fresh_seed(services_.entropy);
+  start.secret = fresh_secret(services_.entropy);
   if (services_.intake != nullptr) start.redaction = storage::sha256({services_.intake->version()});
   SessionEnvironment environment;
   environment.load_artifact = [&log = services_.log,

@@ -4,7 +4,9 @@
 #include "engine/policy/policy.h"
 #include "engine/runtime/committer.h"
 #include "engine/runtime/counters.h"
+#include "engine/runtime/entropy.h"
 #include "engine/runtime/marker.h"
+#include "engine/runtime/threads.h"
 #include "engine/session/session.h"
 #include "storage/log/event_log.h"
 
@@ -107,11 +109,13 @@ struct ShardServices {
   vault::Intake const* intake = nullptr;  ///< null: nothing is redacted
   CallCounters* counters = nullptr;       ///< null: policy asks for none beyond a session's own
   std::function<Time()> now;
+  Entropy entropy;
   std::function<void(SessionId const&, std::string_view)>
       say;                            ///< ctx.log() and what people should know
   std::function<void(Time)> look_at;  ///< a timer may be due then that was fired in vain before
   std::size_t max_idle_sessions = 0;  ///< kept in memory though nothing is under way
   std::size_t hurry_up_to = 0;        ///< sessions with something under way; see EngineOptions
+  Threads threads = Threads::own;
 };
 
 /// Messages that may wait in one shard before starts and signals are refused as Errc::overloaded.
@@ -132,8 +136,16 @@ class Shard {
   /// nothing is taken: the result says why.
   [[nodiscard]] Result<> offer(Message& message);
   void post(std::vector<Message> messages);
-  /// Takes what has been posted, then ends.
+  /// Takes what has been posted, then ends. Without a thread: takes nothing more.
   void stop();
+
+  // Without a thread.
+  /// Messages that wait.
+  [[nodiscard]] std::size_t waiting() const;
+  /// Takes at most so many of them, oldest first.
+  void serve_waiting(std::size_t most);
+  /// A session that is in memory with all its steps durable; nullptr: it is not.
+  [[nodiscard]] Session const* at_rest(SessionId const& session) const;
 
  private:
   struct Live {
@@ -151,6 +163,7 @@ class Shard {
   };
 
   void work();
+  void serve(std::vector<Message>& messages);
   void take(StartMessage message);
   void take(SignalMessage message);
   void take(InputMessage message);
@@ -206,7 +219,7 @@ class Shard {
   std::vector<PendingStep> outgoing_;
   std::unique_ptr<ShardCounters> counters_;  // null: policy asks for none
   // Guarded by mutex_.
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
   std::condition_variable ready_;
   std::vector<Message> mailbox_;
   bool stopping_ = false;

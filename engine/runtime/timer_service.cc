@@ -17,8 +17,13 @@ constexpr std::chrono::seconds longest_sleep{1};
 
 }  // namespace
 
-TimerService::TimerService(storage::EventLog const& log, Now now, Fire fire, Fail fail)
-    : log_(log), now_(std::move(now)), fire_(std::move(fire)), fail_(std::move(fail)) {}
+TimerService::TimerService(
+    storage::EventLog const& log, Now now, Fire fire, Fail fail, Threads threads)
+    : log_(log),
+      now_(std::move(now)),
+      fire_(std::move(fire)),
+      fail_(std::move(fail)),
+      threads_(threads) {}
 
 TimerService::~TimerService() { stop(); }
 
@@ -27,7 +32,7 @@ void TimerService::start() {
   std::lock_guard const lock(mutex_);
   from_ = next.from;
   next_due_ = next.due;
-  thread_ = std::jthread([this] { work(); });
+  if (threads_ == Threads::own) thread_ = std::jthread([this] { work(); });
 }
 
 void TimerService::armed(Time due) {
@@ -91,14 +96,28 @@ void TimerService::work() {
       changed_.wait_for(lock, sleep);
       continue;
     }
-    auto const from = std::exchange(from_, Time::max());
-    next_due_.reset();
-    lock.unlock();
-    auto const next = fire_due(from);
-    lock.lock();
-    from_ = std::min(from_, next.from);  // `armed` may have been called meanwhile
-    if (next.due) next_due_ = next_due_ ? std::min(*next_due_, *next.due) : *next.due;
+    look(lock);
   }
+}
+
+void TimerService::look(std::unique_lock<std::mutex>& lock) {
+  auto const from = std::exchange(from_, Time::max());
+  next_due_.reset();
+  lock.unlock();
+  auto const next = fire_due(from);
+  lock.lock();
+  from_ = std::min(from_, next.from);  // `armed` may have been called meanwhile
+  if (next.due) next_due_ = next_due_ ? std::min(*next_due_, *next.due) : *next.due;
+}
+
+std::optional<Time> TimerService::next_due() const {
+  std::lock_guard const lock(mutex_);
+  return next_due_;
+}
+
+void TimerService::look() {
+  std::unique_lock lock(mutex_);
+  look(lock);
 }
 
 }  // namespace dalsegno::engine

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "engine/runtime/threads.h"
 #include "storage/log/event_log.h"
 
 #include <condition_variable>
@@ -19,7 +20,8 @@ class TimerService {
   using Fire = std::function<void(std::vector<storage::Timer> const&)>;
   using Fail = std::function<void(Error)>;
 
-  TimerService(storage::EventLog const& log, Now now, Fire fire, Fail fail);
+  TimerService(
+      storage::EventLog const& log, Now now, Fire fire, Fail fail, Threads threads = Threads::own);
   TimerService(TimerService const&) = delete;
   TimerService& operator=(TimerService const&) = delete;
   ~TimerService();
@@ -30,6 +32,12 @@ class TimerService {
   void armed(Time due);
   void stop();
 
+  // Without a thread.
+  /// When there is something to look for; nothing: no timer is armed.
+  [[nodiscard]] std::optional<Time> next_due() const;
+  /// Fires what is due.
+  void look();
+
  private:
   void work();
   /// Fires what is due from `from` on; returns where to look next, and when.
@@ -38,14 +46,16 @@ class TimerService {
     std::optional<Time> due;
   };
   [[nodiscard]] Next fire_due(Time from);
+  void look(std::unique_lock<std::mutex>& lock);
 
   // Set in the constructor.
   storage::EventLog const& log_;
   Now now_;
   Fire fire_;
   Fail fail_;
+  Threads threads_;
   // Guarded by mutex_.
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
   std::condition_variable changed_;
   Time from_{};  // everything due before it has been fired
   std::optional<Time> next_due_;

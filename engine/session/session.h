@@ -250,7 +250,7 @@ class Session final : private detail::Host {
   /// replay what was recorded, if that can be what redaction made of `bytes`.
   [[nodiscard]] storage::Payload command_payload(std::string& bytes);
   [[nodiscard]] std::string redacted(std::string json);
-  [[nodiscard]] std::string redacted_message(std::string text) const;
+  [[nodiscard]] std::string redacted_message(std::string_view text) const;
   [[nodiscard]] std::string recorded_state(std::string state, std::string const& bytes);
   [[nodiscard]] storage::Digest digest_of(std::string_view bytes) const;
   [[nodiscard]] std::string payload_text(storage::Payload const& payload);

@@ -180,7 +180,7 @@ void Session::issue_approval(OperationId id, detail::ApprovalRequest asked) {
   request.expires = asked.expires;
   if (!asked.escalate_to.empty()) request.escalate_at = asked.escalate_at;
   request.escalate_to = std::move(asked.escalate_to);
-  request.reason = redacted_message(std::move(asked.why));
+  request.reason = redacted_message(asked.why);
   command(id, std::move(request));
 }
 

@@ -136,8 +136,9 @@ std::string Session::redacted(std::string json) {
   return std::move(taken->text);
 }
 
-std::string Session::redacted_message(std::string text) const {
-  return live() && ambient_->intake != nullptr ? ambient_->intake->message(text) : text;
+std::string Session::redacted_message(std::string_view text) const {
+  return live() && ambient_->intake != nullptr ? ambient_->intake->message(text)
+                                               : std::string(text);
 }
 
 storage::Digest Session::digest_of(std::string_view bytes) const { return digester_.digest(bytes); }

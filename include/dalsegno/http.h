@@ -4,8 +4,8 @@
 // "http.request", then by the egress rules (docs/egress.md), and recorded with where it went.
 //
 //   registry: auto added = ds::http::add_http(registry, {.egress = rules});
-//   workflow: auto reply = co_await ctx.call(ds::http::request, {.url =
-//   "https://api.example.com/"});
+//   workflow: RequestInput const asked{.url = "https://api.example.com/"};
+//             auto reply = co_await ctx.call(ds::http::request, asked);
 
 #include "dalsegno/activity.h"
 #include "dalsegno/contact.h"

@@ -211,7 +211,7 @@ class EventLog {
   /// The bytes of the step with this key (as in CommittedStep); Errc::not_found.
   [[nodiscard]] virtual Result<std::string> step_at(std::string_view key) const = 0;
 
-  /// Small facts of the runtime (marks against poisoned runs, the active policy's digest), synced.
+  /// Small facts of the runtime (marks against poisoned runs), synced.
   /// Not part of the log.
   [[nodiscard]] virtual Result<> put_meta(std::string_view key, std::string_view value) = 0;
   [[nodiscard]] virtual Result<std::optional<std::string>> get_meta(std::string_view key) const = 0;

@@ -341,6 +341,23 @@ std::shared_ptr<MemoryStore> make_memory_store(std::uint64_t log_id_seed,
   return std::make_shared<MemoryStore>(log_id, partitions);
 }
 
+std::shared_ptr<MemoryStore> copy_memory_store(MemoryStore const& store) {
+  auto copy = std::make_shared<MemoryStore>(store.identity, store.partitions);
+  std::shared_lock const lock(store.mutex);
+  copy->epoch = store.epoch;
+  copy->heads = store.heads;
+  copy->steps = store.steps;
+  copy->commits = store.commits;
+  copy->timers = store.timers;
+  copy->producer_keys = store.producer_keys;
+  copy->checkpoints = store.checkpoints;
+  copy->artifacts = store.artifacts;
+  copy->secrets = store.secrets;
+  copy->vaults = store.vaults;
+  copy->meta = store.meta;
+  return copy;
+}
+
 std::unique_ptr<EventLog> open_memory(std::shared_ptr<MemoryStore> store) {
   std::unique_lock lock(store->mutex);
   auto const epoch = ++store->epoch;

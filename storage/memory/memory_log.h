@@ -15,4 +15,7 @@ class MemoryStore;
 /// Takes the next epoch. An older log over the same store is fenced from then on.
 [[nodiscard]] std::unique_ptr<EventLog> open_memory(std::shared_ptr<MemoryStore> store);
 
+/// The store as it is now, for a test that wants to have it again.
+[[nodiscard]] std::shared_ptr<MemoryStore> copy_memory_store(MemoryStore const& store);
+
 }  // namespace dalsegno::storage

@@ -44,6 +44,7 @@ class Denials {
   void take(forensics::RefusedCall const& refused) {
     ++count_;
     std::vector<std::string> rules;
+    rules.reserve(refused.call.approvals.size());
     for (auto const& asked : refused.call.approvals) rules.push_back(asked.request.rule);
     auto const action = std::string(engine::action_of(refused.call.kind));
     if (globals_.json) {

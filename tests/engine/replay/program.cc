@@ -157,6 +157,12 @@ Workflow<std::string> run_program(Context& ctx, Program program) {
   co_return to_json(program.results);
 }
 
+Workflow<std::string> run_unsteadily(Context& ctx, Program program) {
+  static int runs = 0;
+  if (++runs % 2 == 0) co_await ctx.sleep(milliseconds(1));
+  co_return co_await run_program(ctx, std::move(program));
+}
+
 // ---- random programs ----
 
 std::int64_t below(std::mt19937_64& random, std::uint64_t bound) {
@@ -274,7 +280,24 @@ std::optional<std::string> predict(Program const& program, std::uint64_t random_
   return to_json(to_json(results));
 }
 
+std::vector<std::string_view> activities_of_programs() {
+  std::vector<std::string_view> names;
+  for (auto const* const call : calls) names.push_back(call->name);
+  return names;
+}
+
+std::string policy_of_programs() {
+  return R"({"dalsegno_policy": 1, "name": "programs", "rules": [
+    {"id": "all", "effect": "permit", "actions": ["*.call"]},
+    {"id": "two", "effect": "permit", "actions": ["activity.call"], "resources": ["approved"], "obligations":
+      {"require_approval": {"roles": ["lead"], "count": 2, "within": "30s",
+                            "escalate_after": "5s", "escalate_to": ["director"]}}},
+    {"id": "not-that", "effect": "forbid", "actions": ["activity.call"], "resources": ["forbidden"]}]})";
+}
+
 WorkflowDefinition interpreter() { return define_workflow("program", run_program); }
+
+WorkflowDefinition unsteady_interpreter() { return define_workflow("program", run_unsteadily); }
 
 std::optional<std::string> far_side(std::string const& name,
                                     std::string const& input,

@@ -9,6 +9,7 @@
 #include <optional>
 #include <random>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace dalsegno::engine::test {
@@ -37,8 +38,16 @@ BOOST_DESCRIBE_STRUCT(Program, (), (body, loops, checkpoints, carried, results))
 /// on the order in which things happen outside.
 [[nodiscard]] std::optional<std::string> predict(Program const& program, std::uint64_t random_seed);
 
+/// The activities that programs call; each takes a number and gives a text.
+[[nodiscard]] std::vector<std::string_view> activities_of_programs();
+
+/// A policy document: "approved" needs two people of role "lead", "forbidden" is denied.
+[[nodiscard]] std::string policy_of_programs();
+
 /// The workflow "program".
 [[nodiscard]] WorkflowDefinition interpreter();
+/// The same, but its code depends on how often it ran: what no workflow may do.
+[[nodiscard]] WorkflowDefinition unsteady_interpreter();
 
 /// What ctx.record() reads: a number that differs each time it is read, so that a second reading
 /// would show.

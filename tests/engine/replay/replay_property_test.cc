@@ -30,23 +30,13 @@ std::uint64_t seeds_in(std::uint64_t usual) {
   return given != nullptr ? std::strtoull(given, nullptr, 10) : usual;
 }
 
-PolicySet policy_of_programs() {
-  return PolicySet::parse(R"({"dalsegno_policy": 1, "name": "programs", "rules": [
-    {"id": "all", "effect": "permit", "actions": ["*.call"]},
-    {"id": "two", "effect": "permit", "actions": ["activity.call"], "resources": ["approved"], "obligations":
-      {"require_approval": {"roles": ["lead"], "count": 2, "within": "30s",
-                            "escalate_after": "5s", "escalate_to": ["director"]}}},
-    {"id": "not-that", "effect": "forbid", "actions": ["activity.call"], "resources": ["forbidden"]}]})")
-      .value();
-}
-
 /// The world around one session: performs its attempts, sends its signals, moves its clock; in any
 /// order.
 class World {
  public:
   World(Program const& program, std::uint64_t seed)
       : program_(program), driver_(interpreter()), random_(seed) {
-    driver_.policy = policy_of_programs();
+    driver_.policy = PolicySet::parse(policy_of_programs()).value();
     driver_.seed = seed;
   }
 

@@ -1,0 +1,238 @@
+#include "tests/simulation/clients.h"
+
+#include <random>
+#include <utility>
+
+namespace dalsegno::simulation {
+namespace {
+
+using storage::SessionStatus;
+
+constexpr std::array<char const*, 3> signal_names{"main", "beside", "other"};
+
+std::uint64_t count_of(std::map<std::string, std::uint64_t> const& counts,
+                       std::string const& name) {
+  auto const found = counts.find(name);
+  return found == counts.end() ? 0 : found->second;
+}
+
+}  // namespace
+
+Clients::Clients(
+    Truth const& truth, Findings& findings, Dice dice, std::size_t sessions, bool cancels)
+    : truth_(truth), findings_(findings), dice_(dice), cancels_(cancels), plans_(sessions) {
+  for (std::size_t i = 0; i < sessions; ++i) {
+    auto& plan = plans_[i];
+    plan.session = {"default", "s" + std::to_string(i)};
+    std::mt19937_64 random(dice_.next());
+    plan.program = engine::test::random_program(random);
+    plan.input = to_json(plan.program);
+  }
+}
+
+void Clients::connect(engine::Engine* engine) {
+  engine_ = engine;
+  ++connection_;
+  for (auto& plan : plans_) {
+    plan.starting = false;
+    plan.sending.clear();
+    if (engine_ != nullptr && plan.started && !is_over(plan)) watch(plan);
+  }
+}
+
+bool Clients::is_over(Plan const& plan) const {
+  auto const* const truth = truth_.find(plan.session);
+  return truth != nullptr && truth->status != SessionStatus::open;
+}
+
+void Clients::start(Plan& plan) {
+  plan.starting = true;
+  engine_->start_session(
+      {plan.session, "program", plan.input, "client"},
+      [this, &plan, connection = connection_](Result<engine::Receipt> const& receipt) {
+        if (receipt) {
+          auto const* const truth = truth_.find(plan.session);
+          if (truth == nullptr || truth->run != receipt->run)
+            findings_.add("acknowledged_stays",
+                          to_string(plan.session) +
+                              ": its start was acknowledged, and the log does not have it");
+          plan.started = true;
+        }
+        if (connection != connection_) return;
+        plan.starting = false;
+      });
+}
+
+/// The answer to who waits for the end is the end that the log has.
+void Clients::watch(Plan const& plan) {
+  engine_->wait_for_end(plan.session, [this, &plan](Result<engine::AnnounceEnd> const& end) {
+    if (!end) return;
+    auto const* const truth = truth_.find(plan.session);
+    if (truth == nullptr || truth->status != end->status ||
+        (truth->result && *truth->result != end->result))
+      findings_.add("result",
+                    to_string(plan.session) + ": another end was announced than recorded");
+  });
+}
+
+void Clients::signal(Plan& plan, std::string const& name) {
+  auto const number = plan.sent[name];
+  auto key = name + std::to_string(number);
+  plan.sending[name] = true;
+  engine_->signal(plan.session,
+                  {name, std::to_string(number), key, "client"},
+                  [this, &plan, name, key, number, connection = connection_](
+                      Result<engine::Receipt> const& receipt) {
+                    if (receipt) {
+                      auto const* const truth = truth_.find(plan.session);
+                      bool const recorded = truth != nullptr && truth->inputs.contains(key) &&
+                                            truth->inputs.at(key) == receipt->sequence;
+                      if (!recorded)
+                        findings_.add("acknowledged_stays",
+                                      to_string(plan.session) + ": signal " + key +
+                                          " was acknowledged, and the log does not have it there");
+                      plan.sent[name] = std::max(plan.sent[name], number + 1);
+                    }
+                    if (connection != connection_) return;
+                    plan.sending[name] = false;
+                  });
+}
+
+void Clients::cancel(Plan& plan) {
+  engine_->cancel(
+      plan.session, {"client", "enough"}, [&plan](Result<engine::Receipt> const& receipt) {
+        if (receipt) plan.cancelled = true;
+      });
+}
+
+/// Somebody answers a request for approval: in general anybody, `surely` one whose answer counts.
+bool Clients::approve(Plan const& plan, bool surely) {
+  auto const* const truth = truth_.find(plan.session);
+  if (truth == nullptr) return false;
+  constexpr std::array people{"ann", "bob", "cid", "client"};
+  constexpr std::array roles{"lead", "lead", "director", "clerk"};
+  bool any = false;
+  for (auto const& [id, operation] : truth->operations) {
+    if (!operation.asked || operation.ended || operation.open_attempt) continue;
+    auto const count = surely ? 3U : 1U;
+    for (unsigned i = 0; i < count; ++i) {
+      engine::ApprovalInput answer;
+      answer.operation = id;
+      answer.granted = surely || !dice_.one_in(8);
+      answer.by = people[surely ? i : dice_.below(people.size())];
+      answer.roles = {roles[surely ? 0 : dice_.below(roles.size())]};
+      answer.reason = "so it is";
+      answer.input_digest = operation.requested.input_digest;
+      engine_->answer_approval(plan.session, answer, [](Result<engine::Receipt> const&) {});
+    }
+    any = true;
+    if (!surely) break;
+  }
+  return any;
+}
+
+void Clients::act() {
+  if (engine_ == nullptr || plans_.empty()) return;
+  auto& plan = plans_[dice_.below(plans_.size())];
+  if (!plan.started) {
+    if (!plan.starting) start(plan);
+    return;
+  }
+  if (is_over(plan) && !dice_.one_in(16)) return;
+  switch (dice_.below(8)) {
+    case 0:
+      start(plan);  // once more: the same run is acknowledged
+      break;
+    case 1:
+      if (cancels_ && dice_.one_in(10)) cancel(plan);
+      break;
+    case 2:
+    case 3:
+      static_cast<void>(approve(plan, false));
+      break;
+    case 4:
+      watch(plan);
+      break;
+    default: {
+      std::string const name = signal_names[dice_.below(signal_names.size())];
+      auto const* const truth = truth_.find(plan.session);
+      if (truth == nullptr || plan.sending[name]) return;
+      if (plan.sent[name] > count_of(truth->receivers, name) + 2) return;
+      signal(plan, name);
+      if (dice_.one_in(8)) signal(plan, name);  // twice at once, under one key
+    }
+  }
+}
+
+bool Clients::help() {
+  if (engine_ == nullptr) return false;
+  bool any = false;
+  for (auto& plan : plans_) {
+    if (is_over(plan)) continue;
+    if (!plan.started) {
+      if (!plan.starting) {
+        start(plan);
+        any = true;
+      }
+      continue;
+    }
+    auto const* const truth = truth_.find(plan.session);
+    any = approve(plan, true) || any;
+    for (std::string const name : signal_names) {
+      if (plan.sending[name] || plan.sent[name] > count_of(truth->receivers, name)) continue;
+      signal(plan, name);
+      any = true;
+    }
+  }
+  return any;
+}
+
+bool Clients::all_ended() const {
+  for (auto const& plan : plans_)
+    if (!is_over(plan)) return false;
+  return true;
+}
+
+std::string Clients::describe_open() const {
+  std::string text;
+  for (auto const& plan : plans_) {
+    if (is_over(plan)) continue;
+    text += (text.empty() ? "" : ", ") + to_string(plan.session);
+    auto const* const truth = truth_.find(plan.session);
+    if (truth == nullptr) {
+      text += " (not started)";
+      continue;
+    }
+    for (auto const& [id, operation] : truth->operations) {
+      if (operation.ended) continue;
+      text +=
+          " [" + std::to_string(static_cast<std::uint64_t>(id)) + " " + operation.requested.name;
+      if (operation.open_attempt) text += " attempt " + std::to_string(*operation.open_attempt);
+      text += "]";
+    }
+  }
+  return text;
+}
+
+void Clients::check_ends() const {
+  for (auto const& plan : plans_) {
+    auto const* const truth = truth_.find(plan.session);
+    if (truth == nullptr || truth->status == SessionStatus::open) continue;
+    auto const name = to_string(plan.session);
+    if (truth->status == SessionStatus::failed) {
+      findings_.add("result", name + " failed");
+    } else if (truth->status == SessionStatus::cancelled) {
+      if (!truth->cancel_requested) findings_.add("result", name + " was cancelled by nobody");
+    } else if (auto const predicted = engine::test::predict(plan.program, truth->random_seed);
+               predicted && !truth->cancel_requested && truth->result != *predicted) {
+      findings_.add("result",
+                    name + " ended with " + truth->result.value_or("an artifact") +
+                        " and not with " + *predicted);
+    }
+    if (plan.cancelled && !truth->cancel_requested)
+      findings_.add("acknowledged_stays",
+                    name + ": its cancellation was acknowledged and is not there");
+  }
+}
+
+}  // namespace dalsegno::simulation

@@ -1,0 +1,66 @@
+#pragma once
+
+#include "engine/runtime/engine.h"
+#include "tests/engine/replay/program.h"
+#include "tests/simulation/dice.h"
+#include "tests/simulation/truth.h"
+
+#include <array>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace dalsegno::simulation {
+
+/// Those who start sessions, send signals, cancel and approve, and repeat what was not
+/// acknowledged. Of each acknowledgement they check that the log has what it says. Thread: one at a
+/// time.
+class Clients {
+ public:
+  Clients(Truth const& truth, Findings& findings, Dice dice, std::size_t sessions, bool cancels);
+
+  /// Talk to this engine from now on; nullptr: there is none. What was on its way is lost.
+  void connect(engine::Engine* engine);
+  /// One of them does something, perhaps.
+  void act();
+  /// Does for every session what it still needs from outside. False: nobody can do anything.
+  [[nodiscard]] bool help();
+  /// Every session was started and has ended.
+  [[nodiscard]] bool all_ended() const;
+  /// Every session ended as its program says.
+  void check_ends() const;
+  [[nodiscard]] std::size_t sessions() const { return plans_.size(); }
+  /// What the sessions wait for, for a finding.
+  [[nodiscard]] std::string describe_open() const;
+
+ private:
+  struct Plan {
+    SessionId session;
+    engine::test::Program program;
+    std::string input;  ///< `program` as JSON
+    bool starting = false;
+    bool started = false;
+    std::map<std::string, std::uint64_t> sent;  ///< signals acknowledged, by name
+    std::map<std::string, bool> sending;
+    bool cancelled = false;
+  };
+
+  void start(Plan& plan);
+  void signal(Plan& plan, std::string const& name);
+  void cancel(Plan& plan);
+  bool approve(Plan const& plan, bool surely);
+  void watch(Plan const& plan);
+  [[nodiscard]] bool is_over(Plan const& plan) const;
+
+  Truth const& truth_;
+  Findings& findings_;
+  Dice dice_;
+  bool cancels_;
+  std::vector<Plan> plans_;
+  engine::Engine* engine_ = nullptr;
+  std::uint64_t connection_ = 0;  ///< what an earlier one says about waiting is of no use
+};
+
+}  // namespace dalsegno::simulation

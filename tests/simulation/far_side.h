@@ -1,0 +1,34 @@
+#pragma once
+
+#include "dalsegno/registry.h"
+#include "tests/simulation/canary.h"
+#include "tests/simulation/truth.h"
+
+#include <cstdint>
+#include <map>
+#include <string>
+
+namespace dalsegno::simulation {
+
+/// The far side of all activities: it checks that it may be called, and counts its effects.
+/// Thread: one at a time.
+class FarSide {
+ public:
+  FarSide(Truth& truth, Findings& findings, Canary canary)
+      : truth_(truth), findings_(findings), canary_(canary) {}
+
+  /// Registers all activities of random programs.
+  void register_in(Registry& registry);
+  [[nodiscard]] std::uint64_t calls() const { return calls_; }
+
+ private:
+  [[nodiscard]] std::string perform(ActivityContext const& context, std::int64_t number);
+
+  Truth& truth_;
+  Findings& findings_;
+  Canary canary_;
+  std::map<std::string, unsigned> performed_;  ///< by idempotency key
+  std::uint64_t calls_ = 0;
+};
+
+}  // namespace dalsegno::simulation

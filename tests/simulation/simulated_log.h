@@ -1,0 +1,75 @@
+#pragma once
+
+#include "storage/memory/memory_log.h"
+#include "tests/simulation/canary.h"
+#include "tests/simulation/dice.h"
+#include "tests/simulation/truth.h"
+#include "tests/support/forwarding_log.h"
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+
+namespace dalsegno::simulation {
+
+/// What may go wrong with the disk. Each number: once in so many appends; 0: never.
+struct DiskFaults {
+  std::uint64_t fail = 0;              ///< nothing is written, and the writer is told
+  std::uint64_t write_and_fail = 0;    ///< all is written, and the writer is told that it is not
+  std::uint64_t power_cut_before = 0;  ///< nothing is written, and there is nobody to be told
+  std::uint64_t power_cut_after = 0;   ///< all is written, and there is nobody to be told
+};
+
+/// What outlives the processes: the store, what is true of it, and the newest epoch.
+struct Disk {
+  std::shared_ptr<storage::MemoryStore> store;  // shared: as `open_memory` wants it
+  std::shared_ptr<storage::MemoryStore> before_newest_commit;
+  Truth& truth;
+  std::uint64_t newest_epoch = 0;
+};
+
+/// The log as one simulated process has it open: shows Truth what is written, and fails as it is
+/// told to. Some planted bugs live here.
+class SimulatedLog final : public dalsegno::test::ForwardingLog {
+ public:
+  using LatestClock = std::function<Time()>;
+
+  /// Opens the store: the newest epoch is this log's. `disk` and `faults` outlive it.
+  SimulatedLog(
+      Disk& disk, DiskFaults const& faults, Canary canary, Dice dice, LatestClock latest_clock);
+
+  /// The power failed within an append: this process must be destroyed before it does anything.
+  [[nodiscard]] bool power_is_cut() const { return power_is_cut_; }
+  [[nodiscard]] std::uint64_t epoch() const { return epoch_; }
+
+  Result<storage::CommitReceipt> append(std::span<storage::Append const> batch) override;
+  Result<std::optional<storage::Head>> head(SessionId const& session) const override;
+  Result<> read_steps(SessionId const& session,
+                      RunId const& run,
+                      Sequence from,
+                      StepVisitor const& visit) const override;
+  Result<std::vector<storage::Timer>> timers(Time from,
+                                             Time until,
+                                             std::size_t limit) const override;
+  Result<std::optional<Sequence>> find_producer_key(SessionId const& session,
+                                                    std::string_view key) const override;
+  Result<std::optional<storage::StoredCheckpoint>> newest_checkpoint(
+      SessionId const& session, RunId const& run, Sequence at_most) const override;
+
+ private:
+  [[nodiscard]] Result<storage::CommitReceipt> write(std::span<storage::Append const> batch);
+  [[nodiscard]] Result<storage::CommitReceipt> stop(Error error);
+
+  Disk& disk_;
+  DiskFaults const& faults_;
+  Canary canary_;
+  Dice dice_;
+  LatestClock latest_clock_;
+  std::uint64_t epoch_;
+  std::optional<Error> stopped_;
+  bool power_is_cut_ = false;
+  std::map<SessionId, storage::Head> heads_before_;
+};
+
+}  // namespace dalsegno::simulation

@@ -1,0 +1,352 @@
+#include "tests/simulation/truth.h"
+
+#include "engine/session/overloaded.h"
+#include "engine/session/random.h"
+
+#include <algorithm>
+#include <chrono>
+#include <string_view>
+#include <variant>
+
+namespace dalsegno::simulation {
+namespace {
+
+using engine::overloaded;
+
+std::string place(SessionId const& session, Sequence sequence) {
+  return to_string(session) + " event " + std::to_string(sequence);
+}
+
+std::string number_of(OperationId operation) {
+  return std::to_string(static_cast<std::uint64_t>(operation));
+}
+
+std::string_view view(storage::Digest const& digest) {
+  return {reinterpret_cast<char const*>(digest.bytes.data()), digest.bytes.size()};
+}
+
+bool is_of_the_store(SessionId const& session) { return session.tenant.starts_with('_'); }
+
+/// When the next attempt may start after the `failed`-th failure, as the retry policy of the
+/// operation and the session's recorded seed have it.
+Time next_attempt(Time now, SessionTruth const& truth, OperationId id, std::uint32_t failed) {
+  auto const& retry = truth.operations.at(id).requested.retry;
+  auto const unit = engine::unit_interval(
+      engine::mix(truth.random_seed ^ engine::mix(static_cast<std::uint64_t>(id)), failed));
+  return now + engine::backoff(retry, retry.jitter, failed, unit);
+}
+
+/// Looks at one event of a session.
+class Look {
+ public:
+  Look(Findings& findings,
+       SessionId const& session,
+       SessionTruth& truth,
+       storage::Event const& event,
+       Time recorded_at)
+      : findings_(findings), session_(session), truth_(truth), event_(event), now_(recorded_at) {}
+
+  void start(storage::SessionStarted const& started) {
+    require(event_.sequence == 1, "no_gaps", "SessionStarted is not the first event");
+    truth_.random_seed = started.random_seed;
+  }
+
+  void input(storage::InputReceived const& input) {
+    ++truth_.received[input.signal];
+    if (input.producer_key.empty()) return;
+    bool const first = truth_.inputs.emplace(input.producer_key, event_.sequence).second;
+    require(first, "inputs_once", "producer key " + input.producer_key + " a second time");
+  }
+
+  void request(storage::OperationRequested const& requested) {
+    auto& operation = truth_.operations[event_.operation];
+    operation.requested = requested;
+    if (requested.kind == storage::OperationKind::receive) ++truth_.receivers[requested.name];
+  }
+
+  /// A sleep without a name begins with this.
+  void arm() { truth_.operations[event_.operation]; }
+
+  void decide(storage::PolicyDecided const& decided) {
+    auto& operation = of_event();
+    require(decided.input_digest == operation.requested.input_digest,
+            "permitted",
+            "a decision about other arguments than were asked for");
+    if (decided.effect == storage::DecisionEffect::permit)
+      operation.permitted.insert(decided.attempt);
+  }
+
+  void attempt(storage::AttemptStarted const& started) {
+    auto& operation = of_event();
+    auto const number = std::to_string(started.attempt);
+    require(!operation.ended, "effects", "attempt " + number + " of an operation that has ended");
+    require(!operation.open_attempt, "effects", "attempt " + number + " beside another one");
+    require(operation.started.insert(started.attempt).second,
+            "effects",
+            "attempt " + number + " again");
+    require(operation.permitted.contains(started.attempt),
+            "permitted",
+            "attempt " + number + " without a decision that permits it");
+    require(started.input_digest == operation.requested.input_digest,
+            "permitted",
+            "attempt " + number + " with other arguments than were asked for");
+    require(!operation.not_before || now_ >= *operation.not_before,
+            "retries",
+            "attempt " + number + " before its time");
+    require(operation.requested.name != "approved" || operation.granted_by.size() >= 2,
+            "permitted",
+            "attempt " + number + " without the approval of two");
+    operation.open_attempt = started.attempt;
+    operation.started_at = now_;
+  }
+
+  void fail(storage::AttemptFailed const& failed) {
+    auto& operation = of_event();
+    close(operation, failed.attempt);
+    ++operation.failed;
+    auto const most = operation.requested.retry.max_attempts;
+    bool const may_retry = failed.retryable && (most == 0 || operation.failed < most);
+    require(
+        failed.type != "no_way" || !failed.retryable, "retries", "a hopeless failure is retryable");
+    require(failed.retry_at.has_value() == may_retry,
+            "retries",
+            "after failure " + std::to_string(operation.failed) + " of at most " +
+                std::to_string(most));
+    if (failed.type == "timeout") {
+      auto const limit = std::chrono::milliseconds(operation.requested.start_to_close_ms);
+      require(
+          now_ >= operation.started_at + limit, "timers", "an attempt timed out before its time");
+    }
+    if (failed.retry_at) {
+      require(*failed.retry_at == next_attempt(now_, truth_, event_.operation, operation.failed),
+              "retries",
+              "the delay is not that of the retry policy");
+      operation.not_before = failed.retry_at;
+    }
+  }
+
+  void orphan(storage::AttemptOrphaned const& orphaned) {
+    auto& operation = of_event();
+    require(operation.started.contains(orphaned.attempt),
+            "effects",
+            "attempt " + std::to_string(orphaned.attempt) + " was never begun");
+    if (operation.open_attempt != orphaned.attempt) return;  // a late result: recorded, not applied
+    operation.open_attempt.reset();
+    ++operation.orphaned;
+    operation.not_before = orphaned.retry_at;
+  }
+
+  void complete(storage::OperationCompleted const& completed) {
+    auto& operation = of_event();
+    require(!operation.ended, "effects", "a second end of an operation");
+    if (completed.attempt != 0) close(operation, completed.attempt);
+    operation.ended = true;
+  }
+
+  void end_operation() { of_event().ended = true; }
+
+  void fire(storage::TimerFired const& fired, Time latest_clock) {
+    require(now_ >= fired.due, "timers", "recorded before it was due");
+    require(latest_clock >= fired.due, "timers", "fired before any clock showed that time");
+  }
+
+  void ask(storage::ApprovalRequested const& asked) { of_event().asked = asked; }
+
+  void approve(storage::ApprovalGiven const& given) {
+    auto& operation = of_event();
+    require(given.input_digest == operation.requested.input_digest,
+            "permitted",
+            "an approval of other arguments");
+    if (given.granted) operation.granted_by.insert(given.by);
+  }
+
+  void hold(storage::Held const& held) {
+    require(false, "not_held", "held (" + held.kind + "): " + held.report);
+  }
+
+  void end_session(storage::SessionStatus status) { truth_.status = status; }
+
+  void complete_session(storage::SessionCompleted const& completed) {
+    if (!completed.result.artifact) truth_.result = completed.result.bytes;
+    end_session(storage::SessionStatus::completed);
+  }
+
+  void require(bool holds, std::string_view invariant, std::string const& otherwise) {
+    if (holds) return;
+    findings_.add(invariant,
+                  place(session_, event_.sequence) + ", " +
+                      std::string(storage::name_of(event_.body)) + ": " + otherwise);
+  }
+
+ private:
+  OperationTruth& of_event() {
+    auto const found = truth_.operations.find(event_.operation);
+    require(found != truth_.operations.end(),
+            "no_gaps",
+            "of operation " + number_of(event_.operation) + ", which nobody asked for");
+    return truth_.operations[event_.operation];
+  }
+
+  void close(OperationTruth& operation, std::uint32_t attempt) {
+    require(operation.open_attempt == attempt,
+            "effects",
+            "the end of attempt " + std::to_string(attempt) + ", which is not under way");
+    operation.open_attempt.reset();
+  }
+
+  Findings& findings_;
+  SessionId const& session_;
+  SessionTruth& truth_;
+  storage::Event const& event_;
+  Time now_;
+};
+
+}  // namespace
+
+void Truth::applied(storage::Append const& append, std::uint64_t newest_epoch, Time latest_clock) {
+  digest_ = storage::sha256({view(digest_), view(append.step.hash)});
+  if (is_of_the_store(append.session)) return;
+  ++steps_;
+  auto const decoded = decoder_.decode(append.step.bytes);
+  if (!decoded) {
+    findings_.add("chain", to_string(append.session) + ": " + decoded.error().detail);
+    return;
+  }
+  auto const& [step, hash] = **decoded;
+  auto const& header = step.header;
+  auto& truth = sessions_[append.session];
+  auto const require = [&](bool holds, std::string_view invariant, std::string const& otherwise) {
+    if (!holds)
+      findings_.add(invariant, place(append.session, header.first_sequence) + ": " + otherwise);
+  };
+  if (truth.last_sequence == 0) {
+    truth.run = header.run;
+    require(runs_.insert(header.run).second, "no_gaps", "a run of that id is there already");
+  }
+  require(header.session == append.session && header.run == truth.run,
+          "no_gaps",
+          "another session's step");
+  require(header.first_sequence == truth.last_sequence + 1,
+          "no_gaps",
+          "follows " + std::to_string(truth.last_sequence));
+  require(header.previous == truth.hash, "chain", "names another step as the one before");
+  require(header.epoch >= truth.epoch, "one_writer", "of an epoch before that of the step before");
+  require(header.epoch == newest_epoch,
+          "one_writer",
+          "of epoch " + std::to_string(header.epoch) + " when " + std::to_string(newest_epoch) +
+              " had the store");
+  require(header.recorded_at >= truth.last_time, "log_time", "log time ran backward");
+  require(truth.status == storage::SessionStatus::open, "effects", "after the session's end");
+  truth.hash = hash;
+  truth.epoch = header.epoch;
+  truth.last_time = header.recorded_at;
+  truth.steps.push_back(hash);
+  for (auto const& event : step.events) {
+    require(event.sequence == truth.last_sequence + 1, "no_gaps", "events out of order");
+    truth.last_sequence = event.sequence;
+    take(append.session, truth, event, header.recorded_at, latest_clock);
+  }
+}
+
+void Truth::take(SessionId const& session,
+                 SessionTruth& truth,
+                 storage::Event const& event,
+                 Time recorded_at,
+                 Time latest_clock) {
+  Look look(findings_, session, truth, event, recorded_at);
+  auto const is_known = [&](std::uint32_t attempt) {
+    look.require(performed_.contains({session, event.operation, attempt}),
+                 "effects",
+                 "a result of attempt " + std::to_string(attempt) + ", which nobody performed");
+  };
+  std::visit(overloaded{[&](storage::SessionStarted const& body) { look.start(body); },
+                        [&](storage::InputReceived const& body) { look.input(body); },
+                        [&](storage::OperationRequested const& body) { look.request(body); },
+                        [&](storage::TimerStarted const&) { look.arm(); },
+                        [&](storage::PolicyDecided const& body) { look.decide(body); },
+                        [&](storage::AttemptStarted const& body) { look.attempt(body); },
+                        [&](storage::AttemptFailed const& body) {
+                          if (body.type != "timeout") is_known(body.attempt);
+                          look.fail(body);
+                        },
+                        [&](storage::AttemptOrphaned const& body) { look.orphan(body); },
+                        [&](storage::OperationCompleted const& body) {
+                          if (body.attempt != 0) is_known(body.attempt);
+                          look.complete(body);
+                        },
+                        [&](storage::OperationFailed const&) { look.end_operation(); },
+                        [&](storage::OperationCancelled const&) { look.end_operation(); },
+                        [&](storage::TimerFired const& body) { look.fire(body, latest_clock); },
+                        [&](storage::ApprovalRequested const& body) { look.ask(body); },
+                        [&](storage::ApprovalGiven const& body) { look.approve(body); },
+                        [&](storage::CancelRequested const&) { truth.cancel_requested = true; },
+                        [&](storage::Held const& body) { look.hold(body); },
+                        [&](storage::SessionCompleted const& body) { look.complete_session(body); },
+                        [&](storage::SessionFailed const&) {
+                          look.end_session(storage::SessionStatus::failed);
+                        },
+                        [&](storage::SessionCancelled const&) {
+                          look.end_session(storage::SessionStatus::cancelled);
+                        },
+                        [](auto const&) {}},
+             event.body);
+}
+
+void Truth::performed(SessionId const& session, OperationId operation, std::uint32_t attempt) {
+  auto const what = to_string(session) + " operation " + number_of(operation) + " attempt " +
+                    std::to_string(attempt);
+  auto const found = sessions_.find(session);
+  auto const* const known = found == sessions_.end() ? nullptr : &found->second.operations;
+  bool const written = known != nullptr && known->contains(operation) &&
+                       known->at(operation).started.contains(attempt);
+  if (!written)
+    findings_.add("written_before_sent", what + " was performed, and the log does not have it");
+  if (!performed_.emplace(session, operation, attempt).second)
+    findings_.add("effects", what + " was performed twice");
+}
+
+SessionTruth const* Truth::find(SessionId const& session) const {
+  auto const found = sessions_.find(session);
+  return found == sessions_.end() ? nullptr : &found->second;
+}
+
+void Truth::compare_with(storage::EventLog const& log) const {
+  compare_heads_with(log);
+  for (auto const& [session, truth] : sessions_) {
+    std::size_t next = 0;
+    auto const read = log.read_steps(session, truth.run, 1, [&](std::string_view bytes) {
+      auto const hash = storage::step_hash(bytes);
+      bool const same = hash && next < truth.steps.size() && *hash == truth.steps[next];
+      if (!same)
+        findings_.add("acknowledged_stays",
+                      to_string(session) + ": step " + std::to_string(next + 1) +
+                          " is not the one that was written");
+      ++next;
+      return same;
+    });
+    if (!read || next != truth.steps.size())
+      findings_.add("acknowledged_stays",
+                    to_string(session) + ": " + std::to_string(next) + " of " +
+                        std::to_string(truth.steps.size()) + " steps are there");
+  }
+}
+
+void Truth::compare_heads_with(storage::EventLog const& log) const {
+  std::size_t found = 0;
+  auto const read = log.scan_heads([&](SessionId const& session, storage::Head const& head) {
+    if (is_of_the_store(session)) return true;
+    ++found;
+    auto const* const truth = find(session);
+    if (truth == nullptr || truth->last_sequence != head.last_sequence ||
+        truth->hash != head.hash || truth->status != head.status)
+      findings_.add("acknowledged_stays",
+                    "the head of " + to_string(session) + " is not that of its last step");
+    return true;
+  });
+  if (!read || found != sessions_.size())
+    findings_.add(
+        "acknowledged_stays",
+        std::to_string(found) + " of " + std::to_string(sessions_.size()) + " sessions are there");
+}
+
+}  // namespace dalsegno::simulation

@@ -1,0 +1,91 @@
+#pragma once
+
+#include "storage/event/codec.h"
+#include "storage/log/event_log.h"
+#include "tests/simulation/findings.h"
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <tuple>
+#include <utility>
+#include <vector>
+
+namespace dalsegno::simulation {
+
+/// What the log says of one operation.
+struct OperationTruth {
+  storage::OperationRequested requested;
+  std::set<std::uint32_t> started;            ///< attempts
+  std::optional<std::uint32_t> open_attempt;  ///< the one under way
+  std::set<std::uint32_t> permitted;          ///< attempts, for the operation's own input
+  std::optional<Time> not_before;             ///< its next attempt
+  Time started_at;                            ///< its newest attempt
+  std::uint32_t failed = 0;
+  std::uint32_t orphaned = 0;
+  std::optional<storage::ApprovalRequested> asked;
+  std::set<std::string> granted_by;
+  bool ended = false;
+};
+
+/// What the log says of one session.
+struct SessionTruth {
+  RunId run;
+  std::uint64_t random_seed = 0;
+  Sequence last_sequence = 0;
+  storage::Digest hash;
+  std::uint64_t epoch = 0;
+  Time last_time;
+  std::vector<storage::Digest> steps;  ///< hash of each
+  std::map<OperationId, OperationTruth> operations;
+  std::map<std::string, Sequence> inputs;          ///< producer key → where it was recorded
+  std::map<std::string, std::uint64_t> received;   ///< signals by name
+  std::map<std::string, std::uint64_t> receivers;  ///< receive operations by name
+  storage::SessionStatus status = storage::SessionStatus::open;
+  std::optional<std::string> result;  ///< of one that completed; absent: it is an artifact
+  bool cancel_requested = false;
+};
+
+/// Reads every step that reaches the store, as it does, and checks what can be checked of it. It
+/// knows the format of events and nothing of the engine.
+class Truth {
+ public:
+  explicit Truth(Findings& findings) : findings_(findings) {}
+
+  /// `newest_epoch`: of the newest log over the store. `latest_clock`: the latest time that any
+  /// clock of the simulation has shown.
+  void applied(storage::Append const& append, std::uint64_t newest_epoch, Time latest_clock);
+
+  /// Every step that was applied is in the log as it was, and nothing else.
+  void compare_with(storage::EventLog const& log) const;
+  /// The same of heads alone: quick.
+  void compare_heads_with(storage::EventLog const& log) const;
+
+  [[nodiscard]] SessionTruth const* find(SessionId const& session) const;
+  [[nodiscard]] std::map<SessionId, SessionTruth> const& sessions() const { return sessions_; }
+  [[nodiscard]] std::uint64_t steps() const { return steps_; }
+  /// Over everything that was applied, in order.
+  [[nodiscard]] storage::Digest const& digest() const { return digest_; }
+
+  /// The far side has seen this attempt.
+  void performed(SessionId const& session, OperationId operation, std::uint32_t attempt);
+
+ private:
+  void take(SessionId const& session,
+            SessionTruth& truth,
+            storage::Event const& event,
+            Time recorded_at,
+            Time latest_clock);
+
+  Findings& findings_;
+  std::map<SessionId, SessionTruth> sessions_;
+  std::set<RunId> runs_;
+  std::set<std::tuple<SessionId, OperationId, std::uint32_t>> performed_;
+  storage::StepDecoder decoder_{storage::Reading::run};
+  std::uint64_t steps_ = 0;
+  storage::Digest digest_;
+};
+
+}  // namespace dalsegno::simulation
