@@ -3,7 +3,12 @@
 #include "dalsegno/json.h"
 
 #include <filesystem>
+#include <functional>
 #include <string_view>
+
+namespace CLI {
+class App;
+}
 
 namespace dalsegno::corpus {
 
@@ -16,11 +21,15 @@ struct Kind {
   /// Scores a file, or all files of a folder that have the kind's format; an object.
   /// Errors: Errc::not_found, Errc::io, and Errc::invalid for what is not in the format: the detail
   /// names the file and the line.
-  Result<Json> (*score)(std::filesystem::path const& path) = nullptr;
+  std::function<Result<Json>(std::filesystem::path const& path)> score;
+  /// Adds the kind's own options to its subcommand; nothing where it has none.
+  std::function<void(CLI::App& command)> add_options{};
 };
 
+[[nodiscard]] Kind affinity();
 [[nodiscard]] Kind jcs();
 [[nodiscard]] Kind redaction();
 [[nodiscard]] Kind ssrf();
+[[nodiscard]] Kind usage();
 
 }  // namespace dalsegno::corpus

@@ -19,11 +19,14 @@ int run(int argc, char** argv) {
       "Scores a file or folder of test data (.jsonl, .jsonl.gz, .csv) and prints one JSON object.");
   app.require_subcommand(1);
   std::string path;
-  auto const kinds = {jcs(), redaction(), ssrf()};
-  for (auto const& kind : kinds)
-    app.add_subcommand(std::string(kind.name), std::string(kind.about))
-        ->add_option("path", path, "a file, or a folder with all below it")
-        ->required();
+  bool as_json = true;
+  auto const kinds = {affinity(), jcs(), redaction(), ssrf(), usage()};
+  for (auto const& kind : kinds) {
+    auto* const command = app.add_subcommand(std::string(kind.name), std::string(kind.about));
+    command->add_option("path", path, "a file, or a folder with all below it")->required();
+    command->add_flag("--json", as_json, "the answer as JSON: the only form there is");
+    if (kind.add_options) kind.add_options(*command);
+  }
   try {
     app.parse(argc, argv);
   } catch (CLI::ParseError const& error) {
