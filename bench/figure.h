@@ -50,6 +50,7 @@ void die_in(std::filesystem::path const& store, std::uint64_t checkpoint_every);
 [[nodiscard]] Benchmark redaction_speed();
 [[nodiscard]] Benchmark redaction_prompt();
 [[nodiscard]] Benchmark egress_decision();
+[[nodiscard]] Benchmark affinity();
 [[nodiscard]] Benchmark policy_decision();
 [[nodiscard]] Benchmark policy_replay();
 [[nodiscard]] Benchmark policed_sessions();

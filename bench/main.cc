@@ -73,6 +73,7 @@ int run(int argc, char** argv) {
                                 redaction_speed(),
                                 redaction_prompt(),
                                 egress_decision(),
+                                affinity(),
                                 policy_decision(),
                                 policy_replay(),
                                 policed_sessions()}) {
