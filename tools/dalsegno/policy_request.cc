@@ -144,4 +144,10 @@ std::optional<std::uint64_t> WrittenRequest::counter(engine::CounterKey const& k
   return found->second;
 }
 
+std::optional<engine::RateUse> WrittenRequest::rate(engine::RateKey const& key) const {
+  auto const found = counters_.find(name_of(key));
+  if (found == counters_.end()) return std::nullopt;
+  return engine::RateUse{found->second, std::nullopt};
+}
+
 }  // namespace dalsegno::command
