@@ -397,6 +397,212 @@ TEST_F(Govern, a_secret_in_a_reason_is_not_recorded) {
   EXPECT_THAT(run({"show", "_store/operator"}).out, HasSubstr("see [secret:"));
 }
 
+class Reveal : public Govern {
+ protected:
+  void SetUp() override {
+    Govern::SetUp();
+    record();
+    auto const hash =
+        dalsegno({"hash", "-", "--data", path("store"), "--master-key-file", path("master")},
+                 secret_ + "\n");
+    ASSERT_EQ(hash.code, 0) << hash.err;
+    digits_ = without_line_end(hash.out);
+  }
+  [[nodiscard]] std::vector<std::string> verb(std::string const& token, std::string const& key) {
+    return {"reveal", "one", token, "--reason", "a claim", "--master-key-file", path(key)};
+  }
+  [[nodiscard]] Ran reveal(std::string const& token = {}, std::string const& second = {}) {
+    return run(verb(digits_, "master"), token, second);
+  }
+
+  std::string const secret_ = "tr0ub4dor&3x";
+  std::string digits_;
+};
+
+TEST_F(Reveal, shows_two_people_an_original_and_leaves_it_in_no_file) {
+  appoint_two();
+  auto const shown = reveal(ann_, bob_);
+  EXPECT_EQ(shown.code, 0) << shown.err;
+  EXPECT_EQ(shown.out, secret_ + "\n");
+  EXPECT_THAT(shown.err, HasSubstr("that is recorded"));
+  auto const token = "[secret:password:" + digits_ + "]";
+  EXPECT_EQ(run(verb(token, "master"), bob_, ann_).out, secret_ + "\n");
+  auto json = verb(digits_, "master");
+  json.emplace_back("--json");
+  EXPECT_THAT(run(json, ann_, bob_).out, HasSubstr(R"("original":"tr0ub4dor&3x")"));
+  EXPECT_THAT(run({"show", "_store/operator"}).out,
+              HasSubstr("operator.reveal default/one by ann, with bob: a claim"));
+  EXPECT_THAT(run({"why", "one"}).out, HasSubstr("operator.reveal default/one by ann, with bob"));
+  EXPECT_FALSE(store_holds(secret_));
+  EXPECT_THAT(said_, Not(HasSubstr(secret_)));
+  expect_verified();
+}
+
+TEST_F(Reveal, shows_nothing_to_anybody_else) {
+  appoint_two();
+  auto const runtime = create({"--kind", "rt", "--owner", "worker", "--scope", "*"}, ann_);
+  auto const auditor = create({"--kind", "aud", "--owner", "eve", "--scope", "session.read"}, ann_);
+  auto const narrow = create({"--owner", "cid", "--scope", "operator.erase"}, ann_, bob_);
+  auto const elsewhere =
+      create({"--owner", "dan", "--scope", "*", "--for-tenant", "acme"}, ann_, bob_);
+  auto const unknown = std::string("dsg_op_") + std::string(36, '0');
+  for (auto const& wrong : {runtime, auditor, narrow, elsewhere}) {
+    for (auto const& ran : {reveal(wrong, bob_), reveal(ann_, wrong)}) {
+      EXPECT_EQ(ran.code, 5) << ran.err;
+      EXPECT_EQ(ran.out, "");
+    }
+  }
+  for (auto const& ran : {reveal(ann_), reveal(ann_, ann_), reveal(unknown, bob_), reveal()}) {
+    EXPECT_NE(ran.code, 0);
+    EXPECT_EQ(ran.out, "");
+  }
+  EXPECT_THAT(run({"show", "_store/operator"}).out, HasSubstr("operator.reveal default/one"));
+  expect_verified();
+}
+
+TEST_F(Reveal, needs_the_master_key_and_a_token_that_there_is) {
+  appoint_two();
+  write_file(path("other"), std::string(64, '2') + "\n");
+  chmod(path("other").c_str(), 0600);
+  for (auto const& wrong : {verb(digits_, "other"),
+                            verb(digits_, "nowhere"),
+                            verb("0123456789abcdef", "master"),
+                            verb(secret_, "master")}) {
+    auto const ran = run(wrong, ann_, bob_);
+    EXPECT_NE(ran.code, 0) << wrong[2];
+    EXPECT_EQ(ran.out, "");
+    EXPECT_THAT(ran.err, Not(HasSubstr(secret_)));
+  }
+  EXPECT_THAT(run({"show", "_store/operator"}).out, Not(HasSubstr("operator.reveal")))
+      << "what could only fail is not asked about";
+}
+
+TEST_F(Reveal, shows_nothing_when_the_action_cannot_be_recorded) {
+  appoint_two();
+  auto arguments = verb(digits_, "master");
+  arguments.insert(arguments.end(),
+                   {"--data", path("store"), "--as", kept(ann_), "--second", kept(bob_)});
+  auto const refused = dalsegno_with_file_limit(arguments, 1);
+  EXPECT_TRUE(refused.code != 0 || refused.signal != 0);
+  EXPECT_EQ(refused.out, "");
+}
+
+TEST_F(Reveal, in_an_emergency_is_marked_where_the_session_is_explained) {
+  appoint_two();
+  auto const glass = create({"--owner", "ann", "--break-glass", "--reason", "a leak"}, ann_);
+  auto const shown = reveal(glass);
+  EXPECT_EQ(shown.code, 0) << shown.err;
+  EXPECT_THAT(shown.err, HasSubstr("(break-glass)"));
+  EXPECT_THAT(run({"why", "one"}).out, HasSubstr("operator.reveal default/one by ann, BREAK-GLASS"));
+  EXPECT_THAT(run({"why", "one", "--json"}).out, HasSubstr(R"("break_glass":true)"));
+  EXPECT_NE(reveal(glass).code, 0) << "it was for one action";
+}
+
+TEST_F(Reveal, is_denied_where_the_active_policy_forbids_it) {
+  write_file(path("closed.json"), R"({"dalsegno_policy": 1, "name": "closed", "rules": [
+    {"id": "calls", "effect": "permit", "actions": ["*.call"]},
+    {"id": "people", "effect": "permit", "actions": ["operator.*"]},
+    {"id": "no-reveal", "effect": "forbid", "actions": ["operator.reveal"],
+     "resources": ["default/*"], "reason": "not of this tenant"}]})");
+  EXPECT_EQ(run({"policy", "activate", path("closed.json"), "--reason", "go"}).code, 0);
+  appoint_two();
+  auto const ran = reveal(ann_, bob_);
+  EXPECT_EQ(ran.code, 5);
+  EXPECT_EQ(ran.out, "");
+  EXPECT_THAT(ran.err, HasSubstr("not of this tenant"));
+}
+
+TEST_F(Govern, a_planted_secret_is_in_no_file_and_no_output) {
+  auto const planted = std::string("gh") + "p_x7Kq2mV9sLw4Tz8Rb3Nf6Yc1Hd5Gj0Pa2QeU";
+  write_file(
+      path("talk.jsonl"),
+      R"({"id":"one","messages":[{"role":"system","content":"Key SECRET."},)"
+      R"({"role":"user","content":"Use SECRET."},{"role":"assistant","content":"With SECRET?",)"
+      R"("tool_calls":[{"id":"c1","type":"function","function":{"name":"pay","arguments":)"
+      R"("{\"key\":\"SECRET\"}"}}]},{"role":"tool","tool_call_id":"c1","content":"used SECRET"},)"
+      R"({"role":"assistant","content":"I used SECRET."},{"role":"user","content":"Bye SECRET."}]})"
+      "\n");
+  auto text = read_bytes(path("talk.jsonl"));
+  for (auto at = text.find("SECRET"); at != std::string::npos; at = text.find("SECRET"))
+    text.replace(at, 6, planted);
+  write_file(path("talk.jsonl"), text);
+  auto const ran = run({"run",
+                        "--transcript",
+                        path("talk.jsonl"),
+                        "--policy",
+                        path("calls.json"),
+                        "--master-key-file",
+                        path("master")});
+  auto told = ran.out + ran.err;
+  for (std::vector<std::string> verb : std::vector<std::vector<std::string>>{{"ls"},
+                                                                             {"show", "one"},
+                                                                             {"log", "one"},
+                                                                             {"why", "one"},
+                                                                             {"grep", "."},
+                                                                             {"stats"},
+                                                                             {"denials"},
+                                                                             {"approvals"},
+                                                                             {"egress"},
+                                                                             {"verify"},
+                                                                             {"replay", "one"},
+                                                                             {"policy", "replay"}}) {
+    for (bool const json : {false, true}) {
+      if (json) verb.emplace_back("--json");
+      auto const looked = run(verb);
+      told += looked.out + looked.err;
+    }
+  }
+  EXPECT_THAT(told, HasSubstr("[secret:github_pat:")) << "it was recorded, as a token";
+  std::string hex;
+  for (char const c : planted) {
+    constexpr std::string_view digits = "0123456789abcdef";
+    hex += digits[static_cast<unsigned char>(c) >> 4U];
+    hex += digits[static_cast<unsigned char>(c) & 15U];
+  }
+  // The last is base64 of the planted text.
+  for (auto const& form : {planted, hex, std::string("Z2hwX3g3S3EybVY5c0x3NFR6OFJiM05mNlljMUhk")}) {
+    EXPECT_THAT(told, Not(HasSubstr(form)));
+    EXPECT_FALSE(store_holds(form));
+  }
+}
+
+TEST_F(Govern, no_program_that_is_started_may_dump_its_memory) {
+  record();
+  auto const ran = run({"hash",
+                        "x",
+                        "--master-key-command",
+                        "ulimit -c >" + path("limit") + "; cat " + path("master")});
+  EXPECT_EQ(ran.code, 0) << ran.err;
+  EXPECT_EQ(read_bytes(path("limit")), "0\n");
+}
+
+TEST_F(Govern, a_policy_may_forbid_that_somebody_approves_and_both_is_recorded) {
+  write_file(path("asks.json"), R"({"dalsegno_policy": 1, "name": "asks", "rules": [
+    {"id": "calls", "effect": "permit", "actions": ["*.call"],
+     "obligations": {"require_approval": {"roles": ["lead"], "count": 1, "within": "1h"}}},
+    {"id": "leads", "effect": "permit", "actions": ["approval.give"],
+     "principals": {"roles": ["lead"]}},
+    {"id": "not-eve", "effect": "forbid", "actions": ["approval.give"],
+     "resources": ["default/*"], "principals": {"ids": ["eve"]}, "reason": "she is new"}]})");
+  EXPECT_EQ(run({"policy", "activate", path("asks.json"), "--reason", "go"}).code, 0);
+  record();  // its first call waits
+  ann_ = create({"--owner", "ann", "--scope", "*", "--role", "lead"});
+  auto const eve = create({"--owner", "eve", "--scope", "approval.give", "--role", "lead"}, ann_);
+  auto const runtime = create({"--kind", "rt", "--owner", "worker", "--scope", "*"}, ann_);
+  auto const approve =
+      std::vector<std::string>{"approve", "one@2", "--reason", "fine", "--no-redaction"};
+  auto const refused = run(approve, eve);
+  EXPECT_EQ(refused.code, 5);
+  EXPECT_THAT(refused.err, HasSubstr("policy \"asks\" denies approval.give to eve: she is new"));
+  EXPECT_EQ(run(approve, runtime).code, 5);
+  auto const given = run(approve, ann_);
+  EXPECT_EQ(given.code, 0) << given.err;
+  auto const shown = run({"show", "_store/operator"}).out;
+  EXPECT_THAT(shown, HasSubstr("REFUSED: policy \"asks\" denies approval.give to eve"));
+  EXPECT_THAT(shown, HasSubstr("approval.give default/one/"));
+  expect_verified();
+}
+
 TEST_F(Govern, a_name_is_enough_while_there_are_no_operators) {
   record();
   EXPECT_EQ(run({"legal-hold", "one", "--by", "ann", "--reason", "a claim"}).code, 0);
