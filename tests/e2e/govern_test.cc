@@ -493,7 +493,8 @@ TEST_F(Reveal, in_an_emergency_is_marked_where_the_session_is_explained) {
   auto const shown = reveal(glass);
   EXPECT_EQ(shown.code, 0) << shown.err;
   EXPECT_THAT(shown.err, HasSubstr("(break-glass)"));
-  EXPECT_THAT(run({"why", "one"}).out, HasSubstr("operator.reveal default/one by ann, BREAK-GLASS"));
+  EXPECT_THAT(run({"why", "one"}).out,
+              HasSubstr("operator.reveal default/one by ann, BREAK-GLASS"));
   EXPECT_THAT(run({"why", "one", "--json"}).out, HasSubstr(R"("break_glass":true)"));
   EXPECT_NE(reveal(glass).code, 0) << "it was for one action";
 }
@@ -534,18 +535,19 @@ TEST_F(Govern, a_planted_secret_is_in_no_file_and_no_output) {
                         "--master-key-file",
                         path("master")});
   auto told = ran.out + ran.err;
-  for (std::vector<std::string> verb : std::vector<std::vector<std::string>>{{"ls"},
-                                                                             {"show", "one"},
-                                                                             {"log", "one"},
-                                                                             {"why", "one"},
-                                                                             {"grep", "."},
-                                                                             {"stats"},
-                                                                             {"denials"},
-                                                                             {"approvals"},
-                                                                             {"egress"},
-                                                                             {"verify"},
-                                                                             {"replay", "one"},
-                                                                             {"policy", "replay"}}) {
+  for (std::vector<std::string> verb :
+       std::vector<std::vector<std::string>>{{"ls"},
+                                             {"show", "one"},
+                                             {"log", "one"},
+                                             {"why", "one"},
+                                             {"grep", "."},
+                                             {"stats"},
+                                             {"denials"},
+                                             {"approvals"},
+                                             {"egress"},
+                                             {"verify"},
+                                             {"replay", "one"},
+                                             {"policy", "replay"}}) {
     for (bool const json : {false, true}) {
       if (json) verb.emplace_back("--json");
       auto const looked = run(verb);

@@ -142,6 +142,29 @@ TEST_F(PolicyVerbs, explain_and_test_take_the_use_of_a_rate_from_the_request) {
   EXPECT_THAT(full.out, HasSubstr("rule few permits 3 calls in 1m, and 3 were made"));
 }
 
+TEST_F(PolicyVerbs, a_counter_or_verb_that_is_misspelt_is_refused) {
+  for (auto const* const name : {"rate/60/few",
+                                 "rate/60s/",
+                                 "rate/few",
+                                 "calls/sesion/tool.call/pay",
+                                 "calls/session/tool.cal/pay",
+                                 "calls/session/tool.call/"}) {
+    auto const ran =
+        policy({"explain",
+                path("till.json"),
+                "--request",
+                R"({"action": "model.call", "counters": {")" + std::string(name) + R"(": 2}})"});
+    EXPECT_EQ(ran.code, 2) << name;
+    EXPECT_THAT(ran.err, HasSubstr("is no counter: write"));
+  }
+  auto const misspelt = policy({"chekc", path("till.json")});
+  EXPECT_EQ(misspelt.code, 2);
+  EXPECT_THAT(misspelt.err, HasSubstr("did you mean check?"));
+  auto const none = policy({});
+  EXPECT_EQ(none.code, 2);
+  EXPECT_THAT(none.err, HasSubstr("policy takes one of check, test, explain, "));
+}
+
 TEST_F(PolicyVerbs, replay_judges_rates_by_what_was_recorded) {
   write_file(path("rate.json"), R"({"dalsegno_policy": 1, "rules": [
     {"id": "few", "effect": "permit", "actions": ["*.call"],
