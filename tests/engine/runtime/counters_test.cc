@@ -174,7 +174,7 @@ class RatesOfAnEngine : public CountersOfAnEngine {
   void SetUp() override {
     CountersOfAnEngine::SetUp();
     policy = limited(3);
-    options.now = [this] { return now; };
+    options.now = [this] { return now.load(); };
   }
   static PolicySet limited(int calls) {
     return PolicySet::parse(R"({"dalsegno_policy": 1, "rules": [
@@ -204,7 +204,7 @@ class RatesOfAnEngine : public CountersOfAnEngine {
     return out;
   }
 
-  Time now = noon;
+  std::atomic<Time> now = noon;  // its threads look at it
 };
 
 TEST_F(RatesOfAnEngine, hold_over_sessions_and_a_restart_and_say_when_there_is_room_again) {

@@ -483,6 +483,7 @@ Workflow<std::string> ask_over_checkpoints(Context& ctx, int round) {
 }
 
 Workflow<std::string> ask_when_told(Context& ctx, int round) {
+  co_await ctx.checkpoint(round);
   if (round == 0) co_await ctx.receive<int>("go");
   auto asked = ctx.approval({.what = "go", .approvers = {"lead"}, .expires = 24h}).named("go");
   asked.begin();
@@ -495,8 +496,9 @@ TEST(Approval, who_sent_a_signal_before_the_request_is_known_after_a_checkpoint)
   SessionDriver session(define_workflow("ask", ask_when_told));
   session.start("0");
   session.signal("go", "1");
-  ASSERT_EQ(session.checkpoints().size(), 1U);
+  ASSERT_GE(session.checkpoints().size(), 1U);
   session.restart({ReplayFrom::Kind::newest_checkpoint, 0});
+  ASSERT_FALSE(session.session->state().senders.empty());
   EXPECT_EQ(refusal(session.try_take(session.answer_of(2, "sender", {"lead"}))), Errc::denied);
   session.take(session.answer_of(2, "ann", {"lead"}));
   session.fire_next();
