@@ -20,6 +20,11 @@ Result<Admission> EgressGuard::admit(DialPlan const& plan,
   auto decision = rules_.decide(plan);
   contact.rules = decision.rules;
   if (!decision.permitted) return Error(Errc::denied, decision.reason);
+  if (!origin.routes.allow(plan.host()))
+    return Error(Errc::denied,
+                 plan.host() +
+                     " is denied: it is none of the hosts to which the obligation "
+                     "\"route\" of the call's permit leads");
 
   Admission admission;
   if (plan.literal()) {

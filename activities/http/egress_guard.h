@@ -6,6 +6,7 @@
 #include "activities/http/resolver.h"
 #include "dalsegno/contact.h"
 #include "dalsegno/result.h"
+#include "dalsegno/routes.h"
 
 #include <chrono>
 #include <functional>
@@ -21,6 +22,7 @@ struct ContactOrigin {
   std::string tenant = {};
   std::string session = {};
   std::string workflow = {};
+  Routes routes = {};  ///< hosts to which its permit leads
 };
 
 /// What policy is asked about one address of a place that the rules permit.

@@ -125,6 +125,7 @@ RequestOutput Parts::perform(ActivityContext const& context, RequestInput input)
   options.limits = limits;
   options.origin.tenant = context.session.tenant;
   options.origin.session = context.session.name;
+  options.origin.routes = context.routes;
   auto answer = client.send(request_of(std::move(input), context), options);
   if (answer.failure)
     throw ActivityError(std::string(name_of(answer.failure->kind)),

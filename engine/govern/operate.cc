@@ -3,6 +3,7 @@
 #include "dalsegno/try.h"
 #include "engine/govern/operators_policy.h"
 #include "engine/govern/store_policy.h"
+#include "engine/policy/answers.h"
 #include "engine/policy/recorded.h"
 #include "storage/access/guard_log.h"
 #include "storage/access/operator_acted.h"
@@ -96,7 +97,10 @@ Decided decide(StorePolicies const& policies,
                Identity const& who,
                std::string const& details,
                Time at) {
-  bool const own = policies.active && governs_operators(*policies.active);
+  auto const governs = [&action](PolicySet const& policy) {
+    return action.name == approval_action ? governs_answers(policy) : governs_operators(policy);
+  };
+  bool const own = policies.active && governs(*policies.active);
   auto const& policy = own ? *policies.active : operators_policy();
   auto decision = decide_about(policy, action.name, action.resource, who, at);
   Decided out;
@@ -109,7 +113,7 @@ Decided decide(StorePolicies const& policies,
   auto const request = request_of(action.name, action.resource, who);
   out.event = to_event(policy, request, std::move(decision));
   for (auto const& shadow : policies.shadows)
-    if (governs_operators(shadow))
+    if (governs(shadow))
       add_shadow(out.event, shadow, decide_about(shadow, action.name, action.resource, who, at));
   out.event.input_digest = storage::sha256({details});
   return out;

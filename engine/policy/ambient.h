@@ -28,6 +28,25 @@ struct CounterKey {
 /// "calls/session/tool.call/refund", "calls/tenant/3600s/tool.call/*": how a counter is recorded.
 [[nodiscard]] std::string name_of(CounterKey const& key);
 
+/// The obligation `rate`: so many calls in any span of time of this length.
+struct RateLimit {
+  std::uint64_t calls = 0;
+  std::chrono::seconds per{};
+};
+/// Which calls a rate counts: those of the tenant that started with a permit of this rule.
+struct RateKey {
+  std::string_view rule;
+  RateLimit limit;
+};
+/// What of a rate is used up.
+struct RateUse {
+  std::uint64_t calls = 0;      ///< in the span of time that ends now
+  std::optional<Time> free_at;  ///< when there is room for one more; absent: now
+};
+
+/// "rate/60s/models": how the use of a rate is recorded.
+[[nodiscard]] std::string name_of(RateKey const& key);
+
 /// What a decision may ask of its surroundings. Everything that was asked is in the decision, so
 /// that it can be made again later.
 ///
@@ -48,6 +67,10 @@ class PolicyAmbient {
   [[nodiscard]] virtual std::optional<Json> attribute(std::string_view) const {
     return std::nullopt;
   }
+  /// How much of a rate is used up. Is asked for the first attempt of a call that is permitted
+  /// otherwise; whoever keeps rates keeps a place for that call if there is one. nullopt: they are
+  /// not kept here, and the obligation is left to whoever acts.
+  [[nodiscard]] virtual std::optional<RateUse> rate(RateKey const&) const { return std::nullopt; }
   /// The obligations that the caller is able to meet. A permit with another one denies.
   [[nodiscard]] virtual ObligationKinds fulfils() const { return ObligationKinds().set(); }
 };

@@ -28,7 +28,8 @@ CompiledRule::CompiledRule(Rule const& rule)
       kinds_(rule.principals.kinds),
       ids_(rule.principals.ids),
       tenants_(rule.principals.tenants),
-      roles_(rule.principals.roles) {
+      roles_(rule.principals.roles),
+      rate_(rate_of(rule)) {
   if (rule.when) when_.emplace(*rule.when);
   for (auto const& obligation : rule.obligations)
     obligations_.push_back({obligation.kind, rule.id, canonical(obligation.parameters)});

@@ -3,6 +3,7 @@
 #include "engine/policy/inputs.h"
 #include "engine/policy/names.h"
 #include "engine/policy/predicate.h"
+#include "engine/policy/rate.h"
 #include "engine/policy/rule.h"
 #include "engine/policy/trace.h"
 
@@ -28,6 +29,7 @@ class CompiledRule {
   [[nodiscard]] Rule const& rule() const { return *rule_; }
   /// With the parameters as they stand in decisions.
   [[nodiscard]] std::vector<AppliedObligation> const& obligations() const { return obligations_; }
+  [[nodiscard]] std::optional<RateLimit> const& rate() const { return rate_; }
 
  private:
   Rule const* rule_;
@@ -38,6 +40,7 @@ class CompiledRule {
   Names roles_;
   std::optional<Predicate> when_;
   std::vector<AppliedObligation> obligations_;
+  std::optional<RateLimit> rate_;
 };
 
 }  // namespace dalsegno::engine

@@ -13,8 +13,8 @@ namespace dalsegno::engine {
 using RuleError = storage::RuleError;
 
 /// Something that was asked of the surroundings, with the answer as canonical JSON: "time"
-/// (microseconds since 1970), a counter (`name_of`; null: nobody knew), "attribute:NAME",
-/// "fulfils".
+/// (microseconds since 1970), a counter or the use of a rate (`name_of`; null: nobody knew),
+/// "attribute:NAME", "fulfils".
 using AmbientInput = storage::NamedValue;
 
 /// What a permit asks of whoever acts on it.

@@ -1,5 +1,7 @@
 #include "engine/policy/inputs.h"
 
+#include "engine/policy/rate.h"
+
 #include <algorithm>
 #include <charconv>
 
@@ -132,6 +134,10 @@ std::optional<std::uint64_t> Inputs::counter(CounterKey const& key) {
   return counters_.emplace_back(std::move(name), ambient_.counter(key)).second;
 }
 
+std::optional<RateUse> Inputs::rate(RateKey const& key) {
+  return rates_.emplace_back(name_of(key), ambient_.rate(key)).second;
+}
+
 ObligationKinds Inputs::fulfils() {
   if (!fulfils_) fulfils_ = ambient_.fulfils();
   return *fulfils_;
@@ -142,6 +148,8 @@ void Inputs::leave(Decision& decision) {
   if (now_) decision.ambient.push_back({"time", std::to_string(now_->time_since_epoch().count())});
   for (auto& [name, count] : counters_)
     decision.ambient.push_back({std::move(name), count ? std::to_string(*count) : "null"});
+  for (auto& [name, use] : rates_)
+    decision.ambient.push_back({std::move(name), use ? recorded_text(*use) : "null"});
   for (auto const& [name, value] : resolved_) {
     if (!value) continue;
     decision.ambient.push_back({"attribute:" + std::string(info_of(name).name), canonical(*value)});

@@ -51,6 +51,7 @@ class Inputs {
   [[nodiscard]] Json const* arguments(std::string& why);
   [[nodiscard]] Time now();
   [[nodiscard]] std::optional<std::uint64_t> counter(CounterKey const& key);
+  [[nodiscard]] std::optional<RateUse> rate(RateKey const& key);
   [[nodiscard]] ObligationKinds fulfils();
 
   /// Moves what was read into `decision`.
@@ -67,6 +68,7 @@ class Inputs {
   std::optional<ObligationKinds> fulfils_;
   std::optional<Result<Json>> arguments_;
   std::vector<std::pair<std::string, std::optional<std::uint64_t>>> counters_;
+  std::vector<std::pair<std::string, std::optional<RateUse>>> rates_;
   std::deque<std::pair<AttributeName, std::optional<Json>>> resolved_;  // a deque: views stay valid
 };
 

@@ -32,6 +32,8 @@ std::optional<Permit> Permit::from(RunId const& run,
       add_strings(permit.reveals_, obligation.parameters);
     if (obligation.kind == name_of(ObligationKind::redact))
       add_strings(permit.redacts_, obligation.parameters);
+    if (obligation.kind == name_of(ObligationKind::route))
+      add_strings(permit.routes_.lists.emplace_back(), obligation.parameters);
   }
   return permit;
 }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "dalsegno/ids.h"
+#include "dalsegno/routes.h"
 #include "storage/event/event.h"
 
 #include <cstdint>
@@ -40,6 +41,8 @@ class Permit {
   [[nodiscard]] bool reveals_any() const { return !reveals_.empty(); }
   /// JSON pointers of what must not be recorded of the call's result: the obligation `redact`.
   [[nodiscard]] std::vector<std::string> const& redacts() const { return redacts_; }
+  /// Where the call may go: the obligation `route`.
+  [[nodiscard]] Routes const& routes() const { return routes_; }
 
  private:
   Permit(RunId const& run,
@@ -54,6 +57,7 @@ class Permit {
   storage::Digest input_;
   std::vector<std::string> reveals_;  // kinds, globs
   std::vector<std::string> redacts_;
+  Routes routes_;
 };
 
 }  // namespace dalsegno::engine

@@ -4,6 +4,7 @@
 #include "engine/policy/compiled_rule.h"
 #include "engine/policy/inputs.h"
 #include "engine/policy/rule_index.h"
+#include "engine/policy/time_text.h"
 
 #include <boost/container/small_vector.hpp>
 
@@ -95,6 +96,24 @@ class Verdict {
       out_.permitted = false;
       out_.reason = "rule " + obligation.rule + " permits it with the obligation " +
                     std::string(name_of(obligation.kind)) + ", which cannot be met here";
+      return;
+    }
+    keep_to_rates();
+  }
+
+  void keep_to_rates() {
+    if (inputs_.request().attempt > 1) return;  // its call has had its place
+    for (auto const* const compiled : permits_) {
+      auto const& limit = compiled->rate();
+      if (!limit) continue;
+      auto const& rule = compiled->rule().id;
+      auto const use = inputs_.rate({rule, *limit});
+      if (!use || use->calls < limit->calls) continue;
+      out_.permitted = false;
+      out_.reason = "rule " + rule + " permits " + std::to_string(limit->calls) + " calls in " +
+                    duration_text(limit->per) + ", and " + std::to_string(use->calls) +
+                    " were made";
+      if (use->free_at) out_.reason += "; the next one may start at " + to_string(*use->free_at);
       return;
     }
   }

@@ -1,5 +1,7 @@
 #include "engine/policy/recorded.h"
 
+#include "engine/policy/rate.h"
+
 #include <algorithm>
 #include <charconv>
 #include <utility>
@@ -50,6 +52,12 @@ class RecordedAmbient final : public PolicyAmbient {
     }
     unknown_.push_back(name);
     return std::nullopt;
+  }
+  [[nodiscard]] std::optional<RateUse> rate(RateKey const& key) const override {
+    auto const name = name_of(key);
+    auto const* const value = find(name);
+    if (value == nullptr) unknown_.push_back(name);
+    return value == nullptr ? std::nullopt : read_rate_use(*value);
   }
   [[nodiscard]] std::optional<Json> attribute(std::string_view name) const override {
     auto const* const value = find("attribute:" + std::string(name));

@@ -76,6 +76,8 @@ Result<std::vector<PendingApproval>> open_approvals(storage::EventLog const& log
     TRY(pending.arguments, arguments_of(log, state.session, operation.input));
     pending.input_digest = storage::to_hex(operation.input_digest);
     pending.requester = state.principal;
+    for (auto const& [sender, first] : state.senders)
+      if (first < operation.requested) pending.senders.push_back(sender);
     for (auto const& asked : operation.approvals) {
       if (!asked.waiting) continue;
       auto one = pending;

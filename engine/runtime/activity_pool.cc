@@ -158,6 +158,7 @@ Input ActivityPool::perform(StartAttempt const& attempt) const {
   context.name = attempt.name;
   context.idempotency_key = to_string(attempt.session) + '/' + to_string(attempt.run) + '/' +
                             std::to_string(static_cast<std::uint64_t>(attempt.operation));
+  context.routes = attempt.permit.routes();
   std::string revealed;
   if (intake_ != nullptr && attempt.permit.reveals_any()) {
     auto opened = intake_->reveal(attempt.session, *attempt.input, [&](std::string_view kind) {

@@ -1,6 +1,7 @@
 #include "engine/runtime/counters.h"
 
 #include "dalsegno/try.h"
+#include "engine/policy/rate.h"
 #include "engine/session/call_policy.h"
 #include "engine/session/overloaded.h"
 #include "storage/event/codec.h"
@@ -53,11 +54,16 @@ class RunCalls {
 
   void take(storage::Event const& event, Time recorded_at) {
     if (auto const* const requested = std::get_if<storage::OperationRequested>(&event.body)) {
-      calls_[event.operation] = {action_of(requested->kind), requested->name};
+      calls_[event.operation] = {action_of(requested->kind), requested->name, {}};
+    } else if (auto const* const decided = std::get_if<storage::PolicyDecided>(&event.body)) {
+      auto const call = calls_.find(event.operation);
+      if (call != calls_.end()) call->second.rules = rated_rules(*decided);
     } else if (auto const* const started = std::get_if<storage::AttemptStarted>(&event.body)) {
       auto const call = calls_.find(event.operation);
       if (call == calls_.end() || started->attempt != 1) return;
-      counters_.add(session_, call->second.first, call->second.second, recorded_at);
+      auto const& [action, name, rules] = call->second;
+      counters_.add(session_, action, name, recorded_at);
+      for (auto const& rule : rules) counters_.rates().add(session_.tenant, rule, recorded_at);
       calls_.erase(call);
     }
   }
@@ -65,22 +71,34 @@ class RunCalls {
  private:
   CallCounters& counters_;
   SessionId const& session_;
-  std::map<OperationId, std::pair<std::string_view, std::string>> calls_;
+  struct Call {
+    std::string_view action;
+    std::string name;
+    std::vector<std::string> rules;  // whose rates its newest decision uses up
+  };
+  std::map<OperationId, Call> calls_;
 };
 
 }  // namespace
 
-CountersAsked counters_asked(PolicySet const& policy) {
+CountersAsked counters_asked(PolicySet const& policy, std::span<PolicySet const> shadows) {
   CountersAsked asked;
-  for (auto const& rule : policy.rules())
-    if (rule.when) look(*rule.when, asked);
+  auto const look_at = [&asked](PolicySet const& set) {
+    for (auto const& rule : set.rules()) {
+      if (rule.when) look(*rule.when, asked);
+      if (auto const rate = rate_of(rule)) asked.rates.emplace(rule.id, *rate);
+    }
+  };
+  look_at(policy);
+  for (auto const& shadow : shadows) look_at(shadow);
   return asked;
 }
 
 CallCounters::CallCounters(CountersAsked asked)
-    : asked_(asked),
+    : asked_(std::move(asked)),
       width_(std::max<std::chrono::microseconds>(
-          std::chrono::microseconds(asked.window) / buckets_of_window, std::chrono::seconds(1))) {}
+          std::chrono::microseconds(asked_.window) / buckets_of_window, std::chrono::seconds(1))),
+      rates_(asked_.rates) {}
 
 Time CallCounters::bucket_of(Time at) const {
   return Time(at.time_since_epoch() / width_ * width_);
@@ -114,7 +132,8 @@ void CallCounters::add(SessionId const& session,
     } else {
       buckets.insert(place, {begin, 1});
     }
-    auto const oldest = buckets.back().begin - asked_.window - width_;
+    // Of this call's time: a clock that was set back must not lose the calls that it counts now.
+    auto const oldest = begin - asked_.window - width_;
     while (buckets.front().begin < oldest) buckets.pop_front();
   });
   constexpr std::size_t look_through_after = 65'536;
@@ -165,8 +184,9 @@ std::optional<std::uint64_t> CallCounters::count(SessionId const& session,
 
 Result<> CallCounters::read(storage::EventLog const& log, Time now) {
   std::vector<SessionId> sessions;
+  auto const oldest = now - std::max(asked_.window + width_, rates_.longest());
   TRY_VOID(log.scan_heads([&](SessionId const& session, storage::Head const& head) {
-    bool const recent = asked_.ever || head.updated_at >= now - asked_.window - width_;
+    bool const recent = asked_.ever || head.updated_at >= oldest;
     if (recent && session != storage::journal_session()) sessions.push_back(session);
     return true;
   }));
@@ -201,8 +221,13 @@ void ShardCounters::keep() {
 
 void ShardCounters::give_back() {
   settle(false);
-  for (auto const& [action, resource, at] : std::exchange(kept_, {}))
-    counters_.take_back(session_, action, resource, at);
+  for (auto const& reserved : std::exchange(kept_, {})) take_back(reserved);
+}
+
+void ShardCounters::take_back(Reserved const& reserved) {
+  counters_.take_back(session_, reserved.action, reserved.resource, reserved.at);
+  for (auto const& rule : reserved.rules)
+    counters_.rates().give_back(session_.tenant, rule, reserved.at);
 }
 
 std::optional<std::uint64_t> ShardCounters::counter(CounterKey const& key) const {
@@ -211,6 +236,13 @@ std::optional<std::uint64_t> ShardCounters::counter(CounterKey const& key) const
                              (key.resource == all_names || undecided_->resource == key.resource);
   if (count && *count > 0 && counts_itself) --*count;
   return count;
+}
+
+std::optional<RateUse> ShardCounters::rate(RateKey const& key) const {
+  if (!undecided_) return std::nullopt;
+  auto const use = counters_.rates().take(session_.tenant, key, now_);
+  if (!use.free_at) undecided_->rules.emplace_back(key.rule);
+  return use;
 }
 
 void ShardCounters::reserve(std::string_view action, std::string_view resource, Time at) {
@@ -226,7 +258,7 @@ void ShardCounters::settle(bool started) {
   if (started) {
     kept_.push_back(*reserved);
   } else {
-    counters_.take_back(session_, reserved->action, reserved->resource, reserved->at);
+    take_back(*reserved);
   }
 }
 

@@ -4,6 +4,7 @@
 #include "dalsegno/result.h"
 #include "engine/policy/ambient.h"
 #include "engine/policy/policy.h"
+#include "engine/runtime/rate_places.h"
 #include "storage/log/event_log.h"
 
 #include <chrono>
@@ -13,6 +14,7 @@
 #include <map>
 #include <mutex>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -24,12 +26,16 @@ struct CountersAsked {
   bool ever = false;              ///< of a tenant, without a window
   bool of_sessions = false;       ///< of one session over a window
   std::chrono::seconds window{};  ///< the longest; 0: none
+  Rates rates = {};
 
-  [[nodiscard]] bool any() const { return ever || window.count() > 0; }
+  [[nodiscard]] bool any() const { return ever || window.count() > 0 || !rates.empty(); }
 };
-[[nodiscard]] CountersAsked counters_asked(PolicySet const& policy);
+/// Of the active policy, and of those that are asked beside it: these see its rates only.
+[[nodiscard]] CountersAsked counters_asked(PolicySet const& policy,
+                                           std::span<PolicySet const> shadows = {});
 
-/// Counts the calls of tenants and sessions, ever and over windows, for one store.
+/// Counts the calls of tenants and sessions, ever and over windows, for one store; and what they
+/// use up of the rates of rules.
 ///
 /// Calls are counted when they start, retries apart, in buckets of time: 1/512 of the longest
 /// window that is asked, at least a second. A bucket that lies partly in a window counts as a
@@ -57,6 +63,7 @@ class CallCounters {
   [[nodiscard]] std::optional<std::uint64_t> count(SessionId const& session,
                                                    CounterKey const& key,
                                                    Time now) const;
+  [[nodiscard]] RatePlaces& rates() { return rates_; }
 
  private:
   struct Bucket {
@@ -79,6 +86,8 @@ class CallCounters {
   // Set in the constructor.
   CountersAsked asked_;
   std::chrono::microseconds width_;
+  // Has a lock of its own.
+  RatePlaces rates_;
   // Guarded by mutex_.
   mutable std::mutex mutex_;
   std::map<std::string, Series, std::less<>> series_;
@@ -100,6 +109,7 @@ class ShardCounters final : public PolicyAmbient, public CallReservations {
 
   [[nodiscard]] Time now() const override { return now_; }
   [[nodiscard]] std::optional<std::uint64_t> counter(CounterKey const& key) const override;
+  [[nodiscard]] std::optional<RateUse> rate(RateKey const& key) const override;
   void reserve(std::string_view action, std::string_view resource, Time at) override;
   void settle(bool started) override;
 
@@ -108,13 +118,15 @@ class ShardCounters final : public PolicyAmbient, public CallReservations {
     std::string action;
     std::string resource;
     Time at;
+    std::vector<std::string> rules = {};  // of whose rates it has a place
   };
+  void take_back(Reserved const& reserved);
 
   CallCounters& counters_;
   SessionId session_;
   Time now_;
-  std::vector<Reserved> kept_;  // of this input, started
-  std::optional<Reserved> undecided_;
+  std::vector<Reserved> kept_;                 // of this input, started
+  mutable std::optional<Reserved> undecided_;  // a question about a rate takes its place
 };
 
 }  // namespace dalsegno::engine

@@ -3,6 +3,7 @@
 #include "dalsegno/json.h"
 #include "dalsegno/try.h"
 #include "engine/govern/store_policy.h"
+#include "engine/policy/rate.h"
 #include "engine/runtime/activity_pool.h"
 #include "engine/runtime/counters.h"
 #include "engine/runtime/system_clock.h"
@@ -10,6 +11,7 @@
 #include "engine/session/call_policy.h"
 #include "engine/session/control_step.h"
 #include "engine/session/overloaded.h"
+#include "storage/access/recorded_time.h"
 #include "storage/log/step_key.h"
 #include "storage/vault/intake.h"
 
@@ -55,6 +57,7 @@ Result<std::unique_ptr<Engine>> Engine::start(storage::EventLog& log,
   std::unique_ptr<Engine> engine(new Engine(log, registry, std::move(policy), std::move(options)));
   TRY_VOID(engine->activate_policy());
   TRY_VOID(engine->count_calls());
+  TRY(engine->newest_, access::not_before_recorded(log, engine->options_.now()));
   if (!engine->options_.marker_file.empty()) {
     TRY(engine->markers_, MarkerFile::open(engine->options_.marker_file));
     TRY_VOID(engine->hold_poisoned());
@@ -76,6 +79,7 @@ Result<std::unique_ptr<Engine>> Engine::start(storage::EventLog& log,
                            self.counters_.get(),
                            self.options_.now,
                            self.options_.entropy,
+                           self.newest_,
                            self.options_.say,
                            [&self](Time due) { self.timers_->armed(due); },
                            self.options_.max_idle_sessions / self.options_.shards,
@@ -126,7 +130,7 @@ Result<> Engine::activate_policy() { return activate_at_start(log_, policy_, opt
 
 /// Counters that the policy asks for are kept from here on, beginning with what the log has.
 Result<> Engine::count_calls() {
-  auto const asked = counters_asked(policy_);
+  auto const asked = counters_asked(policy_, options_.shadow_policies);
   if (!asked.any()) return {};
   counters_ = std::make_unique<CallCounters>(asked);
   return counters_->read(log_, options_.now());
@@ -137,8 +141,14 @@ void Engine::uncount(StepResult const& step) {
   if (counters_ == nullptr) return;
   for (auto const& effect : step.effects) {
     auto const* const call = std::get_if<StartAttempt>(&effect);
-    if (call != nullptr && call->attempt == 1)
-      counters_->take_back(call->session, action_of(call->kind), call->name, step.recorded_at);
+    if (call == nullptr || call->attempt != 1) continue;
+    counters_->take_back(call->session, action_of(call->kind), call->name, step.recorded_at);
+    for (auto const& event : step.events) {
+      auto const* const decided = std::get_if<storage::PolicyDecided>(&event.body);
+      if (decided == nullptr || event.operation != call->operation) continue;
+      for (auto const& rule : rated_rules(*decided))
+        counters_->rates().give_back(call->session.tenant, rule, step.recorded_at);
+    }
   }
 }
 

@@ -140,6 +140,7 @@ class Engine {
   PolicySet policy_;
   EngineOptions options_;
   std::unique_ptr<MarkerFile> markers_;
+  std::atomic<Time> newest_;                // that this process has seen, or the log had before it
   std::unique_ptr<CallCounters> counters_;  // null: the policy asks for none
   Waiters waiters_;
   std::atomic<bool> stopping_ = false;

@@ -192,9 +192,13 @@ Ambient Shard::ambient(SessionId const& session) {
   auto const now = services_.now();
   auto* const counters = counters_.get();
   if (counters != nullptr) counters->about(session, now);
+  auto newest = services_.newest.load();
+  while (newest < now && !services_.newest.compare_exchange_weak(newest, now)) {
+  }
   return {.now = now,
           .epoch = info_.epoch,
           .policy = services_.policy,
+          .policy_not_before = newest,
           .shadow_policies = services_.shadow_policies,
           .surroundings = counters,
           .reservations = counters,

@@ -110,6 +110,7 @@ struct ShardServices {
   CallCounters* counters = nullptr;       ///< null: policy asks for none beyond a session's own
   std::function<Time()> now;
   Entropy entropy;
+  std::atomic<Time>& newest;  ///< the latest `now` of all shards, and what the log had before
   std::function<void(SessionId const&, std::string_view)>
       say;                            ///< ctx.log() and what people should know
   std::function<void(Time)> look_at;  ///< a timer may be due then that was fired in vain before

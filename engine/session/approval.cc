@@ -105,6 +105,12 @@ std::optional<Error> wrong_with(SessionState const& state,
     return Error{Errc::denied,
                  answer.by + " is the requester: session " + to_string(state.session) +
                      " was started for them; somebody else must answer"};
+  for (auto const& [sender, first] : state.senders) {
+    if (first < operation.requested && same_person(answer.by, sender))
+      return Error{Errc::denied,
+                   answer.by + " sent session " + to_string(state.session) +
+                       " a signal that the request may come from; somebody else must answer"};
+  }
   return std::nullopt;
 }
 

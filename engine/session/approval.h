@@ -76,8 +76,9 @@ struct AskedApproval {
 ///
 /// Errors: Errc::not_found when the operation waits for no approval; Errc::invalid for an answer
 /// without a name, or to other arguments than those that are waiting; Errc::denied when it is the
-/// requester or nobody whom the request asks; Errc::conflict when the same person has answered, or
-/// somebody has denied it; Errc::ended when the request has expired; Errc::too_large.
+/// requester, somebody who sent a signal before the request, or nobody whom the request asks;
+/// Errc::conflict when the same person has answered, or somebody has denied it; Errc::ended when
+/// the request has expired; Errc::too_large.
 [[nodiscard]] Result<storage::ApprovalGiven> check_answer(SessionState const& state,
                                                           ApprovalInput const& input,
                                                           Time now);

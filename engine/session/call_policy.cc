@@ -1,7 +1,9 @@
 #include "engine/session/call_policy.h"
 
+#include "engine/policy/rate.h"
 #include "engine/policy/recorded.h"
 
+#include <algorithm>
 #include <string>
 #include <utility>
 #include <vector>
@@ -14,24 +16,27 @@ using storage::OperationKind;
 /// What policy may ask when a session decides.
 class CallAmbient final : public PolicyAmbient {
  public:
-  CallAmbient(PolicyAmbient const* surroundings,
+  CallAmbient(CallPolicy const& policy,
               SessionState const& state,
               OpenOperation const& operation,
-              Time now,
-              ObligationKinds fulfils)
-      : surroundings_(surroundings),
+              Time now)
+      : surroundings_(policy.surroundings),
         state_(state),
         operation_(operation),
         now_(now),
-        fulfils_(fulfils) {}
+        not_before_(policy.not_before),
+        fulfils_(policy.fulfils) {}
 
-  [[nodiscard]] Time now() const override { return now_; }
+  [[nodiscard]] Time now() const override { return std::max(now_, not_before_); }
   [[nodiscard]] std::optional<std::uint64_t> counter(CounterKey const& key) const override {
     if (key.scope == CounterScope::session && !key.window)
       return calls_before(state_, key, operation_);
     auto count = surroundings_ == nullptr ? std::nullopt : surroundings_->counter(key);
     if (count && *count > 0 && counts_this(key)) --*count;
     return count;
+  }
+  [[nodiscard]] std::optional<RateUse> rate(RateKey const& key) const override {
+    return surroundings_ == nullptr ? std::nullopt : surroundings_->rate(key);
   }
   [[nodiscard]] std::optional<Json> attribute(std::string_view name) const override {
     return surroundings_ == nullptr ? std::nullopt : surroundings_->attribute(name);
@@ -51,7 +56,35 @@ class CallAmbient final : public PolicyAmbient {
   SessionState const& state_;
   OpenOperation const& operation_;
   Time now_;
+  Time not_before_;
   ObligationKinds fulfils_;
+};
+
+/// The surroundings of a policy that is asked beside the active one. Nothing starts with its
+/// permits, so its rates take no places: they are judged by what the active policy was told of a
+/// rule of the same id, else they count as met.
+class ShadowAmbient final : public PolicyAmbient {
+ public:
+  ShadowAmbient(CallAmbient const& active, storage::PolicyDecided const& decided)
+      : active_(active), decided_(decided) {}
+
+  [[nodiscard]] Time now() const override { return active_.now(); }
+  [[nodiscard]] std::optional<std::uint64_t> counter(CounterKey const& key) const override {
+    return active_.counter(key);
+  }
+  [[nodiscard]] std::optional<RateUse> rate(RateKey const& key) const override {
+    auto const found =
+        std::ranges::find(decided_.ambient, name_of(key), &storage::NamedValue::name);
+    return found == decided_.ambient.end() ? std::nullopt : read_rate_use(found->value);
+  }
+  [[nodiscard]] std::optional<Json> attribute(std::string_view name) const override {
+    return active_.attribute(name);
+  }
+  [[nodiscard]] ObligationKinds fulfils() const override { return active_.fulfils(); }
+
+ private:
+  CallAmbient const& active_;
+  storage::PolicyDecided const& decided_;
 };
 
 std::string_view name_of(storage::Risk risk) {
@@ -113,10 +146,10 @@ storage::PolicyDecided decide_call(CallPolicy const& policy,
       .attempt = attempt,
       .attributes = attributes,
       .arguments = arguments};
-  CallAmbient const ambient(policy.surroundings, state, operation, now, policy.fulfils);
+  CallAmbient const ambient(policy, state, operation, now);
   auto event = to_event(policy.policy, request, policy.policy.decide(request, ambient));
   for (auto const& shadow : policy.shadows)
-    add_shadow(event, shadow, shadow.decide(request, ambient));
+    add_shadow(event, shadow, shadow.decide(request, ShadowAmbient(ambient, event)));
   event.input_digest = operation.input_digest;
   return event;
 }

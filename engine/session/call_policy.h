@@ -13,7 +13,8 @@
 
 namespace dalsegno::engine {
 
-/// The obligations that the runtime meets for the calls of sessions; a permit with another denies.
+/// The obligations that are met for every call of a session; a permit with another one denies
+/// unless the session has what it takes (counters, redaction, a handler that honours routes).
 [[nodiscard]] ObligationKinds obligations_of_calls();
 
 /// How policy calls what an operation does: "model.call", "tool.call", "activity.call".
@@ -28,7 +29,8 @@ namespace dalsegno::engine {
 /// What a session's calls are decided with.
 struct CallPolicy {
   PolicySet const& policy;
-  std::span<PolicySet const> shadows;
+  Time not_before = {};  ///< it is asked about no earlier time
+  std::span<PolicySet const> shadows = {};
   /// Counters over sessions and windows, and resolvers; null: there are none.
   PolicyAmbient const* surroundings = nullptr;
   ObligationKinds fulfils = obligations_of_calls();

@@ -93,6 +93,7 @@ struct Operation {
   std::uint32_t orphaned = 0;
   std::uint64_t cause = 0;
   std::optional<std::int64_t> timer_due_us;
+  std::optional<std::uint64_t> requested;
   std::optional<bool> untrusted;
   std::optional<std::int64_t> first_started_us;
   std::optional<std::vector<Approval>> approvals;
@@ -118,6 +119,7 @@ BOOST_DESCRIBE_STRUCT(Operation,
                        orphaned,
                        cause,
                        timer_due_us,
+                       requested,
                        untrusted,
                        first_started_us,
                        approvals))
@@ -154,6 +156,12 @@ struct Calls {
 };
 BOOST_DESCRIBE_STRUCT(Calls, (), (kind, name, count))
 
+struct Sender {
+  std::string name;
+  std::uint64_t first = 0;
+};
+BOOST_DESCRIBE_STRUCT(Sender, (), (name, first))
+
 struct Document {
   std::uint32_t format = 1;
   std::string tenant;
@@ -178,6 +186,7 @@ struct Document {
   std::optional<std::string> cancel_requested;
   std::vector<Calls> calls;
   std::optional<std::vector<std::string>> taint;
+  std::optional<std::vector<Sender>> senders;
   std::string workflow_state;
 };
 BOOST_DESCRIBE_STRUCT(Document,
@@ -205,6 +214,7 @@ BOOST_DESCRIBE_STRUCT(Document,
                        cancel_requested,
                        calls,
                        taint,
+                       senders,
                        workflow_state))
 
 }  // namespace checkpoint_json
@@ -306,6 +316,7 @@ checkpoint_json::Operation to_document(OperationId id, OpenOperation const& oper
   document.failed = operation.failed;
   document.orphaned = operation.orphaned;
   document.cause = operation.cause;
+  if (operation.requested > 0) document.requested = operation.requested;
   document.timer_due_us = microseconds_of(operation.timer_due);
   if (operation.untrusted) document.untrusted = true;
   document.first_started_us = microseconds_of(operation.first_started);
@@ -345,6 +356,7 @@ Result<OpenOperation> from_document(checkpoint_json::Operation document) {
   operation.failed = document.failed;
   operation.orphaned = document.orphaned;
   operation.cause = document.cause;
+  operation.requested = document.requested.value_or(0);
   operation.timer_due = time_of(document.timer_due_us);
   operation.untrusted = document.untrusted.value_or(false);
   operation.first_started = time_of(document.first_started_us);
@@ -428,6 +440,10 @@ std::string encode(Checkpoint const& checkpoint) {
   for (auto const& [call, count] : state.calls)
     document.calls.push_back({static_cast<std::uint32_t>(call.first), call.second, count});
   if (!state.taint.empty()) document.taint.emplace(state.taint.begin(), state.taint.end());
+  if (!state.senders.empty()) {
+    auto& senders = document.senders.emplace();
+    for (auto const& [name, first] : state.senders) senders.push_back({name, first});
+  }
   document.workflow_state = checkpoint.workflow_state;
   return to_json(document);
 }
@@ -491,6 +507,8 @@ Result<Checkpoint> decode_checkpoint(std::string_view bytes) {
     state.calls[{kind, std::move(entry.name)}] = entry.count;
   }
   if (document.taint) state.taint.insert(document.taint->begin(), document.taint->end());
+  if (document.senders)
+    for (auto& [name, first] : *document.senders) state.senders.emplace(std::move(name), first);
   checkpoint.random_position = document.random_position;
   checkpoint.workflow_state = std::move(document.workflow_state);
   return checkpoint;

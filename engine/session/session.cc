@@ -262,11 +262,28 @@ void Session::end_operation(OperationId id, detail::Outcome outcome) {
 
 namespace {
 
-ObligationKinds obligations_met(vault::Intake const* intake) {
+bool honours_route(Registry const* registry, OpenOperation const& operation) {
+  if (registry == nullptr) return false;
+  switch (operation.kind) {
+    case OperationKind::model:
+      return registry->options_of_model(operation.name).honours_route;
+    case OperationKind::tool:
+      return registry->options_of_tool(operation.name).honours_route;
+    default:
+      return registry->honours_route(operation.name);
+  }
+}
+
+ObligationKinds obligations_met(Ambient const& ambient, OpenOperation const& operation) {
   auto met = obligations_of_calls();
-  if (intake == nullptr) return met;
-  met.set(static_cast<std::size_t>(ObligationKind::redact));
-  met.set(static_cast<std::size_t>(ObligationKind::reveal), intake->keeps_originals());
+  auto const set = [&met](ObligationKind kind, bool is_met) {
+    met.set(static_cast<std::size_t>(kind), is_met);
+  };
+  set(ObligationKind::rate, ambient.reservations != nullptr);
+  set(ObligationKind::route, honours_route(ambient.registry, operation));
+  if (ambient.intake == nullptr) return met;
+  set(ObligationKind::redact, true);
+  set(ObligationKind::reveal, ambient.intake->keeps_originals());
   return met;
 }
 
@@ -285,9 +302,10 @@ void Session::begin_attempt(OperationId id) {
   storage::PolicyDecided decided;
   if (live()) {
     decided = decide_call({ambient_->policy,
+                           ambient_->policy_not_before,
                            ambient_->shadow_policies,
                            ambient_->surroundings,
-                           obligations_met(ambient_->intake)},
+                           obligations_met(*ambient_, operation)},
                           state_,
                           operation,
                           attempt,

@@ -32,10 +32,6 @@ class Intake;
 
 namespace dalsegno::engine {
 
-/// Engine behaviours that may change later are switched by this number, which a session records
-/// when it starts.
-inline constexpr std::uint32_t current_rules_version = 1;
-
 /// How often an attempt may be orphaned by ending processes before its operation fails.
 inline constexpr std::uint32_t max_orphaned_attempts = 100;
 
@@ -51,11 +47,14 @@ struct Ambient {
   Time now;
   std::uint64_t epoch = 0;
   PolicySet const& policy;
+  /// The newest time that the store is known to have recorded: policy is asked about no earlier
+  /// one, so that a clock that was set back revives no permit that has expired.
+  Time policy_not_before = {};
   std::span<PolicySet const> shadow_policies = {};  ///< asked beside `policy`, never obeyed
   /// For policy: counters over sessions and windows, resolvers; null: there are none.
   PolicyAmbient const* surroundings = nullptr;
   CallReservations* reservations = nullptr;  ///< of the same host; null: nobody counts
-  Registry const* registry = nullptr;        ///< says which risk a tool has; null: none
+  Registry const* registry = nullptr;        ///< says what is known of tools; null: nothing
   /// Redacts what the workflow's code hands out; null: nothing does. Inputs come redacted.
   vault::Intake const* intake = nullptr;
 };

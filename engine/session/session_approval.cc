@@ -5,7 +5,9 @@
 #include "dalsegno/errors.h"
 #include "dalsegno/payload.h"
 #include "dalsegno/try.h"
+#include "engine/policy/answers.h"
 #include "engine/session/session.h"
+#include "storage/log/journal.h"
 
 #include <algorithm>
 #include <utility>
@@ -59,6 +61,28 @@ std::optional<Verdict> consent(OpenOperation const& operation) {
     }
   }
   return verdict;
+}
+
+/// Errors: Errc::denied when the policy has rules about answers and does not permit this one.
+Result<> ask_about_answer(PolicySet const& policy,
+                          SessionId const& session,
+                          std::string const& what,
+                          storage::ApprovalGiven const& given,
+                          Time now) {
+  if (!governs_answers(policy)) return {};
+  auto const& operators = storage::journal_session();
+  auto const resource = answered_resource(session, what);
+  auto const decision = policy.decide(
+      {.principal =
+           {.kind = "operator", .id = given.by, .tenant = operators.tenant, .roles = given.roles},
+       .action = approval_action,
+       .resource = resource,
+       .session = operators.name},
+      PolicyTime(now, ObligationKinds(1U << static_cast<unsigned>(ObligationKind::log))));
+  if (decision.permitted) return {};
+  return Error{Errc::denied,
+               "policy \"" + policy.name() + "\" denies " + std::string(approval_action) + " to " +
+                   given.by + ": " + decision.reason};
 }
 
 }  // namespace
@@ -116,7 +140,10 @@ void Session::escalate_approvals(OperationId id) {
 
 Result<std::optional<StepResult>> Session::handle_approval(ApprovalInput const& approval,
                                                            Ambient const& ambient) {
-  TRY(auto given, check_answer(state_, approval, std::max(ambient.now, state_.last_time)));
+  auto const now = std::max(ambient.now, state_.last_time);
+  TRY(auto given, check_answer(state_, approval, now));
+  TRY_VOID(ask_about_answer(
+      ambient.policy, state_.session, state_.operations.at(approval.operation).name, given, now));
   begin_live_step(ambient, state_.operations.at(approval.operation).cause);
   run_input(approval.operation, std::move(given));
   TRY(auto result, end_live_step());

@@ -40,8 +40,9 @@ std::optional<Delivery> deliver(SessionState& state, InboxEntry entry) {
 }
 
 std::optional<Delivery> open(SessionState& state,
-                             OperationId id,
+                             storage::Event const& event,
                              storage::OperationRequested const& requested) {
+  auto const id = event.operation;
   state.last_operation = std::max(state.last_operation, static_cast<std::uint64_t>(id));
   if (requested.kind == OperationKind::receive) {
     auto const waiting = std::ranges::find_if(
@@ -62,6 +63,7 @@ std::optional<Delivery> open(SessionState& state,
   operation.start_to_close_ms = requested.start_to_close_ms;
   operation.risk = requested.risk;
   operation.untrusted = requested.untrusted;
+  operation.requested = event.sequence;
   return std::nullopt;
 }
 
@@ -94,9 +96,11 @@ std::optional<Delivery> apply(SessionState& state, storage::Event const& event, 
             state.started_at = recorded_at;
           },
           [&](storage::InputReceived const& body) {
+            if (state.rules_version >= senders_since_rules && !body.principal.empty())
+              state.senders.emplace(body.principal, event.sequence);
             delivery = deliver(state, {event.sequence, body.signal, body.payload});
           },
-          [&](storage::OperationRequested const& body) { delivery = open(state, id, body); },
+          [&](storage::OperationRequested const& body) { delivery = open(state, event, body); },
           [&](storage::PolicyDecided const& body) {
             if (body.effect == storage::DecisionEffect::deny) end();
           },

@@ -16,6 +16,11 @@
 
 namespace dalsegno::engine {
 
+/// Engine behaviours that may change later are switched by this number, which a session records
+/// when it starts. 2: who sent a signal before a request cannot answer that.
+inline constexpr std::uint32_t current_rules_version = 2;
+inline constexpr std::uint32_t senders_since_rules = 2;
+
 /// A signal that was recorded and not yet received.
 struct InboxEntry {
   Sequence sequence = 0;
@@ -43,6 +48,7 @@ struct OpenOperation {
   std::uint32_t orphaned = 0;  ///< attempts whose process ended
   /// Its newest AttemptStarted, TimerStarted or ApprovalRequested: what its next input comes from.
   Sequence cause = 0;
+  Sequence requested = 0;  ///< its OperationRequested
   /// Its armed timer: a sleep, a deadline, the next attempt, an attempt's time limit; of one that
   /// waits for approval the next escalation or expiry, or at once, when somebody has answered.
   std::optional<Time> timer_due;
@@ -80,6 +86,8 @@ struct SessionState {
   /// Calls that brought back what is not to be trusted; all that comes after them may derive from
   /// it.
   std::set<std::string> taint;
+  /// Who sent signals, and the sequence of the first: what is requested later may come from it.
+  std::map<std::string, Sequence> senders;
 
   friend bool operator==(SessionState const&, SessionState const&) = default;
 };

@@ -2,6 +2,7 @@
 
 #include "dalsegno/errors.h"
 #include "dalsegno/ids.h"
+#include "dalsegno/routes.h"
 
 #include <chrono>
 #include <cstdint>
@@ -41,6 +42,9 @@ struct ActivityOptions {
   /// What it brings back may have been written by anybody (a web page, a mail): from then on the
   /// session is tainted by it, and policies may forbid what must not follow from it.
   bool untrusted = false;
+  /// Whoever performs it goes only where ActivityContext::routes allows. Without it a permit that
+  /// says where the call may go denies.
+  bool honours_route = false;
 };
 
 /// An effect on the outside world that workflows may call: a name and how it is retried. What it
@@ -62,6 +66,7 @@ struct ActivityContext {
   /// "tenant/session/run/operation": the same for every attempt of this call, and never used for
   /// another.
   std::string idempotency_key;
+  Routes routes;  ///< where the permit lets it go
 };
 
 }  // namespace dalsegno

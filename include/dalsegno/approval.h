@@ -26,6 +26,7 @@ struct PendingApproval {
   std::string arguments;               ///< JSON; redacted, as everything that is recorded
   std::string input_digest;            ///< of the arguments, in hexadecimal digits
   std::string requester;               ///< whom the session was started for: may not answer
+  std::vector<std::string> senders;    ///< who sent it signals before it asked: may not answer
   std::vector<std::string> approvers;  ///< roles and "id:NAME", as globs; empty: everybody
   std::uint32_t quorum = 1;
   std::vector<std::string> granted_by;

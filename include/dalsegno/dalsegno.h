@@ -11,6 +11,7 @@
 #include "dalsegno/payload.h"
 #include "dalsegno/registry.h"
 #include "dalsegno/result.h"
+#include "dalsegno/routes.h"
 #include "dalsegno/runtime.h"
 #include "dalsegno/store.h"
 #include "dalsegno/workflow.h"

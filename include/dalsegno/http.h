@@ -62,7 +62,8 @@ BOOST_DESCRIBE_STRUCT(RequestOutput, (), (status, headers, body, body_base64, re
 /// "malformed", "too_many_redirects": never repeated; "unresolved", "unreachable", "timed_out",
 /// "cut_off": repeated as the retry policy says. A POST, PUT, PATCH or DELETE carries, in the
 /// header Idempotency-Key, the SHA-256 of the call's idempotency key unless the input sets one.
-inline constexpr Activity<RequestInput, RequestOutput> request{"http.request"};
+inline constexpr Activity<RequestInput, RequestOutput> request{"http.request",
+                                                               {.honours_route = true}};
 
 struct HttpOptions {
   std::string egress = {};  ///< the egress document (JSON, docs/egress.md); empty: all is denied

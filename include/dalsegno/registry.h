@@ -30,7 +30,13 @@ struct ActivityReply {
 /// What a program knows of a tool that it offers.
 struct ToolOptions {
   Risk risk = Risk::undeclared;
-  bool untrusted = false;  ///< see ActivityOptions::untrusted
+  bool untrusted = false;      ///< see ActivityOptions::untrusted
+  bool honours_route = false;  ///< see ActivityOptions::honours_route
+};
+
+/// What a program knows of a model that it offers.
+struct ModelOptions {
+  bool honours_route = false;  ///< see ActivityOptions::honours_route
 };
 
 /// Makes one attempt. Runs on the activity pool; may block; several run at once. Throws
@@ -51,6 +57,7 @@ class Registry {
   /// `perform` is callable as Out(ActivityContext const&, In).
   template <class In, class Out, class Perform>
   Registry& add(Activity<In, Out> const& activity, Perform perform) {
+    honours_route_.insert_or_assign(std::string(activity.name), activity.options.honours_route);
     activities_.insert_or_assign(
         std::string(activity.name),
         [perform = std::move(perform)](ActivityContext const& context, std::string_view input) {
@@ -69,7 +76,8 @@ class Registry {
   }
 
   /// Models and tools are called by name; "*" serves every name that has no entry of its own.
-  Registry& add_model(std::string name, ActivityHandler handler) {
+  Registry& add_model(std::string name, ActivityHandler handler, ModelOptions options = {}) {
+    model_options_.insert_or_assign(name, options);
     models_.insert_or_assign(std::move(name), std::move(handler));
     return *this;
   }
@@ -99,6 +107,14 @@ class Registry {
     auto const* const options = find_or_any(tool_options_, name);
     return options == nullptr ? ToolOptions{} : *options;
   }
+  [[nodiscard]] ModelOptions options_of_model(std::string_view name) const {
+    auto const* const options = find_or_any(model_options_, name);
+    return options == nullptr ? ModelOptions{} : *options;
+  }
+  [[nodiscard]] bool honours_route(std::string_view activity) const {
+    auto const* const honours = find(honours_route_, activity);
+    return honours != nullptr && *honours;
+  }
 
  private:
   template <class T>
@@ -120,6 +136,8 @@ class Registry {
   ByName<ActivityHandler> models_;
   ByName<ActivityHandler> tools_;
   ByName<ToolOptions> tool_options_;
+  ByName<ModelOptions> model_options_;
+  ByName<bool> honours_route_;  // of activities
 };
 
 }  // namespace dalsegno

@@ -169,12 +169,26 @@ Result<std::vector<storage::VaultRecord>> Vault::seal(SessionId const& session,
   return records;
 }
 
+namespace {
+
+Error no_original(SessionId const& session, std::string_view digits) {
+  return {Errc::not_found,
+          to_string(session) + " has no original of the token " + std::string(digits)};
+}
+
+}  // namespace
+
+Result<> Vault::can_open(SessionId const& session, std::string_view digits) const {
+  TRY(auto const known, stored_key(session));
+  TRY(auto const stored, log_.vault_record(session, original_name(digits)));
+  if (!known || !stored) return no_original(session, digits);
+  return {};
+}
+
 Result<std::string> Vault::open(SessionId const& session, std::string_view digits) const {
   TRY(auto const known, stored_key(session));
   TRY(auto const stored, log_.vault_record(session, original_name(digits)));
-  if (!known || !stored)
-    return Error{Errc::not_found,
-                 to_string(session) + " has no original of the token " + std::string(digits)};
+  if (!known || !stored) return no_original(session, digits);
   TRY(auto plaintext, unseal(*known->key, *stored, original_place(session, digits)));
   std::string original(original_of(plaintext));
   OPENSSL_cleanse(plaintext.data(), plaintext.size());

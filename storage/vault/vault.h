@@ -71,6 +71,8 @@ class Vault {
   /// the session was erased; Errc::corrupt; Errc::denied when no master key that is known unwraps
   /// the session's.
   [[nodiscard]] Result<std::string> open(SessionId const& session, std::string_view digits) const;
+  /// Whether `open` can be expected to give it, without opening it. Errors: those of `open`.
+  [[nodiscard]] Result<> can_open(SessionId const& session, std::string_view digits) const;
   /// `text` with those tokens opened that may be, by their kind, and can be; the others stay. For a
   /// tool whose permit says `reveal`.
   [[nodiscard]] Result<std::string> reveal(SessionId const& session,

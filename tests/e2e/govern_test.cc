@@ -1,6 +1,6 @@
 // Operators at work with the real command: tokens, policies, erasure, holds, keys.
 
-#include "tests/e2e/command.h"
+#include "tests/e2e/govern_fixture.h"
 #include "tests/support/shared_data.h"
 #include "tests/support/temporary_folder.h"
 
@@ -22,91 +22,6 @@ namespace {
 
 using testing::HasSubstr;
 using testing::Not;
-
-constexpr std::string_view talk =
-    R"({"id":"one","messages":[{"role":"user","content":"My password: tr0ub4dor&3x, please."},)"
-    R"({"role":"assistant","content":"Noted."},{"role":"user","content":"Bye."}]})";
-
-constexpr std::string_view calls = R"({"dalsegno_policy": 1, "name": "calls", "rules": [
-  {"id": "calls", "effect": "permit", "actions": ["*.call"]}]})";
-
-std::string without_line_end(std::string text) {
-  if (text.ends_with('\n')) text.pop_back();
-  return text;
-}
-
-class Govern : public testing::Test {
- protected:
-  void SetUp() override {
-    write_file(path("talk.jsonl"), std::string(talk) + "\n");
-    write_file(path("calls.json"), std::string(calls));
-    write_file(path("master"), std::string(64, '1') + "\n");
-    chmod(path("master").c_str(), 0600);
-  }
-  [[nodiscard]] std::string path(std::string const& name) const {
-    return (folder_.path() / name).string();
-  }
-  /// Runs the command on the store; the tokens go through files, as they should.
-  [[nodiscard]] Ran run(std::vector<std::string> arguments,
-                        std::string const& token = {},
-                        std::string const& second = {}) {
-    arguments.insert(arguments.end(), {"--data", path("store")});
-    if (!token.empty()) arguments.insert(arguments.end(), {"--as", kept(token)});
-    if (!second.empty()) arguments.insert(arguments.end(), {"--second", kept(second)});
-    auto ran = dalsegno(arguments);
-    said_ += ran.err;
-    return ran;
-  }
-  std::string kept(std::string const& token) {
-    auto const file = path("token" + std::to_string(++files_));
-    write_file(file, token + "\n");
-    chmod(file.c_str(), 0600);
-    return "file:" + file;
-  }
-  std::string create(std::vector<std::string> arguments,
-                     std::string const& token = {},
-                     std::string const& second = {}) {
-    arguments.insert(arguments.begin(), {"token", "create"});
-    auto const ran = run(std::move(arguments), token, second);
-    EXPECT_EQ(ran.code, 0) << ran.err;
-    return without_line_end(ran.out);
-  }
-  std::string id_of(std::string const& owner) {
-    auto const list = run({"token", "list"}).out;
-    std::smatch found;
-    std::regex const line("([0-9a-f]{12})\\toperator\\t" + owner + "\\t");
-    return std::regex_search(list, found, line) ? found[1].str() : std::string();
-  }
-  void appoint_two() {
-    ann_ = create({"--owner", "ann", "--scope", "*", "--by", "ann"});
-    bob_ = create({"--owner", "bob", "--scope", "*"}, ann_);
-  }
-  void record(std::vector<std::string> more = {}) {
-    std::vector<std::string> arguments{
-        "run", "--transcript", path("talk.jsonl"), "--master-key-file", path("master")};
-    arguments.insert(arguments.end(), more.begin(), more.end());
-    auto const ran = run(std::move(arguments));
-    ASSERT_NE(ran.code, 2) << ran.err;
-    ASSERT_NE(ran.code, 5) << ran.err;
-  }
-  /// Everything in the store's files.
-  [[nodiscard]] bool store_holds(std::string const& text) const {
-    for (auto const& entry : std::filesystem::recursive_directory_iterator(path("store")))
-      if (entry.is_regular_file() && read_bytes(entry.path()).find(text) != std::string::npos)
-        return true;
-    return false;
-  }
-  void expect_verified() {
-    auto const ran = run({"verify"});
-    EXPECT_EQ(ran.code, 0) << ran.out << ran.err;
-  }
-
-  TemporaryFolder folder_;
-  std::string ann_;
-  std::string bob_;
-  std::string said_;  // on stderr, by all
-  int files_ = 0;
-};
 
 TEST_F(Govern, a_token_is_printed_once_and_is_nowhere_else) {
   appoint_two();
@@ -395,6 +310,98 @@ TEST_F(Govern, a_secret_in_a_reason_is_not_recorded) {
   EXPECT_FALSE(store_holds(planted));
   EXPECT_FALSE(store_holds(bob_));
   EXPECT_THAT(run({"show", "_store/operator"}).out, HasSubstr("see [secret:"));
+}
+
+TEST_F(Govern, a_planted_secret_is_in_no_file_and_no_output) {
+  auto const planted = std::string("gh") + "p_x7Kq2mV9sLw4Tz8Rb3Nf6Yc1Hd5Gj0Pa2QeU";
+  write_file(
+      path("talk.jsonl"),
+      R"({"id":"one","messages":[{"role":"system","content":"Key SECRET."},)"
+      R"({"role":"user","content":"Use SECRET."},{"role":"assistant","content":"With SECRET?",)"
+      R"("tool_calls":[{"id":"c1","type":"function","function":{"name":"pay","arguments":)"
+      R"("{\"key\":\"SECRET\"}"}}]},{"role":"tool","tool_call_id":"c1","content":"used SECRET"},)"
+      R"({"role":"assistant","content":"I used SECRET."},{"role":"user","content":"Bye SECRET."}]})"
+      "\n");
+  auto text = read_bytes(path("talk.jsonl"));
+  for (auto at = text.find("SECRET"); at != std::string::npos; at = text.find("SECRET"))
+    text.replace(at, 6, planted);
+  write_file(path("talk.jsonl"), text);
+  auto const ran = run({"run",
+                        "--transcript",
+                        path("talk.jsonl"),
+                        "--policy",
+                        path("calls.json"),
+                        "--master-key-file",
+                        path("master")});
+  auto told = ran.out + ran.err;
+  for (std::vector<std::string> verb :
+       std::vector<std::vector<std::string>>{{"ls"},
+                                             {"show", "one"},
+                                             {"log", "one"},
+                                             {"why", "one"},
+                                             {"grep", "."},
+                                             {"stats"},
+                                             {"denials"},
+                                             {"approvals"},
+                                             {"egress"},
+                                             {"verify"},
+                                             {"replay", "one"},
+                                             {"policy", "replay"}}) {
+    for (bool const json : {false, true}) {
+      if (json) verb.emplace_back("--json");
+      auto const looked = run(verb);
+      told += looked.out + looked.err;
+    }
+  }
+  EXPECT_THAT(told, HasSubstr("[secret:github_pat:")) << "it was recorded, as a token";
+  std::string hex;
+  for (char const c : planted) {
+    constexpr std::string_view digits = "0123456789abcdef";
+    hex += digits[static_cast<unsigned char>(c) >> 4U];
+    hex += digits[static_cast<unsigned char>(c) & 15U];
+  }
+  // The last is base64 of the planted text.
+  for (auto const& form : {planted, hex, std::string("Z2hwX3g3S3EybVY5c0x3NFR6OFJiM05mNlljMUhk")}) {
+    EXPECT_THAT(told, Not(HasSubstr(form)));
+    EXPECT_FALSE(store_holds(form));
+  }
+}
+
+TEST_F(Govern, no_program_that_is_started_may_dump_its_memory) {
+  record();
+  auto const ran = run({"hash",
+                        "x",
+                        "--master-key-command",
+                        "ulimit -c >" + path("limit") + "; cat " + path("master")});
+  EXPECT_EQ(ran.code, 0) << ran.err;
+  EXPECT_EQ(read_bytes(path("limit")), "0\n");
+}
+
+TEST_F(Govern, a_policy_may_forbid_that_somebody_approves_and_both_is_recorded) {
+  write_file(path("asks.json"), R"({"dalsegno_policy": 1, "name": "asks", "rules": [
+    {"id": "calls", "effect": "permit", "actions": ["*.call"],
+     "obligations": {"require_approval": {"roles": ["lead"], "count": 1, "within": "1h"}}},
+    {"id": "leads", "effect": "permit", "actions": ["approval.give"],
+     "principals": {"roles": ["lead"]}},
+    {"id": "not-eve", "effect": "forbid", "actions": ["approval.give"],
+     "resources": ["default/*"], "principals": {"ids": ["eve"]}, "reason": "she is new"}]})");
+  EXPECT_EQ(run({"policy", "activate", path("asks.json"), "--reason", "go"}).code, 0);
+  record();  // its first call waits
+  ann_ = create({"--owner", "ann", "--scope", "*", "--role", "lead"});
+  auto const eve = create({"--owner", "eve", "--scope", "approval.give", "--role", "lead"}, ann_);
+  auto const runtime = create({"--kind", "rt", "--owner", "worker", "--scope", "*"}, ann_);
+  auto const approve =
+      std::vector<std::string>{"approve", "one@2", "--reason", "fine", "--no-redaction"};
+  auto const refused = run(approve, eve);
+  EXPECT_EQ(refused.code, 5);
+  EXPECT_THAT(refused.err, HasSubstr("policy \"asks\" denies approval.give to eve: she is new"));
+  EXPECT_EQ(run(approve, runtime).code, 5);
+  auto const given = run(approve, ann_);
+  EXPECT_EQ(given.code, 0) << given.err;
+  auto const shown = run({"show", "_store/operator"}).out;
+  EXPECT_THAT(shown, HasSubstr("REFUSED: policy \"asks\" denies approval.give to eve"));
+  EXPECT_THAT(shown, HasSubstr("approval.give default/one/"));
+  expect_verified();
 }
 
 TEST_F(Govern, a_name_is_enough_while_there_are_no_operators) {

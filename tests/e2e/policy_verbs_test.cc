@@ -125,6 +125,59 @@ TEST_F(PolicyVerbs, explain_says_of_every_rule_why_it_matched_or_not) {
   EXPECT_THAT(permitted.out, HasSubstr(R"("outcome":"other_action")"));
 }
 
+TEST_F(PolicyVerbs, explain_and_test_take_the_use_of_a_rate_from_the_request) {
+  write_file(path("rate.json"), R"({"dalsegno_policy": 1, "rules": [
+    {"id": "few", "effect": "permit", "actions": ["*.call"],
+     "obligations": {"rate": {"calls": 3, "per": "1m"}}}]})");
+  auto const asked = [&](std::string const& counters) {
+    return policy({"explain",
+                   path("rate.json"),
+                   "--request",
+                   R"({"action": "model.call", "resource": "m", "counters": {)" + counters + "}}"});
+  };
+  EXPECT_EQ(asked("").code, 0) << "where nobody counts it is left to who acts";
+  EXPECT_EQ(asked(R"("rate/60s/few": 2)").code, 0);
+  auto const full = asked(R"("rate/60s/few": 3)");
+  EXPECT_EQ(full.code, 5);
+  EXPECT_THAT(full.out, HasSubstr("rule few permits 3 calls in 1m, and 3 were made"));
+}
+
+TEST_F(PolicyVerbs, a_counter_or_verb_that_is_misspelt_is_refused) {
+  for (auto const* const name : {"rate/60/few",
+                                 "rate/60s/",
+                                 "rate/few",
+                                 "calls/sesion/tool.call/pay",
+                                 "calls/session/tool.cal/pay",
+                                 "calls/session/tool.call/"}) {
+    auto const ran =
+        policy({"explain",
+                path("till.json"),
+                "--request",
+                R"({"action": "model.call", "counters": {")" + std::string(name) + R"(": 2}})"});
+    EXPECT_EQ(ran.code, 2) << name;
+    EXPECT_THAT(ran.err, HasSubstr("is no counter: write"));
+  }
+  auto const misspelt = policy({"chekc", path("till.json")});
+  EXPECT_EQ(misspelt.code, 2);
+  EXPECT_THAT(misspelt.err, HasSubstr("did you mean check?"));
+  auto const none = policy({});
+  EXPECT_EQ(none.code, 2);
+  EXPECT_THAT(none.err, HasSubstr("policy takes one of check, test, explain, "));
+}
+
+TEST_F(PolicyVerbs, replay_judges_rates_by_what_was_recorded) {
+  write_file(path("rate.json"), R"({"dalsegno_policy": 1, "rules": [
+    {"id": "few", "effect": "permit", "actions": ["*.call"],
+     "obligations": {"rate": {"calls": 2, "per": "1h"}}}]})");
+  record("rate.json");
+  auto const same = policy({"replay", "--data", path("store")});
+  EXPECT_EQ(same.code, 0) << same.out << same.err;
+  auto const verified = dalsegno({"verify", "--data", path("store")});
+  EXPECT_EQ(verified.code, 0) << verified.out << verified.err;
+  auto const denials = dalsegno({"denials", "--data", path("store")});
+  EXPECT_THAT(denials.out, HasSubstr("the next one may start at"));
+}
+
 TEST_F(PolicyVerbs, replay_tells_which_recorded_calls_another_policy_denies) {
   record("till.json");
   auto const same = policy({"replay", "--data", path("store")});

@@ -45,6 +45,7 @@ void print_as_json(PendingApproval const& pending) {
   auto arguments = parse_json(pending.arguments);
   line.set("arguments", arguments ? std::move(*arguments) : Json(pending.arguments));
   line.set("input_digest", pending.input_digest).set("requester", pending.requester);
+  if (!pending.senders.empty()) line.set("senders", listed(pending.senders));
   line.set("approvers", listed(pending.approvers)).set("quorum", std::uint64_t{pending.quorum});
   line.set("granted_by", listed(pending.granted_by));
   if (pending.expires) line.set("expires", to_string(*pending.expires));
@@ -66,10 +67,14 @@ void print_as_text(Globals const& globals, PendingApproval const& pending) {
   if (!pending.why.empty() || !pending.rule.empty())
     print("  why        " + printable(pending.why) +
           (pending.rule.empty() ? "" : " (rule " + printable(pending.rule) + ")"));
+  std::vector<std::string> refused;
+  if (!pending.requester.empty()) refused.push_back(pending.requester);
+  for (auto const& sender : pending.senders)
+    if (sender != pending.requester) refused.push_back(sender);
   print("  arguments  " + shortened(pending.arguments, longest));
   print("  who        " +
         (pending.approvers.empty() ? std::string("anybody") : joined(pending.approvers)) +
-        (pending.requester.empty() ? "" : ", but not " + printable(pending.requester)));
+        (refused.empty() ? "" : ", but not " + joined(refused)));
   print("  so far     " + std::to_string(pending.granted_by.size()) + " of " +
         std::to_string(pending.quorum) +
         (pending.granted_by.empty() ? "" : ": " + joined(pending.granted_by)));

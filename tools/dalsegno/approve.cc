@@ -1,5 +1,7 @@
 #include "dalsegno/try.h"
 #include "engine/govern/identify.h"
+#include "engine/govern/store_policy.h"
+#include "engine/policy/answers.h"
 #include "engine/replay/open_approvals.h"
 #include "engine/session/control_step.h"
 #include "storage/access/recorded_time.h"
@@ -46,34 +48,66 @@ Outcome outcome_of(engine::SessionState state,
   return outcome;
 }
 
+struct Answerer {
+  Approver approver;
+  engine::Credentials shown;  ///< no token while the store has no operators'
+};
+
 /// Who answers: whoever they say while the store has no operators' tokens, else the owner of a
 /// token with the scope approval.give.
-Result<Approver> approver_of(storage::EventLog const& log,
+Result<Answerer> answerer_of(storage::EventLog const& log,
                              Globals const& globals,
                              Options const& options,
                              SessionId const& session) {
   TRY(auto const tokens, access::TokenTable::read(log));
-  auto approver = options.approver;
+  Answerer out{options.approver, {}};
+  auto& approver = out.approver;
   if (!tokens.has_operators() && !names_token(options.as)) {
     if (options.as.empty()) return Error{Errc::invalid, "say who answers: --as NAME"};
     approver.by = options.as;
-    return approver;
+    return out;
   }
   if (!approver.roles.empty())
     return Error{Errc::invalid, "--role: the roles are those of the token"};
   CredentialOptions who;
   who.as = options.as;
-  TRY(auto const shown, credentials(who));
+  TRY(out.shown, credentials(who));
   TRY(auto const at, access::not_before_recorded(log, globals.now));
   TRY(auto const identity,
-      engine::identify(tokens, shown, {.action = "approval.give", .tenant = session.tenant}, at));
+      engine::identify(
+          tokens, out.shown, {.action = "approval.give", .tenant = session.tenant}, at));
   if (identity.refused) return Error{Errc::denied, *identity.refused};
   if (identity.break_glass())
     return Error{Errc::denied, "a token for emergencies gives no approvals"};
   approver.by = identity.name;
   approver.roles = identity.token->roles;
   approver.credential = identity.token->id;
-  return approver;
+  return out;
+}
+
+/// Where the active policy has rules about answers, it decides about this one, and that is recorded
+/// in the operators' session before the answer.
+Result<> ask_policy(storage::EventLog& log,
+                    Globals const& globals,
+                    engine::Credentials shown,
+                    PendingApproval const& pending,
+                    engine::ApprovalInput const& input) {
+  TRY(auto const policies, engine::read_store_policies(log));
+  if (!policies.active || !engine::governs_answers(*policies.active)) return {};
+  if (!shown.token) shown.by = input.by;
+  Json details;
+  details.set("operation", static_cast<std::uint64_t>(pending.operation))
+      .set("input_digest", pending.input_digest)
+      .set("granted", input.granted);
+  TRY_VOID(engine::operate(log,
+                           shown,
+                           {.name = std::string(engine::approval_action),
+                            .resource = engine::answered_resource(pending.session, pending.what),
+                            .reason = recordable(input.reason),
+                            .tenant = pending.session.tenant,
+                            .details = std::move(details)},
+                           globals.now));
+  return {};
 }
 
 /// What is recorded of the person is redacted as everything is.
@@ -124,12 +158,13 @@ Result<int> answer(Globals const& globals, Options const& options, ApprovalDecis
   auto& log = *store.log;
   TRY(auto const open, engine::open_approvals(log));
   TRY(auto const pending, engine::find_approval(open, options.id));
-  TRY(auto const approver, approver_of(log, globals, options, pending.session));
+  TRY(auto answerer, answerer_of(log, globals, options, pending.session));
   TRY(auto const state, engine::fold_session(log, pending.session));
-  TRY(auto const input, input_of(globals, log, pending, decision, approver, options));
+  TRY(auto const input, input_of(globals, log, pending, decision, answerer.approver, options));
   // A clock that was set back does not bring back what has expired.
   TRY(auto const now, access::not_before_recorded(log, globals.now));
   TRY(auto const step, engine::make_approval_step(state, input, now, log.info().epoch));
+  TRY_VOID(ask_policy(log, globals, std::move(answerer.shown), pending, input));
   TRY(auto const receipt, store.operators->append({&step.append, 1}));
   TRY_VOID(receipt.each.front());
   tell(globals, pending, step, outcome_of(state, step, pending.operation));

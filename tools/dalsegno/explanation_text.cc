@@ -4,6 +4,7 @@
 #include "tools/dalsegno/output.h"
 #include "tools/dalsegno/payload_text.h"
 #include "tools/dalsegno/printable.h"
+#include "tools/dalsegno/transcript_text.h"
 
 #include <string>
 #include <string_view>
@@ -38,6 +39,10 @@ class Printer {
     for (auto const& input : explanation.inputs) print_input(input);
     for (auto const& call : explanation.calls) print_call(call);
     print_end(explanation);
+    for (auto const& acted : explanation.operators) {
+      auto const line = told(acted);
+      print("  " + styled(globals_, line.style, line.text));
+    }
     print_verdict(explanation);
   }
 
@@ -249,6 +254,16 @@ Json to_json_value(forensics::Explanation const& explanation) {
   Json::Array calls;
   for (auto const& call : explanation.calls) calls.push_back(call_json(call));
   object.set("inputs", std::move(inputs)).set("calls", std::move(calls));
+  Json::Array operators;
+  for (auto const& acted : explanation.operators) {
+    Json one;
+    one.set("action", acted.action).set("by", acted.by);
+    if (!acted.second.empty()) one.set("second", acted.second);
+    one.set("reason", acted.reason);
+    if (acted.break_glass) one.set("break_glass", true);
+    operators.push_back(std::move(one));
+  }
+  if (!operators.empty()) object.set("operators", std::move(operators));
   object.set("source", judgement_json(explanation.source)).set("whole", explanation.whole());
   object.set("broken", texts_json(explanation.broken))
       .set("unknown", texts_json(explanation.unknown));

@@ -50,6 +50,7 @@ void add_verbs(CLI::App& app, Globals& globals) {
   add_approve(app, globals);
   add_release(app, globals);
   add_accept_loss(app, globals);
+  add_reveal(app, globals);
   add_erase(app, globals);
   add_legal_hold(app, globals);
   add_rotate_master_key(app, globals);

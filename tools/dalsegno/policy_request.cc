@@ -46,6 +46,34 @@ Result<std::uint64_t> number_of(std::string_view name, Json const& value) {
   return static_cast<std::uint64_t>(*number);
 }
 
+/// Takes "3600s/" away, if it stands there.
+bool take_span(std::string_view& name) {
+  auto const end = name.find_first_not_of("0123456789");
+  if (end == 0 || end == std::string_view::npos || !name.substr(end).starts_with("s/"))
+    return false;
+  name.remove_prefix(end + 2);
+  return true;
+}
+
+/// Whether a decision could record a counter or the use of a rate under that name: one that is
+/// misspelt would be passed over.
+bool names_counter(std::string_view name) {
+  constexpr std::string_view rate = "rate/";
+  if (name.starts_with(rate)) {
+    name.remove_prefix(rate.size());
+    return take_span(name) && !name.empty();
+  }
+  for (std::string_view const scope : {"calls/session/", "calls/tenant/"}) {
+    if (!name.starts_with(scope)) continue;
+    name.remove_prefix(scope.size());
+    static_cast<void>(take_span(name));
+    auto const end = name.find('/');
+    return end != std::string_view::npos && end + 1 < name.size() &&
+           engine::action_number(name.substr(0, end)).has_value();
+  }
+  return false;
+}
+
 }  // namespace
 
 Result<std::unique_ptr<WrittenRequest>> WrittenRequest::read(Json const& json, Time now) {
@@ -83,6 +111,11 @@ Result<> WrittenRequest::take(std::string_view name, Json const& value) {
     if (value.as_object() == nullptr) return wrong(name, "an object");
     for (auto const& member : *value.as_object()) {
       if (name == "counters") {
+        if (!names_counter(member.name))
+          return Error{Errc::invalid,
+                       engine::quoted(member.name) +
+                           " is no counter: write \"calls/session/tool.call/NAME\", "
+                           "\"calls/tenant/3600s/tool.call/NAME\" or \"rate/60s/RULE\""};
         TRY(counters_[member.name], number_of(member.name, member.value));
         continue;
       }
@@ -142,6 +175,12 @@ std::optional<std::uint64_t> WrittenRequest::counter(engine::CounterKey const& k
   auto const found = counters_.find(name_of(key));
   if (found == counters_.end()) return std::nullopt;
   return found->second;
+}
+
+std::optional<engine::RateUse> WrittenRequest::rate(engine::RateKey const& key) const {
+  auto const found = counters_.find(name_of(key));
+  if (found == counters_.end()) return std::nullopt;
+  return engine::RateUse{found->second, std::nullopt};
 }
 
 }  // namespace dalsegno::command

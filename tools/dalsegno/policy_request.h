@@ -29,6 +29,7 @@ class WrittenRequest final : public engine::PolicyAmbient {
 
   [[nodiscard]] Time now() const override { return now_; }
   [[nodiscard]] std::optional<std::uint64_t> counter(engine::CounterKey const& key) const override;
+  [[nodiscard]] std::optional<engine::RateUse> rate(engine::RateKey const& key) const override;
 
  private:
   WrittenRequest() = default;

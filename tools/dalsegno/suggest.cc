@@ -35,6 +35,21 @@ std::string with_nearest(std::string message,
   return message;
 }
 
+/// The verbs of `policy` or `token`, when none was given.
+std::string missing_verb(CLI::App const& verb) {
+  std::string text = verb.get_name() + " takes one of";
+  char const* before = " ";
+  for (auto const& name : verbs_of(verb)) {
+    text += before + name;
+    before = ", ";
+  }
+  return text;
+}
+
+bool lacks_verb(CLI::App const& verb) {
+  return !verbs_of(verb).empty() && verb.get_subcommands().empty();
+}
+
 }  // namespace
 
 std::string no_such_verb(CLI::App const& app, std::string const& word) {
@@ -45,8 +60,10 @@ std::string no_such_verb(CLI::App const& app, std::string const& word) {
 std::string explain_refusal(CLI::App const& app, CLI::ParseError const& error) {
   auto const left = app.remaining(true);
   // What nobody knew goes first: a misspelt option may be why a required one is missing.
-  if (left.empty()) return error.what();
   auto const chosen = app.get_subcommands();
+  if (left.empty())
+    return !chosen.empty() && lacks_verb(*chosen.front()) ? missing_verb(*chosen.front())
+                                                          : std::string(error.what());
   // An option before an unknown verb is unknown for the same reason: name the verb.
   auto const first = std::ranges::find_if(
       left, [&](std::string const& word) { return !chosen.empty() || !word.starts_with('-'); });
@@ -64,6 +81,9 @@ std::string explain_refusal(CLI::App const& app, CLI::ParseError const& error) {
     return with_nearest("there is no option " + printable(name) + of, name, known);
   }
   if (chosen.empty()) return no_such_verb(app, word);
+  if (lacks_verb(*chosen.front()))
+    return with_nearest(
+        missing_verb(*chosen.front()) + ", not \"" + shown + '"', word, verbs_of(*chosen.front()));
   return chosen.front()->get_name() + " does not know what to do with \"" + shown + '"';
 }
 

@@ -51,6 +51,17 @@ std::string usage_text(storage::ModelCompleted const& body) {
 
 }  // namespace
 
+TranscriptLine told(storage::OperatorActed const& acted) {
+  auto const refused = access::why_refused(acted);
+  auto text = printable(acted.action);
+  if (!acted.resource.empty()) text += " " + short_text(acted.resource);
+  text += by(acted.by);
+  if (!acted.second.empty()) text += ", with " + short_text(acted.second);
+  if (acted.break_glass) text += ", BREAK-GLASS";
+  if (!refused.empty()) return {text + ": REFUSED: " + short_text(refused), Style::bad};
+  return {text + ": " + short_text(acted.reason), Style::warning};
+}
+
 std::string Transcript::called(OperationId id) const {
   auto place = "op " + number(static_cast<std::uint64_t>(id));
   auto const found = operations_.find(id);
@@ -171,17 +182,7 @@ Line Transcript::tell(storage::Event const& event) {
             return TranscriptLine{"released" + by(body.by) + ": " + short_text(body.reason),
                                   Style::warning};
           },
-          [](storage::OperatorActed const& body) -> Line {
-            auto const refused = access::why_refused(body);
-            auto text = printable(body.action);
-            if (!body.resource.empty()) text += " " + short_text(body.resource);
-            text += by(body.by);
-            if (!body.second.empty()) text += ", with " + short_text(body.second);
-            if (body.break_glass) text += ", BREAK-GLASS";
-            if (!refused.empty())
-              return TranscriptLine{text + ": REFUSED: " + short_text(refused), Style::bad};
-            return TranscriptLine{text + ": " + short_text(body.reason), Style::warning};
-          },
+          [](storage::OperatorActed const& body) -> Line { return told(body); },
           [](storage::PolicyActivated const& body) -> Line {
             return TranscriptLine{"policy " + storage::to_hex(body.digest).substr(0, 12) + " \"" +
                                       short_text(body.name) + "\" decides from here on",

@@ -15,6 +15,9 @@ struct TranscriptLine {
   Style style = Style::plain;
 };
 
+/// "operator.erase default/one by ann, with bob, BREAK-GLASS: reason"
+[[nodiscard]] TranscriptLine told(storage::OperatorActed const& acted);
+
 /// Tells a session's events to people, one after the other, in the words of its workflow where it
 /// is the built-in agent's, else in those of operations.
 class Transcript {

@@ -26,6 +26,7 @@ void add_release(CLI::App& app, Globals& globals);
 void add_grep(CLI::App& app, Globals& globals);
 void add_hash(CLI::App& app, Globals& globals);
 void add_erase(CLI::App& app, Globals& globals);
+void add_reveal(CLI::App& app, Globals& globals);
 void add_legal_hold(CLI::App& app, Globals& globals);
 void add_token(CLI::App& app, Globals& globals);
 void add_rotate_master_key(CLI::App& app, Globals& globals);

@@ -158,6 +158,25 @@ TEST_F(HttpActivity,
   EXPECT_TRUE(far.requests().empty());
 }
 
+TEST_F(HttpActivity, goes_only_where_the_permits_route_leads_and_leaves_a_refusal_in_the_log) {
+  FarSide const far([](Peer& peer) {
+    (void)peer.read_request();
+    peer.write(reply("pong"));
+  });
+  auto const* const to_localhost = R"({"dalsegno_policy":1,"rules":[{"id":"calls","effect":"permit",
+      "actions":["activity.call"],"obligations":{"route":["local*"]}}]})";
+  auto const here = run("here", {.url = "http://LOCALHOST:" + far.text_port() + "/"}, to_localhost);
+  EXPECT_EQ(here.body, "pong") << here.message;
+  auto const elsewhere =
+      run("there", {.url = "http://127.0.0.1:" + far.text_port() + "/"}, to_localhost, {"ip"});
+  EXPECT_EQ(elsewhere.failure, "denied");
+  EXPECT_TRUE(elsewhere.message.contains("route")) << elsewhere.message;
+  EXPECT_EQ(far.connections(), 1);
+  auto const line = parse_json(egress("--denied --json"));
+  ASSERT_TRUE(line) << egress("--denied --json");
+  EXPECT_EQ(line->text("session"), "there");
+}
+
 TEST_F(HttpActivity, does_not_leave_without_the_permit_that_every_call_needs) {
   FarSide const far([](Peer& peer) { peer.write(reply("never")); });
   auto const fetched = run("forbidden",

@@ -57,6 +57,22 @@ RC_GTEST_PROP(Permit, does_not_come_from_an_effect_that_this_version_does_not_kn
   RC_ASSERT(!Permit::from(run_of(1), OperationId{7}, decision));
 }
 
+TEST(Permit, leads_only_where_each_of_its_rules_says) {
+  auto decision = permitting(1, "input");
+  EXPECT_TRUE(Permit::from(run_of(1), OperationId{7}, decision)->routes().allow("anywhere"));
+  decision.obligations = {{"route", "a", R"(["*.example.com", "here"])"},
+                          {"route", "b", R"("*")"},
+                          {"route", "c", R"(["eu.*", "here"])"}};
+  auto const permit = Permit::from(run_of(1), OperationId{7}, decision);
+  EXPECT_TRUE(permit->routes().allow("eu.example.com"));
+  EXPECT_TRUE(permit->routes().allow("here"));
+  EXPECT_FALSE(permit->routes().allow("us.example.com"));
+  EXPECT_FALSE(permit->routes().allow("eu.example.org"));
+  decision.obligations.push_back({"route", "d", "unreadable"});
+  EXPECT_FALSE(Permit::from(run_of(1), OperationId{7}, decision)->routes().allow("here"))
+      << "what cannot be read leads nowhere";
+}
+
 TEST(Permit, cannot_be_made_without_a_decision) {
   EXPECT_FALSE(std::is_default_constructible_v<Permit>);
   EXPECT_FALSE((std::is_constructible_v<Permit,

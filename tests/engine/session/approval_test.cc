@@ -112,7 +112,7 @@ TEST(Approval, timers_can_be_rebuilt_from_the_steps_alone) {
   Repaired at_last(forbidden);
   at_last(forbidden.start("1"));
   forbidden.policy = PolicySet::parse(R"({"dalsegno_policy": 1, "rules": [
-      {"id": "closed", "effect": "forbid", "actions": ["*"]}]})")
+      {"id": "closed", "effect": "forbid", "actions": ["*.call"]}]})")
                          .value();
   at_last(forbidden.take(forbidden.answer_of(1, "ann", {"lead"})));
   at_last(forbidden.fire_next());
@@ -126,6 +126,77 @@ TEST(Approval, a_name_that_was_redacted_does_not_hide_the_requester) {
   EXPECT_EQ(refusal(session.try_take(answer)), Errc::denied);
   answer.plain_by = "ann";
   EXPECT_TRUE(session.try_take(answer));
+}
+
+/// Waits for somebody's signal before it pays.
+Workflow<std::string> pay_when_told(Context& ctx, int) {
+  co_await ctx.receive<int>("go");
+  co_return co_await ctx.tool<std::string>("pay", 0);
+}
+
+SessionDriver told_payer() {
+  SessionDriver session(define_workflow("pay_when_told", pay_when_told));
+  session.policy = payer(two_leads).policy;
+  session.start("0");
+  session.take(SignalInput{"noise", "1", "", "Ann"});
+  session.take(SignalInput{"go", "1", "", "rita"});
+  return session;
+}
+
+TEST(Approval, is_not_given_by_who_sent_a_signal_that_the_request_may_come_from) {
+  auto session = told_payer();
+  session.take(SignalInput{"noise", "1", "", "bob"});
+  for (auto const* const sender : {"ann", "Rita "})
+    EXPECT_EQ(refusal(session.try_take(session.answer_of(2, sender, {"lead"}))), Errc::denied);
+  auto redacted = session.answer_of(2, "[secret:email:0123456789abcdef]", {"lead"});
+  redacted.plain_by = "rita";
+  EXPECT_EQ(refusal(session.try_take(redacted)), Errc::denied);
+  EXPECT_TRUE(session.try_take(session.answer_of(2, "bob", {"lead"})))
+      << "whose signal came after it";
+  session.expect_replays();
+}
+
+TEST(Approval, a_senders_answer_counts_for_nothing_whoever_wrote_it_into_the_log) {
+  auto session = told_payer();
+  auto state = session.session->state();
+  auto const& operation = state.operations.at(OperationId{2});
+  for (auto const* const by : {"rita", "ann"}) {
+    storage::ApprovalGiven given;
+    given.granted = true;
+    given.by = by;
+    given.input_digest = operation.input_digest;
+    given.roles = {"lead"};
+    apply(state, {state.last_sequence + 1, OperationId{2}, given}, session.now);
+  }
+  EXPECT_EQ(grants_of(operation.approvals.front()), 0U);
+}
+
+TEST(Approval, of_a_session_that_was_recorded_under_older_rules_is_replayed_under_them) {
+  auto session = told_payer();
+  auto state = SessionState{};
+  for (auto event : session.history()) {
+    if (auto* const started = std::get_if<storage::SessionStarted>(&event.body))
+      started->rules_version = 1;
+    apply(state, event, session.now);
+  }
+  EXPECT_TRUE(state.senders.empty());
+}
+
+TEST(Approval, is_refused_where_policy_forbids_who_gives_it) {
+  auto session = payer(two_leads);
+  session.policy = PolicySet::parse(R"({"dalsegno_policy": 1, "name": "till", "rules": [
+    {"id": "asked", "effect": "permit", "actions": ["tool.call"], "reason": "money leaves",
+     "obligations": {"require_approval": {"roles": ["lead*"], "count": 2, "within": "1h"}}},
+    {"id": "people", "effect": "permit", "actions": ["approval.give"]},
+    {"id": "not-eve", "effect": "forbid", "actions": ["approval.give"],
+     "resources": ["default/*/pay"], "principals": {"ids": ["eve"]}, "reason": "she is new"}]})")
+                       .value();
+  session.start("1");
+  auto const refused = session.try_take(session.answer_of(1, "eve", {"lead"}));
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, Errc::denied);
+  EXPECT_EQ(refused.error().detail, "policy \"till\" denies approval.give to eve: she is new");
+  EXPECT_TRUE(session.try_take(session.answer_of(1, "ann", {"lead"})));
 }
 
 TEST(Approval, a_call_that_needs_one_waits_and_starts_once_it_is_given) {
@@ -282,7 +353,7 @@ TEST(Approval, policy_decides_anew_once_it_is_given) {
   auto session = payer(one_lead);
   session.start("1");
   session.policy = PolicySet::parse(R"({"dalsegno_policy": 1, "rules": [
-      {"id": "closed", "effect": "forbid", "actions": ["*"]}]})")
+      {"id": "closed", "effect": "forbid", "actions": ["*.call"]}]})")
                        .value();
   session.take(session.answer_of(1, "ann", {"lead"}));
   session.fire_next();
@@ -409,6 +480,30 @@ Workflow<std::string> ask_over_checkpoints(Context& ctx, int round) {
   }
   auto const answer = co_await std::move(asked);
   co_return answer.by.back();
+}
+
+Workflow<std::string> ask_when_told(Context& ctx, int round) {
+  co_await ctx.checkpoint(round);
+  if (round == 0) co_await ctx.receive<int>("go");
+  auto asked = ctx.approval({.what = "go", .approvers = {"lead"}, .expires = 24h}).named("go");
+  asked.begin();
+  if (round == 0) co_await ctx.checkpoint(1);
+  auto const answer = co_await std::move(asked);
+  co_return answer.by.back();
+}
+
+TEST(Approval, who_sent_a_signal_before_the_request_is_known_after_a_checkpoint) {
+  SessionDriver session(define_workflow("ask", ask_when_told));
+  session.start("0");
+  session.signal("go", "1");
+  ASSERT_GE(session.checkpoints().size(), 1U);
+  session.restart({ReplayFrom::Kind::newest_checkpoint, 0});
+  ASSERT_FALSE(session.session->state().senders.empty());
+  EXPECT_EQ(refusal(session.try_take(session.answer_of(2, "sender", {"lead"}))), Errc::denied);
+  session.take(session.answer_of(2, "ann", {"lead"}));
+  session.fire_next();
+  EXPECT_EQ(ended(session), R"("ann")");
+  session.expect_replays();
 }
 
 TEST(Approval, a_request_and_its_answers_last_over_checkpoints) {

@@ -133,6 +133,70 @@ TEST(CallPolicy, a_permit_with_an_obligation_that_cannot_be_met_denies) {
   EXPECT_EQ(again.decision.obligations[0].parameters, R"(["here"])");
 }
 
+TEST(CallPolicy, a_tool_that_honours_routes_is_called_with_those_of_its_permit) {
+  auto session = payer(
+      R"({"id": "eu", "effect": "permit", "actions": ["tool.call"], "obligations":
+          {"route": ["*.eu"]}})");
+  session.registry.add_tool(
+      "pay",
+      [](ActivityContext const&, std::string_view) { return ActivityReply{"0"}; },
+      {.honours_route = true});
+  session.start("1");
+  ASSERT_EQ(session.attempts.size(), 1U);
+  auto const& routes = session.attempts[0].permit.routes();
+  EXPECT_TRUE(routes.allow("bank.eu"));
+  EXPECT_FALSE(routes.allow("bank.us"));
+}
+
+TEST(CallPolicy, a_rate_that_nobody_keeps_denies) {
+  auto session = payer(
+      R"({"id": "few", "effect": "permit", "actions": ["tool.call"], "obligations":
+          {"rate": {"calls": 9, "per": "1h"}}})");
+  session.start("1");
+  auto const made = decisions(session);
+  ASSERT_EQ(made.size(), 1U);
+  EXPECT_EQ(made[0].effect, storage::DecisionEffect::deny);
+  EXPECT_EQ(made[0].reason,
+            "rule few permits it with the obligation rate, which cannot be met here");
+}
+
+TEST(CallPolicy, that_was_swapped_while_a_call_waits_for_its_retry_decides_about_the_retry) {
+  auto session = payer(R"({"id": "all", "effect": "permit", "actions": ["*.call"]})");
+  session.start("1");
+  session.attempts.clear();
+  session.fail(1, 1);
+  session.policy = payer(R"({"id": "closed", "effect": "forbid", "actions": ["*.call"]})").policy;
+  session.fire_next();
+  EXPECT_THAT(session.attempts, IsEmpty()) << "nothing leaves under a policy that was withdrawn";
+  ASSERT_TRUE(session.end);
+  EXPECT_EQ(session.end->result, "0");
+  auto const made = decisions(session);
+  ASSERT_EQ(made.size(), 2U);
+  EXPECT_EQ(made[1].attempt, 2U);
+  EXPECT_EQ(made[1].policy, session.policy.digest());
+  session.expect_replays();
+}
+
+TEST(CallPolicy, a_clock_that_is_set_back_revives_no_permit_that_has_expired) {
+  auto session = payer(
+      R"({"id": "short", "effect": "permit", "actions": ["*.call"],
+          "expires": "1970-02-11T17:00:00Z"})");
+  session.now = test::first_moment + 2h;
+  session.start("1");
+  ASSERT_TRUE(session.end);
+  EXPECT_EQ(session.end->result, "0") << "it has expired";
+  auto other = payer(
+      R"({"id": "short", "effect": "permit", "actions": ["*.call"],
+          "expires": "1970-02-11T17:00:00Z"})");
+  other.start("2");
+  EXPECT_EQ(other.attempts.size(), 1U) << "not yet";
+  other.now += 2h;
+  other.signal("noise", "1");
+  other.now -= 2h;
+  other.complete(1, "0");
+  EXPECT_EQ(other.attempts.size(), 1U) << "the session has seen that it has expired";
+}
+
 TEST(CallPolicy, shadow_policies_are_recorded_and_not_obeyed) {
   auto session = payer(R"({"id": "all", "effect": "permit", "actions": ["*"]})");
   session.shadows.push_back(PolicySet::parse(R"({"dalsegno_policy": 1, "rules": [

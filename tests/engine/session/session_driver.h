@@ -187,6 +187,7 @@ class SessionDriver {
   WorkflowDefinition workflow;
   PolicySet policy = permit_all();
   std::vector<PolicySet> shadows;
+  Registry registry;  ///< says what is known of tools
   std::uint64_t seed = 42;
   Time now = first_moment;
   std::shared_ptr<storage::MemoryStore> store = storage::make_memory_store(3);
@@ -204,7 +205,11 @@ class SessionDriver {
 
  private:
   [[nodiscard]] Ambient ambient() const {
-    return {.now = now, .epoch = log->info().epoch, .policy = policy, .shadow_policies = shadows};
+    return {.now = now,
+            .epoch = log->info().epoch,
+            .policy = policy,
+            .shadow_policies = shadows,
+            .registry = &registry};
   }
   [[nodiscard]] SessionEnvironment environment() {
     return {[this](storage::Digest const& digest) { return log->artifact(id, digest); },

@@ -6,9 +6,12 @@
 #include "tests/support/append_script.h"
 #include "tests/support/temporary_folder.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
 
+#include <cstdint>
+#include <cstdio>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -240,6 +243,30 @@ RC_GTEST_PROP(Seal,
   auto const at = *rc::gen::inRange<std::size_t>(1, sealed.size());
   sealed[at] = static_cast<char>(sealed[at] ^ 1);
   RC_ASSERT(unseal(key, sealed, place).error().code == Errc::corrupt);
+}
+
+/// What the kernel says of the memory at `address`: the flags of its part in /proc/self/smaps.
+std::string flags_of(void const* address) {
+  std::ifstream maps("/proc/self/smaps");
+  auto const wanted = reinterpret_cast<std::uintptr_t>(address);
+  bool inside = false;
+  for (std::string line; std::getline(maps, line);) {
+    std::uintptr_t begin = 0;
+    std::uintptr_t end = 0;
+    if (std::sscanf(line.c_str(), "%zx-%zx ", &begin, &end) == 2)
+      inside = begin <= wanted && wanted < end;
+    if (inside && line.starts_with("VmFlags:")) return line + " ";
+  }
+  return {};
+}
+
+TEST(SecretKey, lies_on_a_page_that_no_core_dump_has_and_no_fork_inherits) {
+  auto const key = SecretKey::random();
+  ASSERT_TRUE(key);
+  auto const flags = flags_of(key->bytes().data());
+  if (flags.empty()) GTEST_SKIP() << "this kernel tells nothing of memory";
+  EXPECT_THAT(flags, testing::HasSubstr(" dd ")) << "MADV_DONTDUMP";
+  EXPECT_THAT(flags, testing::HasSubstr(" wf ")) << "MADV_WIPEONFORK";
 }
 
 TEST(MasterKeys, are_read_from_a_file_that_nobody_else_may_read) {

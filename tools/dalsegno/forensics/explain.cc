@@ -30,6 +30,7 @@ class Explainer {
     out_.run = history.run;
     out_.workflow = history.workflow;
     out_.steps = history.steps;
+    out_.operators = policies.actions_on(history.session);
     if (auto const* const started = history.body_at<storage::SessionStarted>(1))
       principal_ = started->principal;
   }

@@ -83,6 +83,8 @@ struct Explanation {
       inputs;                        ///< the turn; for an end: the start and all that was received
   std::vector<ExplainedCall> calls;  ///< in the order of request
   Judgement source;                  ///< whether the call that the answer comes from is among these
+  /// What operators did to the session at any time, as the operators' session tells it.
+  std::vector<storage::OperatorActed> operators;
   std::uint64_t steps = 0;           ///< of the chain, verified
   std::vector<std::string> broken;   ///< what does not hold, for people
   std::vector<std::string> unknown;  ///< what could not be checked

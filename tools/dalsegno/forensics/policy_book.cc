@@ -4,6 +4,7 @@
 #include "engine/govern/operators_policy.h"
 #include "engine/govern/store_policy.h"
 #include "engine/policy/document.h"
+#include "storage/access/operator_acted.h"
 #include "storage/log/journal.h"
 
 #include <algorithm>
@@ -76,8 +77,10 @@ Result<PolicyBook> PolicyBook::read(storage::EventLog const& log) {
   TRY(auto const events, storage::read_journal(log));
   bool break_glass = false;  // of the newest action
   for (auto const& event : events) {
-    if (auto const* const acted = std::get_if<storage::OperatorActed>(&event.body))
+    if (auto const* const acted = std::get_if<storage::OperatorActed>(&event.body)) {
       break_glass = acted->break_glass;
+      if (!access::was_refused(*acted)) book.actions_.push_back(*acted);
+    }
     if (auto const* const activated = std::get_if<storage::PolicyActivated>(&event.body)) {
       book.add(*activated, engine::document_of(log, *activated));
       book.entries_[activated->digest].break_glass = break_glass;
@@ -92,6 +95,15 @@ void PolicyBook::add(storage::PolicyActivated const& activated,
                      Result<std::string> const& document) {
   if (!entries_.contains(activated.digest))
     entries_.emplace(activated.digest, make_entry(activated, document));
+}
+
+std::vector<storage::OperatorActed> PolicyBook::actions_on(SessionId const& session) const {
+  std::vector<storage::OperatorActed> out;
+  auto const name = to_string(session);
+  std::ranges::copy_if(actions_, std::back_inserter(out), [&](storage::OperatorActed const& acted) {
+    return acted.resource == name;
+  });
+  return out;
 }
 
 bool PolicyBook::knows(storage::Digest const& policy) const {

@@ -56,6 +56,9 @@ class PolicyBook {
   /// The rules with that digest; nullptr when they are not known.
   [[nodiscard]] engine::PolicySet const* find(storage::Digest const& policy) const;
 
+  /// What operators did to the session, oldest first; not what was refused.
+  [[nodiscard]] std::vector<storage::OperatorActed> actions_on(SessionId const& session) const;
+
   /// Losses that somebody accepted, oldest first.
   [[nodiscard]] std::vector<storage::LossAccepted> const& losses() const { return losses_; }
 
@@ -73,6 +76,7 @@ class PolicyBook {
 
   std::map<storage::Digest, Entry> entries_;
   std::vector<storage::LossAccepted> losses_;
+  std::vector<storage::OperatorActed> actions_;
 };
 
 }  // namespace dalsegno::forensics
