@@ -4,10 +4,15 @@
 #include "activities/http/egress_rules.h"
 #include "bench/figure.h"
 #include "dalsegno/json.h"
+#include "engine/policy/recorded.h"
+#include "engine/runtime/attempt_scope.h"
 
+#include <functional>
+#include <memory>
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <utility>
 
 namespace dalsegno::bench {
 
@@ -30,6 +35,7 @@ http::EgressRules make_rules() {
 
 engine::PolicySet make_policy() {
   auto parsed = engine::PolicySet::parse(R"({"dalsegno_policy":1,"rules":[
+      {"id":"calls","effect":"permit","actions":["activity.call"]},
       {"id":"net","effect":"permit","actions":["net.connect"]},
       {"id":"no-plain","effect":"forbid","actions":["net.connect"],
        "when":{"attribute":"scheme","eq":"http"}},
@@ -37,6 +43,31 @@ engine::PolicySet make_policy() {
        "when":{"attribute":"path","prefix":"/admin"}}]})");
   if (!parsed) throw std::runtime_error(parsed.error().detail);
   return *parsed;
+}
+
+/// An attempt of http.request that the policy permits.
+engine::StartAttempt make_attempt(engine::PolicySet const& policy) {
+  engine::PolicyRequest const request{
+      .principal = {.kind = "workflow", .id = "ann", .tenant = "bench"},
+      .action = "activity.call",
+      .resource = "http.request",
+      .session = "s",
+      .workflow = "w",
+      .attempt = 1};
+  auto decided =
+      engine::to_event(policy, request, policy.decide(request, engine::PolicyTime(Time(), {})));
+  auto const permit = engine::Permit::from({}, OperationId{1}, decided);
+  if (!permit) throw std::runtime_error("egress_decision_policy: the call is denied");
+  return {.permit = *permit,
+          .session = {.tenant = "bench", .name = "s"},
+          .run = {},
+          .operation = OperationId{1},
+          .attempt = 1,
+          .name = "http.request",
+          .input = std::make_shared<std::string const>("{}"),
+          .input_digest = {},
+          .workflow = "w",
+          .decision = std::move(decided)};
 }
 
 constexpr std::string_view urls[] = {"https://api-17.example.com/v1/items?limit=10&after=abcdef",
@@ -73,14 +104,17 @@ std::vector<Figure> measure_all(std::filesystem::path const&) {
     return plan && rules.decide(*plan).permitted;
   };
   auto figures = measure("egress_decision", decide);
-  auto const policy = http::connect_policy(make_policy(), [] { return Time(); });
-  http::ContactOrigin const origin{
-      .principal = "ann", .tenant = "bench", .session = "s", .workflow = "w"};
+  auto const set = make_policy();
+  auto const attempt = make_attempt(set);
+  std::function<Time()> const now = [] { return Time(); };
+  engine::AttemptScope scope(attempt, set, now, nullptr);
+  auto const context = scope.context();
+  auto const policy = http::connect_policy(context);
   auto const address = *http::parse_address("93.184.215.14");
   auto const with_policy = [&](std::string_view url) {
     auto const plan = http::DialPlan::parse(url);
     if (!plan || !rules.decide(*plan).permitted) return false;
-    return policy({.origin = origin, .plan = *plan, .method = "GET", .address = address}).permitted;
+    return policy({.plan = *plan, .method = "GET", .address = address})->permitted;
   };
   for (auto& figure : measure("egress_decision_policy", with_policy)) figures.push_back(figure);
   return figures;

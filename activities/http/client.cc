@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <exception>
 #include <utility>
 
 namespace dalsegno::http {
@@ -49,8 +50,10 @@ class Journey {
   Answer run();
 
  private:
-  /// Contacts `plan`; false when there is no answer.
+  /// Contacts `plan` and reports that; false when there is no answer.
   bool contact(DialPlan const& plan);
+  /// Asks the guard and then `plan`; fills in what becomes of it but for outcome, reason and time.
+  void reach(DialPlan const& plan, Contact& contact);
   /// Where the answer sends the request on, which is then changed accordingly; nothing when the
   /// answer is the caller's.
   std::optional<DialPlan> next(DialPlan const& plan);
@@ -69,50 +72,80 @@ class Journey {
 
 bool Journey::contact(DialPlan const& plan) {
   auto const start = Clock::now();
-  auto& contact = answer_.contacts.emplace_back();
+  Contact contact;
   contact.method = request_.method;
-  auto const left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline_ - start);
+  std::exception_ptr thrown;
+  try {
+    reach(plan, contact);
+    contact.outcome = answer_.failure ? std::string(name_of(answer_.failure->kind)) : "answered";
+    if (answer_.failure) contact.reason = answer_.failure->message;
+  } catch (std::exception const& error) {
+    thrown = std::current_exception();
+    contact.reason = error.what();
+  } catch (...) {
+    thrown = std::current_exception();
+  }
+  if (thrown) contact.outcome = "exception";
+  contact.elapsed_us = static_cast<std::uint64_t>(
+      std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - start).count());
+  if (options_.on_contact) options_.on_contact(std::move(contact));
+  if (thrown) std::rethrow_exception(thrown);
+  return !answer_.failure;
+}
+
+void Journey::reach(DialPlan const& plan, Contact& contact) {
+  auto const left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline_ - Clock::now());
   auto const admitted =
       guard_.admit(plan,
-                   options_.origin,
+                   options_.routes,
+                   options_.policy,
                    std::clamp(left, std::chrono::milliseconds(0), options_.limits.resolve),
                    contact);
   if (!admitted) {
     fail(kind_of(admitted.error().code), admitted.error().detail);
-  } else {
-    // The caller's sinks are for the answer; what stands in a redirect is collected.
-    bool is_answer = false;
-    std::string collected;
-    HeadSink const on_head = [&](Response const& head) {
-      is_answer = !is_redirect(head.status);
-      if (is_answer && options_.on_head) options_.on_head(head);
-    };
-    BodySink const on_body = [&](std::string_view piece) {
+    return;
+  }
+  // The caller's sinks are for the answer; what stands in a redirect is collected. What they throw
+  // is kept until the contact is known.
+  bool is_answer = false;
+  std::string collected;
+  std::exception_ptr thrown;
+  HeadSink const on_head = [&](Response const& head) {
+    is_answer = !is_redirect(head.status);
+    if (!is_answer || !options_.on_head) return;
+    try {
+      options_.on_head(head);
+    } catch (...) {
+      thrown = std::current_exception();
+    }
+  };
+  BodySink const on_body = [&](std::string_view piece) {
+    if (thrown) return false;
+    try {
       if (is_answer && options_.on_body) return options_.on_body(piece);
       collected += piece;
       return true;
-    };
-    auto exchanged = transport_.exchange({.plan = plan,
-                                          .addresses = admitted->addresses,
-                                          .request = request_,
-                                          .limits = options_.limits,
-                                          .deadline = deadline_,
-                                          .stop = options_.stop,
-                                          .on_head = on_head,
-                                          .on_body = on_body});
-    answer_.response = std::move(exchanged.response);
-    answer_.response.body = std::move(collected);
-    answer_.failure = std::move(exchanged.failure);
-    if (exchanged.connected) contact.address = to_string(exchanged.address);
-    contact.status = static_cast<std::uint16_t>(answer_.response.status);
-    contact.bytes_sent = exchanged.bytes_sent;
-    contact.bytes_received = exchanged.bytes_received;
-  }
-  contact.outcome = answer_.failure ? std::string(name_of(answer_.failure->kind)) : "answered";
-  if (answer_.failure) contact.reason = answer_.failure->message;
-  contact.elapsed_us = static_cast<std::uint64_t>(
-      std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - start).count());
-  return !answer_.failure;
+    } catch (...) {
+      thrown = std::current_exception();
+      return false;
+    }
+  };
+  auto exchanged = transport_.exchange({.plan = plan,
+                                        .addresses = admitted->addresses,
+                                        .request = request_,
+                                        .limits = options_.limits,
+                                        .deadline = deadline_,
+                                        .stop = options_.stop,
+                                        .on_head = on_head,
+                                        .on_body = on_body});
+  answer_.response = std::move(exchanged.response);
+  answer_.response.body = std::move(collected);
+  answer_.failure = std::move(exchanged.failure);
+  if (exchanged.connected) contact.address = to_string(exchanged.address);
+  contact.status = static_cast<std::uint16_t>(answer_.response.status);
+  contact.bytes_sent = exchanged.bytes_sent;
+  contact.bytes_received = exchanged.bytes_received;
+  if (thrown) std::rethrow_exception(thrown);
 }
 
 std::optional<DialPlan> Journey::next(DialPlan const& plan) {

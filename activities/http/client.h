@@ -5,10 +5,10 @@
 #include "activities/http/transport.h"
 #include "dalsegno/contact.h"
 
+#include <functional>
 #include <optional>
 #include <stop_token>
 #include <string>
-#include <vector>
 
 namespace dalsegno::http {
 
@@ -20,20 +20,26 @@ struct Answer {
   /// a body to another origin, or it does not say which method to use: the URL that it names,
   /// without its query. It may be asked for anew; `response` is the redirect itself.
   std::string redirect;
-  std::vector<Contact> contacts;  ///< all, in order; also those that were denied
 };
+
+/// Takes each contact when it is over, in order, on the caller's thread: answered, failed or
+/// denied.
+using ContactSink = std::function<void(Contact)>;
 
 struct SendOptions {
   Limits limits = {};
-  ContactOrigin origin = {};
-  std::stop_token stop = {};  ///< a stop closes the connection
-  HeadSink on_head = {};      ///< of the answer that is not a followed redirect
-  BodySink on_body = {};      ///< its body, piece by piece; empty: collected in the response
+  Routes routes = {};           ///< hosts to which the call's permit leads
+  ConnectPolicy policy = {};    ///< asked about each address; empty: the rules alone decide
+  ContactSink on_contact = {};  ///< empty: nobody takes them
+  std::stop_token stop = {};    ///< a stop closes the connection
+  HeadSink on_head = {};        ///< of the answer that is not a followed redirect
+  BodySink on_body = {};        ///< its body, piece by piece; empty: collected in the response
 };
 
 /// The one way by which Dalsegno sends HTTP requests.
 ///
-/// Each contact is admitted by the guard, dials an address that was vetted, and is recorded.
+/// Each contact is admitted by the guard, dials an address that was vetted, and is reported, also
+/// when a sink of the caller throws: the contact's outcome is "exception" then.
 /// A redirect to a place that the guard permits is followed: without its body after 303 and after
 /// 301 and 302 to a POST, and to another origin without any header that may hold a credential.
 /// Every other redirect is an answer. Proxy variables of the environment are not looked at.

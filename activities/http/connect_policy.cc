@@ -1,40 +1,24 @@
 #include "activities/http/connect_policy.h"
 
-#include "storage/event/digest.h"
+#include "dalsegno/json.h"
 
-#include <array>
-#include <utility>
+#include <cstdint>
+#include <string>
 
 namespace dalsegno::http {
 
-ConnectPolicy connect_policy(engine::PolicySet policy, std::function<Time()> now) {
-  return [policy = std::move(policy), now = std::move(now)](ConnectRequest const& request) {
+ConnectPolicy connect_policy(ActivityContext const& context) {
+  return [&context](ConnectRequest const& request) {
     auto const& plan = request.plan;
-    auto const resource = plan.host() + ':' + std::to_string(plan.port());
     auto const& target = plan.target();
-    std::array const known = {
-        engine::Attribute{"scheme", name_of(plan.scheme())},
-        engine::Attribute{"host", plan.host()},
-        engine::Attribute{"port", std::int64_t{plan.port()}},
-        engine::Attribute{"address", to_string(request.address)},
-        engine::Attribute{"method", request.method},
-        engine::Attribute{"path", target.substr(0, target.find('?'))},
-    };
-    engine::ObligationKinds fulfils;
-    fulfils.set(static_cast<std::size_t>(engine::ObligationKind::log));
-    auto const& origin = request.origin;
-    auto decision = policy.decide(
-        {.principal = {.kind = "workflow", .id = origin.principal, .tenant = origin.tenant},
-         .action = "net.connect",
-         .resource = resource,
-         .session = origin.session,
-         .workflow = origin.workflow,
-         .attributes = known},
-        engine::PolicyTime(now(), fulfils));
-    return ConnectAnswer{.permitted = decision.permitted,
-                         .policy = storage::to_hex(policy.digest()),
-                         .rules = std::move(decision.rules),
-                         .reason = std::move(decision.reason)};
+    Json known;
+    known.set("scheme", name_of(plan.scheme()))
+        .set("host", plan.host())
+        .set("port", std::int64_t{plan.port()})
+        .set("address", to_string(request.address))
+        .set("method", request.method)
+        .set("path", target.substr(0, target.find('?')));
+    return context.decide("net.connect", plan.host() + ':' + std::to_string(plan.port()), known);
   };
 }
 

@@ -7,11 +7,12 @@
 
 namespace dalsegno::http {
 
-EgressGuard::EgressGuard(EgressRules rules, Resolver& resolver, ConnectPolicy policy)
-    : rules_(std::move(rules)), resolver_(resolver), policy_(std::move(policy)) {}
+EgressGuard::EgressGuard(EgressRules rules, Resolver& resolver)
+    : rules_(std::move(rules)), resolver_(resolver) {}
 
 Result<Admission> EgressGuard::admit(DialPlan const& plan,
-                                     ContactOrigin const& origin,
+                                     Routes const& routes,
+                                     ConnectPolicy const& policy,
                                      std::chrono::milliseconds resolve_limit,
                                      Contact& contact) const {
   contact.url = redacted(plan);
@@ -20,7 +21,7 @@ Result<Admission> EgressGuard::admit(DialPlan const& plan,
   auto decision = rules_.decide(plan);
   contact.rules = decision.rules;
   if (!decision.permitted) return Error(Errc::denied, decision.reason);
-  if (!origin.routes.allow(plan.host()))
+  if (!routes.allow(plan.host()))
     return Error(Errc::denied,
                  plan.host() +
                      " is denied: it is none of the hosts to which the obligation "
@@ -40,13 +41,13 @@ Result<Admission> EgressGuard::admit(DialPlan const& plan,
       return Error(Errc::denied,
                    plan.host() + " is denied: it resolves to " + to_string(address) + " (" +
                        std::string(name_of(classify(address))) + "), which no rule names for it");
-    if (!policy_) continue;
-    auto answer =
-        policy_({.origin = origin, .plan = plan, .method = contact.method, .address = address});
-    contact.policy = std::move(answer.policy);
-    contact.policy_rules = std::move(answer.rules);
-    if (!answer.permitted)
-      return Error(Errc::denied, plan.host() + " is denied by policy: " + answer.reason);
+    if (!policy) continue;
+    auto answer = policy({.plan = plan, .method = contact.method, .address = address});
+    if (!answer) continue;
+    contact.policy = std::move(answer->policy);
+    contact.policy_rules = std::move(answer->rules);
+    if (!answer->permitted)
+      return Error(Errc::denied, plan.host() + " is denied by policy: " + answer->reason);
   }
   return admission;
 }

@@ -4,42 +4,28 @@
 #include "activities/http/dial_plan.h"
 #include "activities/http/egress_rules.h"
 #include "activities/http/resolver.h"
+#include "dalsegno/activity.h"
 #include "dalsegno/contact.h"
 #include "dalsegno/result.h"
 #include "dalsegno/routes.h"
 
 #include <chrono>
 #include <functional>
-#include <string>
+#include <optional>
 #include <string_view>
 #include <vector>
 
 namespace dalsegno::http {
 
-/// On whose behalf something is contacted: what a policy may ask about.
-struct ContactOrigin {
-  std::string principal = {};
-  std::string tenant = {};
-  std::string session = {};
-  std::string workflow = {};
-  Routes routes = {};  ///< hosts to which its permit leads
-};
-
 /// What policy is asked about one address of a place that the rules permit.
 struct ConnectRequest {
-  ContactOrigin const& origin;
   DialPlan const& plan;
   std::string_view method;
   Address address;
 };
-struct ConnectAnswer {
-  bool permitted = false;
-  std::string policy = {};              ///< digest of the policy, in hexadecimal digits
-  std::vector<std::string> rules = {};  ///< ids of the determining rules
-  std::string reason = {};
-};
-/// A second opinion, that of the policy (connect_policy.h). It can only take away.
-using ConnectPolicy = std::function<ConnectAnswer(ConnectRequest const&)>;
+/// A second opinion, that of the policy (connect_policy.h). It can only take away. nullopt: it has
+/// none.
+using ConnectPolicy = std::function<std::optional<PolicyAnswer>(ConnectRequest const&)>;
 
 /// What may be dialled for one plan, once.
 struct Admission {
@@ -54,25 +40,24 @@ struct Admission {
 /// Source: docs/egress.md.
 class EgressGuard {
  public:
-  /// Without a policy the rules alone decide.
-  EgressGuard(EgressRules rules, Resolver& resolver, ConnectPolicy policy = {});
+  EgressGuard(EgressRules rules, Resolver& resolver);
 
   /// What the rules say, without asking a resolver or a policy.
   [[nodiscard]] EgressDecision decide(DialPlan const& plan) const { return rules_.decide(plan); }
 
-  /// Asks the rules, resolves the name once, and refuses it if one of its addresses may not be
-  /// dialled, be it for the rules or for the policy, which is asked about each.
-  /// Reads `contact.method`; fills in URL, host, port, answers, rules and the policy's part.
-  /// Errors: Errc::denied; those of Resolver::resolve.
+  /// Asks the rules and the `routes` of the call's permit, resolves the name once, and refuses it
+  /// if one of its addresses may not be dialled, be it for the rules or for `policy`, which is
+  /// asked about each; an empty one is not. Reads `contact.method`; fills in URL, host, port,
+  /// answers, rules and the policy's part. Errors: Errc::denied; those of Resolver::resolve.
   [[nodiscard]] Result<Admission> admit(DialPlan const& plan,
-                                        ContactOrigin const& origin,
+                                        Routes const& routes,
+                                        ConnectPolicy const& policy,
                                         std::chrono::milliseconds resolve_limit,
                                         Contact& contact) const;
 
  private:
   EgressRules rules_;
   Resolver& resolver_;
-  ConnectPolicy policy_;
 };
 
 }  // namespace dalsegno::http

@@ -1,6 +1,5 @@
 #include "activities/http/client.h"
 #include "activities/http/connect_policy.h"
-#include "activities/http/contact_text.h"
 #include "activities/http/network_transport.h"
 #include "dalsegno/errors.h"
 #include "dalsegno/http.h"
@@ -11,7 +10,6 @@
 #include "storage/vault/token.h"
 
 #include <algorithm>
-#include <chrono>
 #include <memory>
 #include <utility>
 
@@ -95,17 +93,13 @@ RequestOutput output_of(Answer answer) {
   else
     out.body_base64 = storage::encode_padded_base64(answer.response.body);
   if (!answer.redirect.empty()) out.redirect = std::move(answer.redirect);
-  out.contacts = std::move(answer.contacts);
   return out;
 }
 
 /// What the activity needs as long as it is registered.
 struct Parts {
-  Parts(EgressRules rules,
-        ConnectPolicy policy,
-        std::unique_ptr<NetworkTransport> network,
-        Limits const& of_each)
-      : guard(std::move(rules), resolver, std::move(policy)),
+  Parts(EgressRules rules, std::unique_ptr<NetworkTransport> network, Limits const& of_each)
+      : guard(std::move(rules), resolver),
         transport(std::move(network)),
         client(guard, *transport),
         limits(of_each) {}
@@ -123,13 +117,14 @@ RequestOutput Parts::perform(ActivityContext const& context, RequestInput input)
   refuse_tokens(input);
   SendOptions options;
   options.limits = limits;
-  options.origin.tenant = context.session.tenant;
-  options.origin.session = context.session.name;
-  options.origin.routes = context.routes;
+  options.routes = context.routes;
+  options.policy = connect_policy(context);
+  options.stop = context.stop;
+  options.on_contact = [&context](Contact contact) { context.contacted(std::move(contact)); };
   auto answer = client.send(request_of(std::move(input), context), options);
   if (answer.failure)
     throw ActivityError(std::string(name_of(answer.failure->kind)),
-                        with_contacts(answer.failure->message, answer.contacts),
+                        answer.failure->message,
                         may_be_repeated(answer.failure->kind) ? ActivityError::Retry::allowed
                                                               : ActivityError::Retry::forbidden);
   return output_of(std::move(answer));
@@ -142,13 +137,6 @@ Result<> add_http(Registry& registry, HttpOptions const& options) {
   if (!options.egress.empty()) {
     TRY(rules, EgressRules::parse(options.egress, options.egress_name));
   }
-  ConnectPolicy policy;
-  if (!options.policy.empty()) {
-    TRY(auto set, engine::PolicySet::parse(options.policy, options.policy_name));
-    policy = connect_policy(std::move(set), [] {
-      return std::chrono::time_point_cast<Time::duration>(std::chrono::system_clock::now());
-    });
-  }
   TRY(auto transport, NetworkTransport::make({.system_roots = true, .ca_file = options.ca_file}));
   Limits limits;
   limits.connect = options.connect_timeout;
@@ -157,8 +145,7 @@ Result<> add_http(Registry& registry, HttpOptions const& options) {
   limits.total = options.total_timeout;
   limits.body_bytes = options.max_body_bytes;
   // Shared: a handler is copied with its registry.
-  auto const parts = std::make_shared<Parts const>(
-      std::move(rules), std::move(policy), std::move(transport), limits);
+  auto const parts = std::make_shared<Parts const>(std::move(rules), std::move(transport), limits);
   registry.add(request, [parts](ActivityContext const& context, RequestInput input) {
     return parts->perform(context, std::move(input));
   });

@@ -9,6 +9,7 @@
 #include <boost/container/small_vector.hpp>
 
 #include <algorithm>
+#include <bitset>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -157,6 +158,7 @@ struct PolicySet::Compiled {
     for (auto const& rule : document.rules) {
       index.add(rule, static_cast<std::uint32_t>(rules.size()));
       rules.emplace_back(rule);
+      actions |= rule.actions;
     }
   }
   Compiled(Compiled const&) = delete;  // the rules refer to the document
@@ -166,6 +168,7 @@ struct PolicySet::Compiled {
   storage::Digest digest;
   std::vector<CompiledRule> rules;  // as in the document
   RuleIndex index;
+  std::bitset<action_count> actions;  // that rules name
 };
 
 PolicySet::PolicySet()
@@ -230,6 +233,11 @@ Explained PolicySet::explain(PolicyRequest const& request, PolicyAmbient const& 
   }
   out.decision = verdict.give();
   return out;
+}
+
+bool PolicySet::has_rules_about(std::string_view action) const {
+  auto const number = action_number(action);
+  return number && compiled_->actions[*number];
 }
 
 storage::Digest const& PolicySet::digest() const { return compiled_->digest; }

@@ -45,6 +45,9 @@ class PolicySet {
   /// The same, and for each rule what became of it, in document order.
   [[nodiscard]] Explained explain(PolicyRequest const& request, PolicyAmbient const& ambient) const;
 
+  /// Whether one of the rules names this action, by itself or by a glob.
+  [[nodiscard]] bool has_rules_about(std::string_view action) const;
+
   /// SHA-256 over the canonical JSON (RFC 8785) of the document: its version.
   [[nodiscard]] storage::Digest const& digest() const;
   [[nodiscard]] std::string const& name() const;

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <iterator>
 #include <utility>
 
 namespace dalsegno::engine {
@@ -101,18 +102,20 @@ class RecordedAmbient final : public PolicyAmbient {
 /// The request of a recorded decision, and what owns the values that it views.
 class RecordedRequest {
  public:
-  RecordedRequest(storage::PolicyDecided const& recorded, DecisionContext const& context) {
+  RecordedRequest(storage::PolicyDecided const& recorded,
+                  DecisionContext const& context,
+                  Accessory accessory = {}) {
     for (auto const& [name, value] : recorded.attributes) {
       if (auto parsed = parse_json(value)) attributes_.push_back({name, std::move(*parsed)});
     }
-    request_ = {.principal = {.kind = recorded.principal_kind.empty()
-                                          ? usual_kind
-                                          : std::string_view(recorded.principal_kind),
+    std::ranges::move(accessory.attributes, std::back_inserter(attributes_));  // the first counts
+    bool const same = accessory.action.empty();
+    request_ = {.principal = {.kind = kind_of_principal(recorded),
                               .id = recorded.principal,
                               .tenant = context.session->tenant,
                               .roles = recorded.principal_roles},
-                .action = recorded.action,
-                .resource = recorded.resource,
+                .action = same ? recorded.action : accessory.action,
+                .resource = same ? recorded.resource : accessory.resource,
                 .session = context.session->name,
                 .workflow = context.workflow,
                 .attempt = recorded.attempt,
@@ -130,6 +133,10 @@ class RecordedRequest {
 };
 
 }  // namespace
+
+std::string_view kind_of_principal(storage::PolicyDecided const& recorded) {
+  return recorded.principal_kind.empty() ? usual_kind : std::string_view(recorded.principal_kind);
+}
 
 storage::PolicyDecided to_event(PolicySet const& policy,
                                 PolicyRequest const& request,
@@ -190,6 +197,15 @@ Explained explain_again(PolicySet const& policy,
   RecordedRequest const request(recorded, context);
   RecordedAmbient const ambient(recorded, context);
   return policy.explain(request.request(), ambient);
+}
+
+Decision decide_accessory(PolicySet const& policy,
+                          Accessory accessory,
+                          storage::PolicyDecided const& permitting,
+                          DecisionContext const& context,
+                          PolicyAmbient const& ambient) {
+  RecordedRequest const request(permitting, context, std::move(accessory));
+  return policy.decide(request.request(), ambient);
 }
 
 }  // namespace dalsegno::engine

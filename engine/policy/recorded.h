@@ -54,4 +54,23 @@ struct Redecision {
                                       storage::PolicyDecided const& recorded,
                                       DecisionContext const& context);
 
+/// The kind of the principal that a decision was made for.
+[[nodiscard]] std::string_view kind_of_principal(storage::PolicyDecided const& recorded);
+
+/// Something else that is done for a call that was permitted: the connection that it makes.
+struct Accessory {
+  std::string_view action;
+  std::string_view resource;
+  std::vector<Attribute> attributes = {};
+};
+
+/// Decides about it under `policy`, for the same principal and with the attributes and arguments
+/// of the recorded decision; an attribute that is known from there is not replaced by another
+/// value. All references must live until it returns. Thread: any, if `ambient` is.
+[[nodiscard]] Decision decide_accessory(PolicySet const& policy,
+                                        Accessory accessory,
+                                        storage::PolicyDecided const& permitting,
+                                        DecisionContext const& context,
+                                        PolicyAmbient const& ambient);
+
 }  // namespace dalsegno::engine

@@ -2,6 +2,7 @@
 
 #include "dalsegno/errors.h"
 #include "dalsegno/json.h"
+#include "engine/runtime/attempt_scope.h"
 #include "engine/runtime/thread_name.h"
 #include "storage/log/crash_point.h"
 #include "storage/vault/intake.h"
@@ -34,10 +35,16 @@ class Wiped {
 }  // namespace
 
 ActivityPool::ActivityPool(Registry const& registry,
+                           PolicySet const& policy,
+                           std::function<Time()> now,
                            vault::Intake const* intake,
                            unsigned threads,
                            Deliver deliver)
-    : registry_(registry), intake_(intake), deliver_(std::move(deliver)) {
+    : registry_(registry),
+      policy_(policy),
+      now_(std::move(now)),
+      intake_(intake),
+      deliver_(std::move(deliver)) {
   threads_.reserve(threads);
   for (unsigned i = 0; i < threads; ++i) threads_.emplace_back([this] { work(); });
 }
@@ -55,13 +62,32 @@ void ActivityPool::submit(std::vector<StartAttempt> attempts) {
   {
     std::lock_guard const lock(mutex_);
     if (stopping_) return;
-    for (auto& attempt : attempts) queue_.push_back(std::move(attempt));
+    for (auto& attempt : attempts) {
+      open_.try_emplace(Key{attempt.run, attempt.operation, attempt.attempt});
+      queue_.push_back(std::move(attempt));
+    }
   }
   if (single) {
     ready_.notify_one();
   } else {
     ready_.notify_all();
   }
+}
+
+void ActivityPool::abandon(RunId const& run,
+                           OperationId operation,
+                           std::optional<std::uint32_t> attempt) {
+  std::vector<std::stop_source> abandoned;
+  {
+    std::lock_guard const lock(mutex_);
+    auto it = open_.lower_bound(Key{run, operation, attempt.value_or(0)});
+    for (; it != open_.end() && it->first.run == run && it->first.operation == operation &&
+           (!attempt || it->first.attempt == *attempt);
+         ++it)
+      abandoned.push_back(it->second);
+  }
+  // Outside of the lock: it calls what activities have registered.
+  for (auto& stop : abandoned) stop.request_stop();
 }
 
 void ActivityPool::stop() {
@@ -100,8 +126,23 @@ StartAttempt ActivityPool::take(std::size_t index) {
   return attempt;
 }
 
-AttemptEnd ActivityPool::perform_and_redact(StartAttempt const& attempt) const {
-  return redacted(attempt, perform(attempt));
+AttemptEnd ActivityPool::perform_and_redact(StartAttempt const& attempt) {
+  Key const key{attempt.run, attempt.operation, attempt.attempt};
+  std::stop_token stop;
+  {
+    std::lock_guard const lock(mutex_);
+    if (auto const open = open_.find(key); open != open_.end()) stop = open->second.get_token();
+  }
+  AttemptScope scope(attempt, policy_, now_, intake_, std::move(stop));
+  auto end = redacted(attempt, perform(attempt, scope.context()));
+  // Whichever way it ended.
+  if (auto* const result = std::get_if<ResultInput>(&end.input))
+    result->contacts = scope.contacts();
+  if (auto* const failed = std::get_if<FailureInput>(&end.input))
+    failed->contacts = scope.contacts();
+  std::lock_guard const lock(mutex_);
+  open_.erase(key);
+  return end;
 }
 
 AttemptEnd ActivityPool::redacted(StartAttempt const& attempt, Input input) const {
@@ -127,7 +168,7 @@ AttemptEnd ActivityPool::redacted(StartAttempt const& attempt, Input input) cons
   return {std::move(input), std::move(taken->records)};
 }
 
-Input ActivityPool::perform(StartAttempt const& attempt) const {
+Input ActivityPool::perform(StartAttempt const& attempt, ActivityContext const& context) const {
   auto const failure = [&attempt](std::string type, std::string message, bool retryable) {
     return FailureInput{
         attempt.operation, attempt.attempt, std::move(type), std::move(message), retryable};
@@ -149,16 +190,6 @@ Input ActivityPool::perform(StartAttempt const& attempt) const {
                    "this program has nothing registered under \"" + attempt.name + "\"",
                    false);
   }
-  ActivityContext context;
-  context.session = attempt.session;
-  context.run = attempt.run;
-  context.operation = attempt.operation;
-  context.attempt = attempt.attempt;
-  context.epoch = attempt.epoch;
-  context.name = attempt.name;
-  context.idempotency_key = to_string(attempt.session) + '/' + to_string(attempt.run) + '/' +
-                            std::to_string(static_cast<std::uint64_t>(attempt.operation));
-  context.routes = attempt.permit.routes();
   std::string revealed;
   if (intake_ != nullptr && attempt.permit.reveals_any()) {
     auto opened = intake_->reveal(attempt.session, *attempt.input, [&](std::string_view kind) {

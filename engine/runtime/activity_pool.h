@@ -1,13 +1,19 @@
 #pragma once
 
 #include "dalsegno/registry.h"
+#include "engine/policy/policy.h"
 #include "engine/session/input.h"
 #include "engine/session/step_result.h"
 
+#include <compare>
 #include <condition_variable>
+#include <cstdint>
 #include <deque>
 #include <functional>
+#include <map>
 #include <mutex>
+#include <optional>
+#include <stop_token>
 #include <thread>
 #include <vector>
 
@@ -30,8 +36,11 @@ class ActivityPool {
   /// Receives what an attempt ended with. Called on a pool thread.
   using Deliver = std::function<void(SessionId const&, RunId const&, AttemptEnd)>;
 
-  /// `intake` opens what a permit reveals, and redacts what comes back; null: neither.
+  /// `policy` gave the permits, and is asked by attempts at the time `now`. `intake` opens what a
+  /// permit reveals, and redacts what comes back; null: neither.
   ActivityPool(Registry const& registry,
+               PolicySet const& policy,
+               std::function<Time()> now,
                vault::Intake const* intake,
                unsigned threads,
                Deliver deliver);
@@ -42,6 +51,11 @@ class ActivityPool {
   /// Thread: any. The permit must cover the attempt: anything else is a bug of ours and ends the
   /// process.
   void submit(std::vector<StartAttempt> attempts);
+  /// Nobody waits for what an operation's attempt brings back any more: the attempt is told so, if
+  /// it was submitted and has not ended. Without `attempt` all of the operation. Thread: any.
+  void abandon(RunId const& run,
+               OperationId operation,
+               std::optional<std::uint32_t> attempt = std::nullopt);
   /// Waits for attempts under way; those not yet begun are dropped (the log knows them: they are
   /// orphaned at recovery).
   void stop();
@@ -50,21 +64,31 @@ class ActivityPool {
   [[nodiscard]] std::size_t waiting() const;
   /// Takes the one at `index` of those that wait, oldest first.
   [[nodiscard]] StartAttempt take(std::size_t index);
-  [[nodiscard]] AttemptEnd perform_and_redact(StartAttempt const& attempt) const;
+  [[nodiscard]] AttemptEnd perform_and_redact(StartAttempt const& attempt);
 
  private:
+  struct Key {
+    RunId run;
+    OperationId operation = OperationId::none;
+    std::uint32_t attempt = 0;
+    friend auto operator<=>(Key const&, Key const&) = default;
+  };
+
   void work();
-  [[nodiscard]] Input perform(StartAttempt const& attempt) const;
+  [[nodiscard]] Input perform(StartAttempt const& attempt, ActivityContext const& context) const;
   [[nodiscard]] AttemptEnd redacted(StartAttempt const& attempt, Input input) const;
 
   // Set in the constructor.
   Registry const& registry_;
+  PolicySet const& policy_;
+  std::function<Time()> now_;
   vault::Intake const* intake_;
   Deliver deliver_;
   // Guarded by mutex_.
   mutable std::mutex mutex_;
   std::condition_variable ready_;
   std::deque<StartAttempt> queue_;
+  std::map<Key, std::stop_source> open_;  // attempts that were submitted and have not ended
   bool stopping_ = false;
 
   std::vector<std::jthread> threads_;

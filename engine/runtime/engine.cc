@@ -90,6 +90,8 @@ Result<std::unique_ptr<Engine>> Engine::start(storage::EventLog& log,
   }
   self.pool_ = std::make_unique<ActivityPool>(
       registry,
+      self.policy_,
+      self.options_.now,
       self.options_.intake,
       self.options_.activity_threads,
       [&self](SessionId const& session, RunId const& run, AttemptEnd ended) {
@@ -270,7 +272,9 @@ void Engine::release_effects(std::span<PendingStep> steps,
   if (!attempts.empty()) pool_->submit(std::move(attempts));
   for (std::size_t i = 0; i < steps.size(); ++i) {
     if (steps[i].acknowledge) steps[i].acknowledge(results[i]);
-    if (steps[i].step && results[i]) announce(steps[i]);
+    if (!steps[i].step || !results[i]) continue;
+    abandon_attempts(*steps[i].step);
+    announce(steps[i]);
   }
   if (first_due) timers_->armed(*first_due);
   for (std::size_t i = 0; i < shards_.size(); ++i) {
@@ -279,6 +283,17 @@ void Engine::release_effects(std::span<PendingStep> steps,
   // A newer writer has the store, or the log takes nothing any more: both end this runtime.
   for (auto const& result : results) {
     if (!result && (fatal || result.error().code == Errc::fenced)) return fail(result.error());
+  }
+}
+
+/// Tells attempts that nobody waits for any more: their operation was cancelled, or they took too
+/// long.
+void Engine::abandon_attempts(StepResult const& step) {
+  for (auto const& event : step.events) {
+    if (std::holds_alternative<storage::OperationCancelled>(event.body))
+      pool_->abandon(step.append.run, event.operation);
+    if (auto const* const failed = std::get_if<storage::AttemptFailed>(&event.body))
+      pool_->abandon(step.append.run, event.operation, failed->attempt);
   }
 }
 

@@ -121,6 +121,7 @@ class Engine {
   [[nodiscard]] Result<> recover();
   void deliver(SessionId const& session, RunId const& run, AttemptEnd ended);
   void release_effects(std::span<PendingStep> steps, std::span<Result<> const> results, bool fatal);
+  void abandon_attempts(StepResult const& step);
   void announce(PendingStep const& pending);
   void fail(Error const& error);
   [[nodiscard]] std::optional<Error> refusal() const;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "dalsegno/contact.h"
 #include "dalsegno/ids.h"
 #include "storage/event/digest.h"
 
@@ -32,6 +33,7 @@ struct ResultInput {
   std::uint64_t input_tokens = 0;
   std::uint64_t output_tokens = 0;
   std::uint64_t cached_tokens = 0;
+  std::vector<Contact> contacts = {};  ///< as they are to be recorded
 };
 
 struct FailureInput {
@@ -40,6 +42,7 @@ struct FailureInput {
   std::string type;
   std::string message;
   bool retryable = true;
+  std::vector<Contact> contacts = {};
 };
 
 /// A timer came due.

@@ -333,6 +333,7 @@ void Session::begin_attempt(OperationId id) {
   bool const waits = ask_for_approval(id, decision);
   if (reservations != nullptr) reservations->settle(!waits);
   if (waits) return;
+  auto permitting = live() ? decision : storage::PolicyDecided();
   command(id, storage::AttemptStarted{attempt, operation.input_digest});
   if (live()) {
     effects_.emplace_back(StartAttempt{*permit,
@@ -344,7 +345,9 @@ void Session::begin_attempt(OperationId id) {
                                        operation.kind,
                                        operation.name,
                                        issued.input,
-                                       operation.input_digest});
+                                       operation.input_digest,
+                                       state_.workflow,
+                                       std::move(permitting)});
   }
 }
 

@@ -153,9 +153,9 @@ void Session::durable_up_to(Sequence last) {
 namespace {
 
 /// The event for a result that came after its attempt had been given up.
-std::optional<storage::EventBody> late(std::uint32_t attempt) {
+std::optional<storage::EventBody> late(std::uint32_t attempt, std::vector<Contact> contacts) {
   return storage::AttemptOrphaned{
-      attempt, "its result came late and was not applied", std::nullopt};
+      attempt, "its result came late and was not applied", std::nullopt, std::move(contacts)};
 }
 
 bool awaits(OpenOperation const* operation, std::uint32_t attempt) {
@@ -167,7 +167,7 @@ bool awaits(OpenOperation const* operation, std::uint32_t attempt) {
 std::optional<storage::EventBody> Session::body_of(ResultInput const& input,
                                                    OperationId id,
                                                    OpenOperation const* operation) const {
-  if (!awaits(operation, input.attempt)) return late(input.attempt);
+  if (!awaits(operation, input.attempt)) return late(input.attempt, input.contacts);
   if (input.payload.size() > storage::max_artifact_bytes) {
     return body_of(
         FailureInput{id,
@@ -175,7 +175,8 @@ std::optional<storage::EventBody> Session::body_of(ResultInput const& input,
                      "result_too_large",
                      "the result has " + std::to_string(input.payload.size()) + " bytes; at most " +
                          std::to_string(storage::max_artifact_bytes) + " are allowed",
-                     false},
+                     false,
+                     input.contacts},
         id,
         operation);
   }
@@ -188,18 +189,20 @@ std::optional<storage::EventBody> Session::body_of(ResultInput const& input,
                                    input.finish,
                                    input.input_tokens,
                                    input.output_tokens,
-                                   input.cached_tokens};
+                                   input.cached_tokens,
+                                   input.contacts};
   }
   if (operation->kind == OperationKind::tool) {
-    return storage::ToolCompleted{input.attempt, std::move(payload), input.is_error};
+    return storage::ToolCompleted{
+        input.attempt, std::move(payload), input.is_error, input.contacts};
   }
-  return storage::OperationCompleted{input.attempt, std::move(payload)};
+  return storage::OperationCompleted{input.attempt, std::move(payload), input.contacts};
 }
 
 std::optional<storage::EventBody> Session::body_of(FailureInput const& input,
                                                    OperationId id,
                                                    OpenOperation const* operation) const {
-  if (!awaits(operation, input.attempt)) return late(input.attempt);
+  if (!awaits(operation, input.attempt)) return late(input.attempt, input.contacts);
   auto const failed = operation->failed + 1;
   bool const again = input.retryable &&
                      (operation->retry.max_attempts == 0 || failed < operation->retry.max_attempts);
@@ -210,7 +213,8 @@ std::optional<storage::EventBody> Session::body_of(FailureInput const& input,
                                 input.type,
                                 input.message.substr(0, longest_message),
                                 input.retryable,
-                                retry_at};
+                                retry_at,
+                                input.contacts};
 }
 
 std::optional<storage::EventBody> Session::body_of(TimerInput const& input,

@@ -25,6 +25,8 @@ struct StartAttempt {
   std::string name;
   std::shared_ptr<std::string const> input;  // shared: a retry sends the same bytes again
   storage::Digest input_digest;
+  std::string workflow;
+  storage::PolicyDecided decision;  ///< that the permit comes from
 };
 
 /// Tell whoever asked: the answer to the turn at sequence `turn`.

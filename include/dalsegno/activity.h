@@ -1,13 +1,19 @@
 #pragma once
 
+#include "dalsegno/contact.h"
 #include "dalsegno/errors.h"
 #include "dalsegno/ids.h"
+#include "dalsegno/json.h"
 #include "dalsegno/routes.h"
 
 #include <chrono>
 #include <cstdint>
+#include <optional>
+#include <stop_token>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 namespace dalsegno {
 
@@ -55,7 +61,44 @@ struct Activity {
   ActivityOptions options = {};
 };
 
-/// What an activity is told about the attempt it makes.
+/// For whom a call is made, as policy was told when it permitted the attempt.
+struct ActivityPrincipal {
+  std::string kind;  ///< "workflow" for the calls of a session
+  std::string id;    ///< on whose behalf the session was started; "" when nobody was named
+  std::string tenant;
+  std::vector<std::string> roles;
+
+  friend bool operator==(ActivityPrincipal const&, ActivityPrincipal const&) = default;
+};
+
+/// What policy says to something that an attempt does beside its call.
+struct PolicyAnswer {
+  bool permitted = false;
+  std::string policy = {};              ///< digest of the policy, in hexadecimal digits
+  std::vector<std::string> rules = {};  ///< ids of the determining rules
+  std::string reason = {};
+};
+
+namespace detail {
+
+/// The runtime's side of one attempt. Thread: any.
+class AttemptHost {
+ public:
+  AttemptHost() = default;
+  AttemptHost(AttemptHost const&) = delete;
+  AttemptHost& operator=(AttemptHost const&) = delete;
+  virtual ~AttemptHost() = default;
+
+  virtual void contacted(Contact contact) = 0;
+  [[nodiscard]] virtual std::optional<PolicyAnswer> decide(std::string_view action,
+                                                           std::string_view resource,
+                                                           Json const& attributes) const = 0;
+};
+
+}  // namespace detail
+
+/// What an activity is told about the attempt it makes, and what it may ask meanwhile. Thread: any,
+/// until the handler returns.
 struct ActivityContext {
   SessionId session;
   RunId run;
@@ -66,7 +109,34 @@ struct ActivityContext {
   /// "tenant/session/run/operation": the same for every attempt of this call, and never used for
   /// another.
   std::string idempotency_key;
-  Routes routes;  ///< where the permit lets it go
+  Routes routes;                ///< where the permit lets it go
+  std::string workflow;         ///< of the session
+  ActivityPrincipal principal;  ///< for whom it is made
+  /// Requested when nobody waits for the attempt any more: its operation was cancelled, or it took
+  /// longer than start_to_close. What it brings back then is recorded, and not applied. Not
+  /// requested when the runtime stops: that waits for attempts. A callback must not block.
+  std::stop_token stop;
+  /// For the runtime. Null where there is none: contacts are not recorded, policy says nothing.
+  detail::AttemptHost* host = nullptr;
+
+  /// Reports one contact with the outside world, when it is over or was refused. All contacts of an
+  /// attempt are recorded with its end: with its result, its failure, an exception, or a result
+  /// that came too late. Secrets in the texts are replaced, addresses are not (docs/egress.md).
+  /// Limits: 256 contacts and 128 KiB an attempt; of what is beyond, the last contact tells how
+  /// many and how many bytes.
+  void contacted(Contact contact) const {
+    if (host != nullptr) host->contacted(std::move(contact));
+  }
+
+  /// Asks the policy that permits this attempt about something that is done for it, for example
+  /// "net.connect": for the same principal, with the attributes and arguments that the permit was
+  /// given for, and `attributes` (an object) beside these. nullopt: no rule of the policy names the
+  /// action, so it says nothing about it.
+  [[nodiscard]] std::optional<PolicyAnswer> decide(std::string_view action,
+                                                   std::string_view resource,
+                                                   Json const& attributes) const {
+    return host == nullptr ? std::nullopt : host->decide(action, resource, attributes);
+  }
 };
 
 }  // namespace dalsegno

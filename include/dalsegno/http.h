@@ -1,14 +1,14 @@
 #pragma once
 
 // HTTP requests from workflows: every one is decided by policy as a call of the activity
-// "http.request", then by the egress rules (docs/egress.md), and recorded with where it went.
+// "http.request", then by the egress rules and, where it names net.connect, by policy about each
+// address (docs/egress.md), and recorded with where it went.
 //
 //   registry: auto added = ds::http::add_http(registry, {.egress = rules});
 //   workflow: RequestInput const asked{.url = "https://api.example.com/"};
 //             auto reply = co_await ctx.call(ds::http::request, asked);
 
 #include "dalsegno/activity.h"
-#include "dalsegno/contact.h"
 #include "dalsegno/registry.h"
 #include "dalsegno/result.h"
 
@@ -52,11 +52,10 @@ struct RequestOutput {
   /// that or the request cannot be repeated there: where it leads, without the query. To go on,
   /// call again; that is decided anew.
   std::optional<std::string> redirect;
-  std::vector<Contact> contacts;
 
   friend bool operator==(RequestOutput const&, RequestOutput const&) = default;
 };
-BOOST_DESCRIBE_STRUCT(RequestOutput, (), (status, headers, body, body_base64, redirect, contacts))
+BOOST_DESCRIBE_STRUCT(RequestOutput, (), (status, headers, body, body_base64, redirect))
 
 /// Errors (types of ActivityFailed): "denied", "invalid_request", "tls_failed", "too_large",
 /// "malformed", "too_many_redirects": never repeated; "unresolved", "unreachable", "timed_out",
@@ -68,9 +67,6 @@ inline constexpr Activity<RequestInput, RequestOutput> request{"http.request",
 struct HttpOptions {
   std::string egress = {};  ///< the egress document (JSON, docs/egress.md); empty: all is denied
   std::string egress_name = "egress";  ///< how errors name it, for example its file
-  /// A policy document that is asked about each address with the action net.connect; empty: none.
-  std::string policy = {};
-  std::string policy_name = "policy";
   std::filesystem::path ca_file = {};  ///< certificate authorities beside the machine's, PEM
   std::chrono::milliseconds connect_timeout{5'000};
   std::chrono::milliseconds head_timeout{60'000};  ///< until the head of the answer is there

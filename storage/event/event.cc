@@ -24,6 +24,18 @@ static_assert(!names.back().empty());
 
 std::string_view name_of(EventBody const& body) { return names[body.index()]; }
 
+std::span<Contact const> contacts_of(EventBody const& body) {
+  return std::visit(
+      [](auto const& it) -> std::span<Contact const> {
+        if constexpr (requires { it.contacts; }) {
+          return it.contacts;
+        } else {
+          return {};
+        }
+      },
+      body);
+}
+
 std::string_view type_name(std::size_t number) {
   return number > 0 && number < names.size() ? names[number] : "unknown";
 }

@@ -3,11 +3,13 @@
 // The events of a session's log as values. How they stand on disk: event.fbs, codec.h and
 // storage/format.md.
 
+#include "dalsegno/contact.h"
 #include "dalsegno/ids.h"
 #include "storage/event/digest.h"
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <variant>
 #include <vector>
@@ -94,6 +96,7 @@ struct InputReceived {
 struct OperationCompleted {
   std::uint32_t attempt = 0;
   Payload result;
+  std::vector<Contact> contacts = {};  ///< of the attempt, in order; so in all ends of attempts
   friend bool operator==(OperationCompleted const&, OperationCompleted const&) = default;
 };
 
@@ -105,6 +108,7 @@ struct ModelCompleted {
   std::uint64_t input_tokens = 0;
   std::uint64_t output_tokens = 0;
   std::uint64_t cached_tokens = 0;
+  std::vector<Contact> contacts = {};
   friend bool operator==(ModelCompleted const&, ModelCompleted const&) = default;
 };
 
@@ -112,6 +116,7 @@ struct ToolCompleted {
   std::uint32_t attempt = 0;
   Payload result;
   bool is_error = false;
+  std::vector<Contact> contacts = {};
   friend bool operator==(ToolCompleted const&, ToolCompleted const&) = default;
 };
 
@@ -121,14 +126,17 @@ struct AttemptFailed {
   std::string message;
   bool retryable = true;
   std::optional<Time> retry_at;  ///< when the next attempt may start; absent: there is none
+  std::vector<Contact> contacts = {};
   friend bool operator==(AttemptFailed const&, AttemptFailed const&) = default;
 };
 
-/// An attempt that was under way when its process ended: it may have had its effect.
+/// An attempt that was under way when its process ended: it may have had its effect. Or its result
+/// came when nobody waited for it any more; then its contacts are known.
 struct AttemptOrphaned {
   std::uint32_t attempt = 0;
   std::string reason;
   std::optional<Time> retry_at;
+  std::vector<Contact> contacts = {};
   friend bool operator==(AttemptOrphaned const&, AttemptOrphaned const&) = default;
 };
 
@@ -441,6 +449,9 @@ struct Event {
 
 /// "SessionStarted", "InputReceived", …
 [[nodiscard]] std::string_view name_of(EventBody const& body);
+
+/// What the attempt contacted whose end this is; empty for any other event.
+[[nodiscard]] std::span<Contact const> contacts_of(EventBody const& body);
 
 /// What the events of one step share.
 struct StepHeader {

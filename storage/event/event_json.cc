@@ -102,6 +102,12 @@ Json json_of(std::vector<RecordedObligation> const& obligations) {
   return array;
 }
 
+Json json_of(std::vector<Contact> const& contacts) {
+  Json::Array array;
+  for (auto const& it : contacts) array.push_back(to_json_value(it));
+  return array;
+}
+
 /// Adds the fields of each body to one JSON object; what is empty is left out.
 class Fields {
  public:
@@ -127,6 +133,7 @@ class Fields {
   }
   void operator()(OperationCompleted const& body) {
     object_.set("attempt", number(body.attempt)).set("result", to_json_value(body.result));
+    contacts(body.contacts);
   }
   void operator()(ModelCompleted const& body) {
     object_.set("attempt", number(body.attempt)).set("result", to_json_value(body.result));
@@ -137,10 +144,12 @@ class Fields {
         .set("output_tokens", number(body.output_tokens));
     usage.set("cached_tokens", number(body.cached_tokens));
     if (body.input_tokens + body.output_tokens > 0) object_.set("usage", std::move(usage));
+    contacts(body.contacts);
   }
   void operator()(ToolCompleted const& body) {
     object_.set("attempt", number(body.attempt)).set("result", to_json_value(body.result));
     object_.set("is_error", body.is_error);
+    contacts(body.contacts);
   }
   void operator()(AttemptFailed const& body) {
     object_.set("attempt", number(body.attempt))
@@ -148,10 +157,12 @@ class Fields {
         .set("message", body.message);
     object_.set("retryable", body.retryable);
     time("retry_at", body.retry_at);
+    contacts(body.contacts);
   }
   void operator()(AttemptOrphaned const& body) {
     object_.set("attempt", number(body.attempt)).set("reason", body.reason);
     time("retry_at", body.retry_at);
+    contacts(body.contacts);
   }
   void operator()(TimerFired const& body) { object_.set("due", to_string(body.due)); }
   void operator()(Held const& body) {
@@ -293,6 +304,9 @@ class Fields {
   void list(std::string_view name, std::vector<Value> const& values, Json json) {
     if (!values.empty()) object_.set(name, std::move(json));
   }
+  void contacts(std::vector<Contact> const& values) {
+    list("contacts", values, storage::json_of(values));
+  }
   static Json json_of(ShadowDecision const& shadow) {
     Json out;
     Fields fields(out);
@@ -331,6 +345,20 @@ Json to_json_value(Payload const& payload) {
       .set("size_bytes", number(payload.bytes.size()));
   if (payload.content_type.starts_with("text/")) described.set("text", payload.bytes);
   return described;
+}
+
+Json to_json_value(Contact const& contact) {
+  Json object;
+  object.set("method", contact.method).set("url", contact.url).set("host", contact.host);
+  object.set("port", static_cast<unsigned>(contact.port)).set("answers", strings(contact.answers));
+  object.set("address", contact.address).set("rules", strings(contact.rules));
+  object.set("policy", contact.policy).set("policy_rules", strings(contact.policy_rules));
+  object.set("outcome", contact.outcome).set("reason", contact.reason);
+  object.set("status", static_cast<unsigned>(contact.status));
+  object.set("bytes_sent", number(contact.bytes_sent));
+  object.set("bytes_received", number(contact.bytes_received));
+  object.set("elapsed_us", number(contact.elapsed_us));
+  return object;
 }
 
 Json to_json_value(Event const& event) {

@@ -10,6 +10,8 @@ namespace dalsegno::storage {
 /// are text, "text"; digests in hexadecimal.
 [[nodiscard]] Json to_json_value(Event const& event);
 [[nodiscard]] Json to_json_value(Payload const& payload);
+/// All fields, empty ones too.
+[[nodiscard]] Json to_json_value(Contact const& contact);
 [[nodiscard]] Json to_json_value(StepHeader const& header);
 
 }  // namespace dalsegno::storage

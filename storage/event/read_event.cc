@@ -94,6 +94,24 @@ class EventReader {
     set(to.obligations, it.obligations());
   }
 
+  static void set(Contact& to, wire::Contact const& it) {
+    set(to.method, it.method());
+    set(to.url, it.url());
+    set(to.host, it.host());
+    to.port = it.port();
+    set(to.answers, it.answers());
+    set(to.address, it.address());
+    set(to.rules, it.rules());
+    set(to.policy, it.policy());
+    set(to.policy_rules, it.policy_rules());
+    set(to.outcome, it.outcome());
+    set(to.reason, it.reason());
+    to.status = it.status();
+    to.bytes_sent = it.bytes_sent();
+    to.bytes_received = it.bytes_received();
+    to.elapsed_us = it.elapsed_us();
+  }
+
   template <class Enum, class Wire>
   Enum enumerator(Wire value) {
     using Number = std::underlying_type_t<Wire>;
@@ -270,15 +288,18 @@ class EventReader {
     set(to.message, it.message());
     to.retryable = it.retryable();
     set(to.retry_at, it.retry_at());
+    set(to.contacts, it.contacts());
   }
   void get(wire::AttemptOrphaned const& it, AttemptOrphaned& to) {
     to.attempt = it.attempt();
     set(to.reason, it.reason());
     set(to.retry_at, it.retry_at());
+    set(to.contacts, it.contacts());
   }
   void get(wire::OperationCompleted const& it, OperationCompleted& to) {
     to.attempt = it.attempt();
     set(to.result, it.result());
+    set(to.contacts, it.contacts());
   }
   static void get(wire::OperationFailed const& it, OperationFailed& to) {
     set(to.type, it.type());
@@ -302,11 +323,13 @@ class EventReader {
     to.input_tokens = it.input_tokens();
     to.output_tokens = it.output_tokens();
     to.cached_tokens = it.cached_tokens();
+    set(to.contacts, it.contacts());
   }
   void get(wire::ToolCompleted const& it, ToolCompleted& to) {
     to.attempt = it.attempt();
     set(to.result, it.result());
     to.is_error = it.is_error();
+    set(to.contacts, it.contacts());
   }
   static void get(wire::CheckpointTaken const& it, CheckpointTaken& to) {
     set(to.state_digest, it.state_digest());

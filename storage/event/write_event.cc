@@ -137,6 +137,37 @@ class EventWriter {
     });
   }
 
+  auto tables(std::vector<Contact> const& values) {
+    return tables(values, [this](Contact const& it) {
+      auto const method = text(it.method);
+      auto const url = text(it.url);
+      auto const host = text(it.host);
+      auto const answers = texts(it.answers);
+      auto const address = text(it.address);
+      auto const rules = texts(it.rules);
+      auto const policy = text(it.policy);
+      auto const policy_rules = texts(it.policy_rules);
+      auto const outcome = text(it.outcome);
+      auto const reason = text(it.reason);
+      return wire::CreateContact(out_,
+                                 method,
+                                 url,
+                                 host,
+                                 it.port,
+                                 answers,
+                                 address,
+                                 rules,
+                                 policy,
+                                 policy_rules,
+                                 outcome,
+                                 reason,
+                                 it.status,
+                                 it.bytes_sent,
+                                 it.bytes_received,
+                                 it.elapsed_us);
+    });
+  }
+
   template <class Wire, class Enum>
   Wire enumerator(Enum value, Wire last) {
     auto const number = static_cast<std::underlying_type_t<Wire>>(value);
@@ -266,16 +297,19 @@ class EventWriter {
   Body put(AttemptFailed const& it) {
     auto const type = text(it.type);
     auto const message = text(it.message);
+    auto const contacts = tables(it.contacts);
     return body(wire::CreateAttemptFailed(
-        out_, it.attempt, type, message, it.retryable, time(it.retry_at)));
+        out_, it.attempt, type, message, it.retryable, time(it.retry_at), contacts));
   }
   Body put(AttemptOrphaned const& it) {
     auto const reason = text(it.reason);
-    return body(wire::CreateAttemptOrphaned(out_, it.attempt, reason, time(it.retry_at)));
+    auto const contacts = tables(it.contacts);
+    return body(wire::CreateAttemptOrphaned(out_, it.attempt, reason, time(it.retry_at), contacts));
   }
   Body put(OperationCompleted const& it) {
     auto const result = payload(it.result);
-    return body(wire::CreateOperationCompleted(out_, it.attempt, result));
+    auto const contacts = tables(it.contacts);
+    return body(wire::CreateOperationCompleted(out_, it.attempt, result, contacts));
   }
   Body put(OperationFailed const& it) {
     auto const type = text(it.type);
@@ -296,6 +330,7 @@ class EventWriter {
     auto const result = payload(it.result);
     auto const model = text(it.model);
     auto const finish = text(it.finish);
+    auto const contacts = tables(it.contacts);
     return body(wire::CreateModelCompleted(out_,
                                            it.attempt,
                                            result,
@@ -303,11 +338,13 @@ class EventWriter {
                                            finish,
                                            it.input_tokens,
                                            it.output_tokens,
-                                           it.cached_tokens));
+                                           it.cached_tokens,
+                                           contacts));
   }
   Body put(ToolCompleted const& it) {
     auto const result = payload(it.result);
-    return body(wire::CreateToolCompleted(out_, it.attempt, result, it.is_error));
+    auto const contacts = tables(it.contacts);
+    return body(wire::CreateToolCompleted(out_, it.attempt, result, it.is_error, contacts));
   }
   Body put(CheckpointTaken const& it) {
     return body(wire::CreateCheckpointTaken(out_, unless_zero(it.state_digest), it.size_bytes));

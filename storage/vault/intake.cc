@@ -138,4 +138,10 @@ std::string Intake::message(std::string_view text) const {
   return std::move(redacted.value);
 }
 
+std::string Intake::contact_text(std::string_view text) const {
+  auto redacted = redactor_.text(text, {}, "ip");
+  wipe(redacted.replaced);
+  return std::move(redacted.value);
+}
+
 }  // namespace dalsegno::vault

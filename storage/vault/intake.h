@@ -47,6 +47,10 @@ class Intake {
   /// Redacts a text that is no JSON, such as the message of an error. Its originals are not kept.
   [[nodiscard]] std::string message(std::string_view text) const;
 
+  /// Redacts a text about a contact with the outside world (a URL, a host, a reason): as `message`,
+  /// but IP addresses stay, as where a call went is what the record is for.
+  [[nodiscard]] std::string contact_text(std::string_view text) const;
+
   /// Of the redactor.
   [[nodiscard]] std::string const& version() const { return redactor_.version(); }
   /// Whether originals are kept, so that they can be revealed.

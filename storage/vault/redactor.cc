@@ -55,11 +55,12 @@ bool Redactor::add_known(std::string_view kind, std::string_view value) {
   return added;
 }
 
-Prefix Redactor::find(std::string_view text, std::string_view hint) const {
+Prefix Redactor::find(std::string_view text, std::string_view hint, std::string_view spared) const {
   std::shared_lock const lock(known_mutex_);
   auto found = find_sensitive_in_prefix(rules_, known_.empty() ? nullptr : &known_, text, hint);
-  std::erase_if(found.findings,
-                [&](Finding const& f) { return options_.spared.contains(f.category); });
+  std::erase_if(found.findings, [&](Finding const& f) {
+    return options_.spared.contains(f.category) || (!spared.empty() && f.category == spared);
+  });
   return found;
 }
 
@@ -74,7 +75,9 @@ Replacement Redactor::replacement(Finding const& finding, std::string_view text)
           .original = std::string(original)};
 }
 
-Redacted<std::string> Redactor::text(std::string_view text, std::string_view hint) const {
+Redacted<std::string> Redactor::text(std::string_view text,
+                                     std::string_view hint,
+                                     std::string_view spared) const {
   Redacted<std::string> result;
   auto const fail = [&] {
     return Redacted<std::string>{tokens_.token("unredacted", text), {}, true};
@@ -82,7 +85,7 @@ Redacted<std::string> Redactor::text(std::string_view text, std::string_view hin
   if (text.size() > options_.max_bytes) return fail();
   result.value = text;
   for (int round = 0;; ++round) {
-    auto const found = find(result.value, hint).findings;
+    auto const found = find(result.value, hint, spared).findings;
     if (found.empty()) return result;
     if (round == most_rounds || result.replaced.size() + found.size() > options_.max_findings)
       return fail();

@@ -57,7 +57,10 @@ class Redactor {
  public:
   explicit Redactor(storage::SessionSecret const& key, RedactorOptions options = {});
 
-  [[nodiscard]] Redacted<std::string> text(std::string_view text, std::string_view hint = {}) const;
+  /// `spared`: a category that stays in this text, beside those of the options.
+  [[nodiscard]] Redacted<std::string> text(std::string_view text,
+                                           std::string_view hint = {},
+                                           std::string_view spared = {}) const;
   /// Members whose names say that they hold a secret are replaced as a whole, numbers too (by a
   /// string). Names are redacted as texts are. What was an object stays one.
   [[nodiscard]] Redacted<Json> json(Json const& value) const;
@@ -84,7 +87,9 @@ class Redactor {
   friend class StreamRedactor;
   friend class JsonRedaction;
 
-  [[nodiscard]] Prefix find(std::string_view text, std::string_view hint) const;
+  [[nodiscard]] Prefix find(std::string_view text,
+                            std::string_view hint,
+                            std::string_view spared = {}) const;
   [[nodiscard]] Replacement replacement(Finding const& finding, std::string_view text) const;
 
   // Set in the constructor.

@@ -43,6 +43,7 @@ struct Draw {
   static void one(std::string& value) { value = *any_bytes(); }
   static void one(std::uint64_t& value) { value = *any_number(); }
   static void one(std::uint32_t& value) { value = static_cast<std::uint32_t>(*any_number()); }
+  static void one(std::uint16_t& value) { value = static_cast<std::uint16_t>(*any_number()); }
   static void one(bool& value) { value = *rc::gen::arbitrary<bool>(); }
   static void one(double& value) { value = *rc::gen::element(0.0, 1.0, 1.5, 2.0, 1e300); }
   static void one(Time& value) { value = *any_time(); }
@@ -104,7 +105,12 @@ struct Draw {
   static void one(InputReceived& it) {
     each(it.signal, it.producer_key, it.principal, it.payload, it.payload_digest);
   }
-  static void one(OperationCompleted& it) { each(it.attempt, it.result); }
+  static void one(Contact& it) {
+    each(it.method, it.url, it.host, it.port, it.answers, it.address, it.rules, it.policy);
+    each(it.policy_rules, it.outcome, it.reason, it.status);
+    each(it.bytes_sent, it.bytes_received, it.elapsed_us);
+  }
+  static void one(OperationCompleted& it) { each(it.attempt, it.result, it.contacts); }
   static void one(ModelCompleted& it) {
     each(it.attempt,
          it.result,
@@ -112,13 +118,14 @@ struct Draw {
          it.finish,
          it.input_tokens,
          it.output_tokens,
-         it.cached_tokens);
+         it.cached_tokens,
+         it.contacts);
   }
-  static void one(ToolCompleted& it) { each(it.attempt, it.result, it.is_error); }
+  static void one(ToolCompleted& it) { each(it.attempt, it.result, it.is_error, it.contacts); }
   static void one(AttemptFailed& it) {
-    each(it.attempt, it.type, it.message, it.retryable, it.retry_at);
+    each(it.attempt, it.type, it.message, it.retryable, it.retry_at, it.contacts);
   }
-  static void one(AttemptOrphaned& it) { each(it.attempt, it.reason, it.retry_at); }
+  static void one(AttemptOrphaned& it) { each(it.attempt, it.reason, it.retry_at, it.contacts); }
   static void one(TimerFired& it) { one(it.due); }
   static void one(Held& it) { each(it.kind, it.report); }
   static void one(Released& it) { each(it.by, it.reason); }

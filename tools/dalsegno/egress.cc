@@ -1,7 +1,6 @@
-#include "activities/http/contact_text.h"
-#include "dalsegno/payload.h"
+#include "dalsegno/contact.h"
 #include "dalsegno/try.h"
-#include "tools/dalsegno/forensics/calls.h"
+#include "storage/event/event_json.h"
 #include "tools/dalsegno/forensics/history.h"
 #include "tools/dalsegno/output.h"
 #include "tools/dalsegno/printable.h"
@@ -25,19 +24,6 @@ struct Options {
   bool denied = false;
 };
 
-/// The contacts that an event holds: in the result of a call, or in the message of an attempt that
-/// failed. Errors: a payload that cannot be fetched.
-Result<std::vector<http::Contact>> contacts_of(storage::EventLog const& log,
-                                               SessionId const& session,
-                                               storage::Event const& event) {
-  if (auto const* const failed = std::get_if<storage::AttemptFailed>(&event.body))
-    return http::contacts_in_message(failed->message);
-  auto const* const result = forensics::result_of(event.body);
-  if (result == nullptr) return std::vector<http::Contact>();
-  TRY(auto const bytes, forensics::bytes_of(log, session, *result));
-  return http::contacts_in_result(bytes);
-}
-
 std::string joined(std::vector<std::string> const& words) {
   std::string text;
   for (auto const& word : words) text += (text.empty() ? "" : ",") + word;
@@ -46,13 +32,13 @@ std::string joined(std::vector<std::string> const& words) {
 
 Json as_json(forensics::History const& history,
              forensics::PlacedEvent const& placed,
-             http::Contact const& contact) {
+             Contact const& contact) {
   Json line;
   line.set("tenant", history.session.tenant).set("session", history.session.name);
   line.set("run", to_string(history.run)).set("recorded_at", to_string(placed.recorded_at));
   line.set("sequence", placed.event.sequence)
       .set("operation", static_cast<std::uint64_t>(placed.event.operation));
-  line.set("contact", parse_json(to_json(contact)).value());
+  line.set("contact", storage::to_json_value(contact));
   return line;
 }
 
@@ -62,17 +48,17 @@ class Survey {
   Survey(Globals const& globals, Options const& options, OpenStore const& store)
       : globals_(globals), options_(options), store_(store) {}
 
-  Result<> look_at(forensics::History const& history);
+  void look_at(forensics::History const& history);
   [[nodiscard]] int end();
 
  private:
-  [[nodiscard]] bool is_wanted(http::Contact const& contact) const {
+  [[nodiscard]] bool is_wanted(Contact const& contact) const {
     return (options_.host.empty() || contact.host == options_.host) &&
            (!options_.denied || contact.outcome == "denied");
   }
   void show(forensics::History const& history,
             forensics::PlacedEvent const& placed,
-            http::Contact const& contact);
+            Contact const& contact);
 
   Globals const& globals_;
   Options const& options_;
@@ -89,12 +75,11 @@ class Survey {
                 "REQUEST"}};
   std::uint64_t steps_ = 0;
   std::vector<std::string> broken_;
-  std::uint64_t unreadable_ = 0;
 };
 
 void Survey::show(forensics::History const& history,
                   forensics::PlacedEvent const& placed,
-                  http::Contact const& contact) {
+                  Contact const& contact) {
   if (globals_.json) {
     print_json("dalsegno.contact", as_json(history, placed, contact));
     return;
@@ -115,31 +100,18 @@ void Survey::show(forensics::History const& history,
              answered ? Style::plain : Style::warning);
 }
 
-Result<> Survey::look_at(forensics::History const& history) {
-  for (auto const& placed : history.events) {
-    auto const contacts = contacts_of(*store_.log, history.session, placed.event);
-    if (!contacts) {
-      ++unreadable_;
-      say(to_string(history.session) + " #" + std::to_string(placed.event.sequence) + ": " +
-          contacts.error().detail);
-      continue;
-    }
-    for (auto const& contact : *contacts)
+void Survey::look_at(forensics::History const& history) {
+  for (auto const& placed : history.events)
+    for (auto const& contact : storage::contacts_of(placed.event.body))
       if (is_wanted(contact)) show(history, placed, contact);
-  }
   steps_ += history.steps;
   if (history.broken) broken_.push_back(to_string(history.session) + ": " + history.broken->detail);
-  return {};
 }
 
 int Survey::end() {
   if (!table_.empty()) table_.print(globals_);
-  if (unreadable_ > 0)
-    say(std::to_string(unreadable_) +
-        " results could not be read: what they may have contacted is not in this list");
   for (auto const& broken : broken_) say_not_verified(broken);
-  if (!broken_.empty() || unreadable_ > 0) return exit_integrity;
-  return say_verified(store_, steps_);
+  return broken_.empty() ? say_verified(store_, steps_) : exit_integrity;
 }
 
 Result<int> egress(Globals const& globals, Options const& options) {
@@ -148,7 +120,7 @@ Result<int> egress(Globals const& globals, Options const& options) {
   Survey survey(globals, options, store);
   for (auto const& session : sessions) {
     TRY(auto const history, forensics::read_history(*store.log, session.id, session.head));
-    TRY_VOID(survey.look_at(history));
+    survey.look_at(history);
   }
   return survey.end();
 }

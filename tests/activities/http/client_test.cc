@@ -20,6 +20,11 @@ using test::FarSide;
 using test::Peer;
 using test::reply;
 
+/// An answer, and the contacts that were reported on the way to it.
+struct Sent : Answer {
+  std::vector<Contact> contacts;
+};
+
 /// A client that reaches loopback under any name of .test.
 class HttpClient : public testing::Test {
  protected:
@@ -28,10 +33,13 @@ class HttpClient : public testing::Test {
     addresses_.set("b.test", {{"127.0.0.1"}});
   }
 
-  [[nodiscard]] Answer send(Request request, SendOptions const& options = {}) {
-    return Client(guard_, *transport_).send(std::move(request), options);
+  [[nodiscard]] Sent send(Request request, SendOptions options = {}) {
+    Sent sent;
+    options.on_contact = [&](Contact contact) { sent.contacts.push_back(std::move(contact)); };
+    static_cast<Answer&>(sent) = Client(guard_, *transport_).send(std::move(request), options);
+    return sent;
   }
-  [[nodiscard]] Answer get(std::string url, Limits const& limits = {}) {
+  [[nodiscard]] Sent get(std::string url, Limits const& limits = {}) {
     return send({.url = std::move(url)}, {.limits = limits});
   }
 
@@ -130,6 +138,27 @@ TEST_F(HttpClient, stops_when_no_more_is_wanted) {
   EXPECT_EQ(failure_of(answer), "none");
 }
 
+TEST_F(HttpClient, reports_the_contact_when_what_takes_the_answer_throws) {
+  Constant const far(reply("hello"));
+  auto const throws = [](auto const&) -> bool { throw std::runtime_error("too much"); };
+  for (bool const at_head : {true, false}) {
+    std::vector<Contact> contacts;
+    SendOptions options{.on_contact = [&](Contact contact) { contacts.push_back(contact); }};
+    if (at_head) {
+      options.on_head = throws;
+    } else {
+      options.on_body = throws;
+    }
+    EXPECT_THROW((void)Client(guard_, *transport_).send({.url = far.url("a.test")}, options),
+                 std::runtime_error);
+    ASSERT_EQ(contacts.size(), 1);
+    EXPECT_EQ(contacts[0].outcome, "exception");
+    EXPECT_EQ(contacts[0].reason, "too much");
+    EXPECT_EQ(contacts[0].address, "127.0.0.1");
+    EXPECT_GT(contacts[0].bytes_sent, 0);
+  }
+}
+
 TEST_F(HttpClient, closes_the_connection_when_it_is_cancelled) {
   std::stop_source stop;
   std::latch closed(1);
@@ -218,28 +247,50 @@ TEST_F(HttpClient, refuses_a_name_when_one_of_its_addresses_is_denied) {
   EXPECT_EQ(far.side().connections(), 0);
 }
 
-TEST_F(HttpClient, asks_the_policy_about_each_address) {
-  auto const policy = engine::PolicySet::parse(R"({"dalsegno_policy":1,"rules":[
-      {"id":"net","effect":"permit","actions":["net.connect"]},
-      {"id":"no-delete","effect":"forbid","actions":["net.connect"],
-       "when":{"attribute":"method","eq":"DELETE"}},
-      {"id":"no-b","effect":"forbid","actions":["net.connect"],"resources":["b.test:*"],
-       "reason":"b is not ours"}]})");
-  ASSERT_TRUE(policy) << policy.error().detail;
+/// Policy, as a test says it.
+class Judge final : public detail::AttemptHost {
+ public:
+  void contacted(Contact) override {}
+  std::optional<PolicyAnswer> decide(std::string_view action,
+                                     std::string_view resource,
+                                     Json const& attributes) const override {
+    asked.push_back(std::string(action) + ' ' + std::string(resource) + ' ' +
+                    to_string(attributes));
+    if (resource.starts_with("c.test")) return std::nullopt;
+    bool const permitted = resource.starts_with("a.test");
+    return PolicyAnswer{permitted, "d1", {permitted ? "net" : "no-b"}, "b is not ours"};
+  }
+
+  mutable std::vector<std::string> asked;  // on the thread of the test
+};
+
+TEST_F(HttpClient, asks_the_attempts_policy_about_each_address) {
+  addresses_.set("a.test", {{"127.0.0.1", "127.0.0.2"}});
+  addresses_.set("c.test", {{"127.0.0.1"}});
   Constant const far(reply("ok"));
-  EgressGuard const guard(
-      test::loopback_rules(), addresses_, connect_policy(*policy, [] { return Time(); }));
-  Client const client(guard, *transport_);
-  auto const permitted = client.send({.url = far.url("a.test")});
+  Judge judge;
+  ActivityContext context;
+  context.host = &judge;
+  SendOptions const options{.policy = connect_policy(context)};
+  auto const permitted = send({.url = far.url("a.test", "/x?y=z")}, options);
   EXPECT_EQ(failure_of(permitted), "none");
+  EXPECT_EQ(permitted.contacts.at(0).policy, "d1");
   EXPECT_EQ(permitted.contacts.at(0).policy_rules, std::vector<std::string>{"net"});
-  EXPECT_EQ(permitted.contacts.at(0).policy.size(), 64);
-  EXPECT_EQ(failure_of(client.send({.method = "DELETE", .url = far.url("a.test")})), "denied");
-  auto const denied = client.send({.url = far.url("b.test")});
+  auto const about = [&](std::string const& address) {
+    return "net.connect a.test:" + far.side().text_port() +
+           R"( {"scheme":"http","host":"a.test","port":)" + far.side().text_port() +
+           R"(,"address":")" + address + R"(","method":"GET","path":"/x"})";
+  };
+  EXPECT_EQ(judge.asked, (std::vector{about("127.0.0.1"), about("127.0.0.2")}));
+  auto const denied = send({.url = far.url("b.test")}, options);
   EXPECT_EQ(failure_of(denied), "denied");
   EXPECT_EQ(denied.contacts.at(0).policy_rules, std::vector<std::string>{"no-b"});
   EXPECT_EQ(denied.contacts.at(0).reason, "b.test is denied by policy: b is not ours");
   EXPECT_EQ(far.side().connections(), 1);
+  // Where policy says nothing the rules alone decide.
+  auto const unsaid = send({.url = far.url("c.test")}, options);
+  EXPECT_EQ(failure_of(unsaid), "none");
+  EXPECT_EQ(unsaid.contacts.at(0).policy, "");
 }
 
 // ---- redirects ----

@@ -147,16 +147,22 @@ class World {
     EXPECT_TRUE(attempt.permit.covers(
         attempt.run, attempt.operation, attempt.attempt, attempt.input_digest));
     auto const performed = ++effects_[key_of(attempt.operation)];
+    std::vector<Contact> contacts(performed % 3, Contact{.method = "GET", .host = attempt.name});
     if (auto answer = far_side(attempt.name, *attempt.input, performed)) {
       ResultInput result;
+      result.contacts = std::move(contacts);
       result.operation = attempt.operation;
       result.attempt = attempt.attempt;
       result.payload = std::move(*answer);
       return result;
     }
     bool const hopeless = attempt.name == "broken";
-    return FailureInput{
-        attempt.operation, attempt.attempt, hopeless ? "no_way" : "busy", "it failed", !hopeless};
+    return FailureInput{attempt.operation,
+                        attempt.attempt,
+                        hopeless ? "no_way" : "busy",
+                        "it failed",
+                        !hopeless,
+                        std::move(contacts)};
   }
 
   void happen() {

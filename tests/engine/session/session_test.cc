@@ -335,6 +335,46 @@ TEST(Session, records_the_late_result_of_a_timed_out_attempt_and_does_not_apply_
   session.expect_replays();
 }
 
+TEST(Session, records_what_an_attempt_contacted_however_it_ended) {
+  auto session = driver(one_call);
+  session.start(R"("")");
+  auto const failed = session.take(FailureInput{
+      OperationId{1}, 1, "busy", "it did not work", true, {{.method = "GET", .host = "a"}}});
+  ASSERT_EQ(find_body<storage::AttemptFailed>(failed)->contacts.size(), 1U);
+  EXPECT_EQ(find_body<storage::AttemptFailed>(failed)->contacts[0].host, "a");
+
+  ResultInput result;
+  result.operation = OperationId{1};
+  result.attempt = 1;
+  result.payload = R"("late")";
+  result.contacts = {{.host = "b"}, {.host = "c"}};
+  EXPECT_EQ(find_body<storage::AttemptOrphaned>(session.take(result))->contacts, result.contacts);
+  auto late = FailureInput{OperationId{1}, 1, "busy", "late", true, {{.host = "d"}}};
+  EXPECT_EQ(find_body<storage::AttemptOrphaned>(session.take(late))->contacts, late.contacts);
+
+  session.fire_next();
+  result.attempt = 2;
+  result.payload.assign(storage::max_artifact_bytes + 1, 'x');
+  auto const too_large = session.take(result);
+  EXPECT_EQ(find_body<storage::AttemptFailed>(too_large)->type, "result_too_large");
+  EXPECT_EQ(find_body<storage::AttemptFailed>(too_large)->contacts, result.contacts);
+  session.expect_replays();
+}
+
+TEST(Session, records_the_contacts_of_a_result_and_replays_without_looking_at_them) {
+  auto session = driver(one_call);
+  session.start(R"("")");
+  ResultInput result;
+  result.operation = OperationId{1};
+  result.attempt = 1;
+  result.payload = R"("done")";
+  result.contacts = {{.method = "GET", .answers = {"192.0.2.1"}, .address = "192.0.2.1"}};
+  EXPECT_EQ(find_body<storage::OperationCompleted>(session.take(result))->contacts,
+            result.contacts);
+  EXPECT_EQ(session.end->result, R"("done")");
+  session.expect_replays();
+}
+
 TEST(Session, orphaned_attempts_use_up_none_of_the_allowed_ones) {
   auto session = driver(one_call);
   session.start(R"("")");

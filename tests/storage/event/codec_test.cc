@@ -10,6 +10,8 @@
 
 #include <bit>
 #include <cstring>
+#include <functional>
+#include <map>
 
 namespace dalsegno::storage {
 namespace {
@@ -293,6 +295,40 @@ TEST(Codec, refuses_to_write_what_it_would_not_read) {
   OperationRequested requested;
   requested.kind = OperationKind{6};
   EXPECT_EQ(code(one_event(requested)), Errc::invalid);
+}
+
+TEST(Codec, reads_ends_of_attempts_that_were_written_before_there_were_contacts) {
+  using Make = std::function<flatbuffers::Offset<void>(flatbuffers::FlatBufferBuilder&)>;
+  // Tables with the fields that they had then.
+  std::map<wire::EventBody, Make> const before = {
+      {wire::EventBody::OperationCompleted,
+       [](auto& out) { return wire::CreateOperationCompleted(out, 7).Union(); }},
+      {wire::EventBody::ModelCompleted,
+       [](auto& out) { return wire::CreateModelCompleted(out, 7, 0, 0, 0, 1, 2, 3).Union(); }},
+      {wire::EventBody::ToolCompleted,
+       [](auto& out) { return wire::CreateToolCompleted(out, 7, 0, true).Union(); }},
+      {wire::EventBody::AttemptFailed,
+       [](auto& out) { return wire::CreateAttemptFailed(out, 7, 0, 0, true, 5).Union(); }},
+      {wire::EventBody::AttemptOrphaned,
+       [](auto& out) { return wire::CreateAttemptOrphaned(out, 7, 0, 5).Union(); }}};
+  StepDecoder decoder(Reading::run);
+  for (auto const& [type, make] : before) {
+    auto const event = forge_event(
+        1, type, [&](auto& out) { return flatbuffers::Offset<flatbuffers::Table>(make(out).o); });
+    // Nothing is left of one that has contacts and was read before into the same memory.
+    auto full = decode(forge({}, {event}));
+    ASSERT_TRUE(full.has_value());
+    std::visit(
+        [](auto& body) {
+          if constexpr (requires { body.contacts; }) body.contacts.push_back({.method = "GET"});
+        },
+        full->step.events.front().body);
+    EXPECT_EQ(contacts_of(full->step.events.front().body).size(), 1U);
+    ASSERT_TRUE(decoder.decode(encode(full->step)->bytes).has_value());
+    auto const read = decoder.decode(forge({}, {event}));
+    ASSERT_TRUE(read.has_value());
+    EXPECT_TRUE(contacts_of((*read)->step.events.front().body).empty());
+  }
 }
 
 TEST(Codec, refuses_what_is_too_large) {

@@ -54,5 +54,26 @@ TEST_F(IntakeTest, records_nothing_for_a_session_that_was_erased) {
             "token=" + redactor_.text(test::github_pat()).value);
 }
 
+TEST_F(IntakeTest, leaves_addresses_and_nothing_else_in_what_it_takes_about_contacts) {
+  Intake const intake(redactor_, &vault_);
+  for (auto const* const text :
+       {"93.184.215.14",
+        "10.0.0.1",
+        "2606:2800:21f:cb07:6820:80da:af6b:8b2c",
+        "fe80::1",
+        "::ffff:c000:201",
+        "http://[2001:db8::1]:8080/v1/items?redacted",
+        "api.example.com",
+        "a.test is denied: it resolves to 169.254.169.254 (metadata)",
+        "adc4072dab51dc058e2095df15356aa0130ac4f6dc2410328fd5aa2640fb20e7"})
+    EXPECT_EQ(intake.contact_text(text), text);
+  EXPECT_NE(intake.message("10.0.0.1"), "10.0.0.1") << "elsewhere they are replaced";
+  auto const url = intake.contact_text("http://10.0.0.1/bot/" + test::github_pat() + "/x");
+  EXPECT_TRUE(url.starts_with("http://10.0.0.1/bot/[secret:github_")) << url;
+  EXPECT_TRUE(url.ends_with("]/x")) << url;
+  ASSERT_TRUE(redactor_.add_known("desk", "hunter22"));
+  EXPECT_FALSE(intake.contact_text("no connection to 10.0.0.1: hunter22").contains("hunter22"));
+}
+
 }  // namespace
 }  // namespace dalsegno::vault
