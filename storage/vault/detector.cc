@@ -112,7 +112,14 @@ std::vector<Finding> find_sensitive(Rules const& rules,
 }
 
 std::string_view kind_by_field(Rules const& rules, std::string_view name, std::string_view value) {
-  switch (class_of_field(rules.fields, name)) {
+  return kind_by_field(rules, class_of_field(rules.fields, name), name, value);
+}
+
+std::string_view kind_by_field(Rules const& rules,
+                               FieldClass field,
+                               std::string_view name,
+                               std::string_view value) {
+  switch (field) {
     case FieldClass::none:
       return {};
     case FieldClass::password:

@@ -4,6 +4,7 @@
 
 #include "storage/vault/finding.h"
 #include "storage/vault/rules.h"
+#include "storage/vault/values.h"
 
 #include <string_view>
 #include <vector>
@@ -50,6 +51,11 @@ inline constexpr std::size_t lookbehind = 640;
 /// when it is none by its name alone. What people choose ("password", "client_secret") is one
 /// whatever it looks like; of names of tokens and keys the value is looked at.
 [[nodiscard]] std::string_view kind_by_field(Rules const& rules,
+                                             std::string_view name,
+                                             std::string_view value);
+/// The same where the name's class is known.
+[[nodiscard]] std::string_view kind_by_field(Rules const& rules,
+                                             FieldClass field,
                                              std::string_view name,
                                              std::string_view value);
 

@@ -96,7 +96,7 @@ Result<Taken> Intake::json(SessionId const& session,
   TRY(auto value, parse_json(text));
   std::vector<Replacement> by_policy;
   replace_always(redactor_, value, always, by_policy);
-  auto redacted = redactor_.json(value);
+  auto redacted = redactor_.json(std::move(value), text);
   redacted.replaced.insert(redacted.replaced.end(),
                            std::make_move_iterator(by_policy.begin()),
                            std::make_move_iterator(by_policy.end()));

@@ -9,21 +9,6 @@
 namespace dalsegno::vault {
 namespace {
 
-bool fits(char c, char shape) {
-  switch (shape) {
-    case '9':
-      return is_digit(c);
-    case 'A':
-      return is_upper(c);
-    case 'a':
-      return is_letter(c);
-    case 'X':
-      return is_upper(c) || is_digit(c);
-    default:
-      return c == shape;
-  }
-}
-
 /// Whether what stands at both ends is no part of the same number.
 bool stands_alone(Scan const& scan, Range range, bool loose) {
   char const before = scan.before(range.begin);
@@ -51,7 +36,7 @@ void match_shape(Scan& scan, ShapeRule const& rule, std::size_t run) {
   Range const range{run - rule.first_digit, run - rule.first_digit + rule.shape.size()};
   if (range.end > scan.text().size()) return;
   for (std::size_t i = 0; i < rule.shape.size(); ++i)
-    if (!fits(scan.at(range.begin + i), rule.shape[i])) return;
+    if (!fits_shape(scan.at(range.begin + i), rule.shape[i])) return;
   if (!stands_alone(scan, range, rule.loose) || goes_on(scan, range)) return;
   if (rule.check != nullptr && !rule.check(scan.between(range.begin, range.end))) return;
   scan.add_if(range,
@@ -65,18 +50,12 @@ void match_shape(Scan& scan, ShapeRule const& rule, std::size_t run) {
 
 void match_number(Scan& scan, Range run) {
   auto const length = run.end - run.begin;
-  auto const& by_run = scan.rules().shapes_by_run;
-  if (length >= by_run.size()) return;
-  char const before = scan.before(run.begin);
-  char const behind = scan.at(run.end);
-  for (auto const index : by_run[length]) {
-    // Most shapes fall away by what stands right beside the run.
-    auto const& rule = scan.rules().shapes[index];
-    auto const next = rule.first_digit + length;
-    if (next < rule.shape.size() ? !fits(behind, rule.shape[next]) : is_alnum(behind)) continue;
-    if (rule.first_digit > 0 && !fits(before, rule.shape[rule.first_digit - 1])) continue;
-    match_shape(scan, rule, run.begin);
-  }
+  auto const& rules = scan.rules();
+  if (length >= rules.shapes_by_run.size()) return;
+  rules.shapes_by_run[length].each(
+      scan.before(run.begin), scan.at(run.end), [&](std::uint16_t index) {
+        match_shape(scan, rules.shapes[index], run.begin);
+      });
 }
 
 void match_card(Scan& scan, Range run) {

@@ -52,6 +52,7 @@ bool Redactor::add_known(std::string_view kind, std::string_view value) {
   std::unique_lock const lock(known_mutex_);
   bool const added = known_.add(kind, value);
   clean_.clear();
+  names_.clear();
   return added;
 }
 

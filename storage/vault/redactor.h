@@ -7,6 +7,7 @@
 #include "storage/vault/clean_texts.h"
 #include "storage/vault/detector.h"
 #include "storage/vault/known_values.h"
+#include "storage/vault/seen_names.h"
 #include "storage/vault/token.h"
 
 #include <cstddef>
@@ -63,6 +64,9 @@ class Redactor {
                                            std::string_view spared = {}) const;
   /// Members whose names say that they hold a secret are replaced as a whole, numbers too (by a
   /// string). Names are redacted as texts are. What was an object stays one.
+  /// `whole`: the text that the value was read from, which stands for it where it cannot be
+  /// redacted; without it its canonical text does.
+  [[nodiscard]] Redacted<Json> json(Json value, std::string_view whole) const;
   [[nodiscard]] Redacted<Json> json(Json const& value) const;
 
   /// From now on `value` is found wherever it stands, also encoded. False: too short for that.
@@ -99,6 +103,7 @@ class Redactor {
   std::string version_;
   mutable CleanTexts clean_;  // strings of JSON; what was found in them under other known values is
                               // forgotten
+  mutable SeenNames names_;
   // Guarded by known_mutex_.
   mutable std::shared_mutex known_mutex_;
   KnownValues known_;

@@ -101,7 +101,7 @@ void index_shape(Rules& rules, ShapeRule rule) {
   while (most < rule.shape.size() && (rule.shape[most] == '9' || rule.shape[most] == 'X')) ++most;
   auto const index = static_cast<std::uint16_t>(rules.shapes.size());
   for (auto run = least; run <= most; ++run)
-    rules.shapes_by_run.at(run - rule.first_digit).push_back(index);
+    rules.shapes_by_run.at(run - rule.first_digit).add(index, rule, run - rule.first_digit);
   rules.shapes.push_back(std::move(rule));
 }
 
@@ -171,6 +171,36 @@ void read_fields(Rules& rules) {
 }
 
 }  // namespace
+
+bool fits_shape(char c, char shape) {
+  switch (shape) {
+    case '9':
+      return is_digit(c);
+    case 'A':
+      return is_upper(c);
+    case 'a':
+      return is_letter(c);
+    case 'X':
+      return is_upper(c) || is_digit(c);
+    default:
+      return c == shape;
+  }
+}
+
+void ShapesOfRun::add(std::uint16_t index, ShapeRule const& rule, std::size_t run) {
+  auto const place = size_++ % 64;
+  if (place == 0) blocks_.emplace_back();
+  auto& block = blocks_.back();
+  block.index[place] = index;
+  auto const next = rule.first_digit + run;
+  for (std::size_t byte = 0; byte < 256; ++byte) {
+    auto const c = static_cast<char>(byte);
+    if (rule.first_digit == 0 || fits_shape(c, rule.shape[rule.first_digit - 1]))
+      block.before[byte] |= std::uint64_t{1} << place;
+    if (next < rule.shape.size() ? fits_shape(c, rule.shape[next]) : !is_alnum(c))
+      block.behind[byte] |= std::uint64_t{1} << place;
+  }
+}
 
 Rules const& builtin_rules() {
   static Rules const rules = [] {

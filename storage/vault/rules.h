@@ -7,6 +7,7 @@
 #include "storage/vault/literals.h"
 
 #include <array>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <map>
@@ -56,6 +57,37 @@ struct ShapeRule {
   std::vector<std::string> context;
 };
 
+/// Whether `c` may stand where a shape has `shape`.
+[[nodiscard]] bool fits_shape(char c, char shape);
+
+/// The shapes that begin with so many digits, to be chosen by what stands right beside them, which
+/// nearly all of them fall away by.
+class ShapesOfRun {
+ public:
+  void add(std::uint16_t index, ShapeRule const& rule, std::size_t run);
+
+  /// Calls `visit(index)` for each shape that may stand between these two bytes, in the order
+  /// added.
+  template <class Visit>
+  void each(char before, char behind, Visit&& visit) const {
+    for (auto const& block : blocks_) {
+      auto fitting = block.before[static_cast<unsigned char>(before)] &
+                     block.behind[static_cast<unsigned char>(behind)];
+      for (; fitting != 0; fitting &= fitting - 1)
+        visit(block.index[static_cast<std::size_t>(std::countr_zero(fitting))]);
+    }
+  }
+
+ private:
+  struct Block {
+    std::array<std::uint16_t, 64> index{};
+    std::array<std::uint64_t, 256> before{};  ///< bit i: the byte may stand before shape i
+    std::array<std::uint64_t, 256> behind{};
+  };
+  std::vector<Block> blocks_;
+  std::size_t size_ = 0;
+};
+
 struct CardPrefixes {
   int from = 0;
   int to = 0;
@@ -83,7 +115,7 @@ struct Rules {
   std::vector<std::size_t> dotted;  ///< rules that are looked at where two dots stand seven apart
   std::vector<ShapeRule> shapes;
   /// Which shapes begin with so many digits (index: 0 to 32; beyond, none).
-  std::array<std::vector<std::uint16_t>, 33> shapes_by_run;
+  std::array<ShapesOfRun, 33> shapes_by_run;
   std::map<std::string, std::size_t, std::less<>> iban_lengths;
   std::vector<CardPrefixes> cards;
   std::vector<std::string> card_context, phone_context, phone_names, other_numbers;

@@ -141,6 +141,31 @@ TEST(Redactor, finds_a_value_that_became_known_in_a_text_that_was_clean_before) 
   EXPECT_EQ(redactor.json(value).replaced.size(), 1U);
 }
 
+TEST(Redactor, finds_a_value_that_became_known_in_the_name_of_a_member_that_was_clean_before) {
+  Redactor redactor{storage::SessionSecret{}};
+  Json value;
+  value.set("swordfish9", Json(std::int64_t{1}));
+  EXPECT_TRUE(redactor.json(value).replaced.empty());
+  EXPECT_TRUE(redactor.json(value).replaced.empty());
+  ASSERT_TRUE(redactor.add_known("word", "swordfish9"));
+  auto const result = redactor.json(value);
+  ASSERT_EQ(result.replaced.size(), 1U);
+  EXPECT_EQ(result.replaced[0].pointer, "/swordfish9#key");
+}
+
+TEST(Redactor, names_the_place_of_what_it_found_by_a_pointer) {
+  Redactor const redactor{storage::SessionSecret{}};
+  auto const value =
+      parse_json(R"({"a/b":[1,{"~x":[0,"anna@example.com"]}],"anna@example.com":2})");
+  ASSERT_TRUE(value);
+  for (int round = 0; round < 2; ++round) {  // the second time, the names are known
+    auto const result = redactor.json(*value);
+    ASSERT_EQ(result.replaced.size(), 2U);
+    EXPECT_EQ(result.replaced[0].pointer, "/a~1b/1/~0x/1");
+    EXPECT_EQ(result.replaced[1].pointer, "/anna@example.com#key");
+  }
+}
+
 TEST(Redactor, looks_at_a_clean_text_again_under_another_name) {
   Redactor const redactor{storage::SessionSecret{}};
   std::string const text(100, 'x');
