@@ -23,6 +23,7 @@ namespace {
 struct Options {
   std::vector<std::string> sessions;
   bool equivalence = false;
+  bool open = false;  ///< those that a runtime would take up, before a deploy
 };
 
 /// What came of one session.
@@ -183,6 +184,11 @@ int exit_code_of(Outcome const& outcome) {
   return outcome.divergence || !outcome.parted.empty() ? exit_findings : exit_fine;
 }
 
+bool is_open(FoundSession const& session) {
+  return session.head.status == storage::SessionStatus::open ||
+         session.head.status == storage::SessionStatus::held;
+}
+
 Result<int> replay(Globals const& globals, Options const& options) {
   TRY(auto const store, open_store(globals));
   TRY(auto const sessions, find_sessions(store, globals, options.sessions));
@@ -190,24 +196,33 @@ Result<int> replay(Globals const& globals, Options const& options) {
   std::uint64_t skipped = 0;
   std::uint64_t steps = 0;
   std::uint64_t replayed = 0;
+  std::uint64_t wrong = 0;
   int code = exit_fine;
   for (auto const& session : sessions) {
-    if (options.sessions.empty() && !replay.knows(session.head.workflow)) {
+    if (options.open && !is_open(session)) continue;
+    if (options.sessions.empty() && !options.open && !replay.knows(session.head.workflow)) {
       ++skipped;
       continue;
     }
     auto const outcome = replay.run(session, options.equivalence);
     ++replayed;
     steps += outcome.steps;
-    code = graver(code, exit_code_of(outcome));
+    auto const findings = exit_code_of(outcome);
+    if (findings != exit_fine) ++wrong;
+    // Before a deploy a workflow that is gone is a finding like any other.
+    bool const gone =
+        options.open && outcome.error && outcome.error->code == Errc::unknown_workflow;
+    code = graver(code, gone ? static_cast<int>(exit_findings) : findings);
     if (globals.json) {
       print_json("dalsegno.replay", as_json(outcome));
     } else {
       print_outcome(globals, outcome);
     }
   }
-  say(std::to_string(replayed) + " sessions replayed, " + std::to_string(skipped) +
-      " skipped, whose workflows this program does not have");
+  say(options.open ? std::to_string(replayed) + " open and held sessions replayed, " +
+                         std::to_string(wrong) + " could not go on in this program"
+                   : std::to_string(replayed) + " sessions replayed, " + std::to_string(skipped) +
+                         " skipped, whose workflows this program does not have");
   if (code == exit_fine || code == exit_findings || !store.loss.empty())
     return graver(say_verified(store, steps), code);
   say_not_verified("see above");
@@ -224,6 +239,9 @@ void add_replay(CLI::App& app, Globals& globals) {
   verb->add_flag("--equivalence",
                  options->equivalence,
                  "from every checkpoint as well, and compare where they end");
+  verb->add_flag("--open",
+                 options->open,
+                 "only those that are open or held: which could not go on in this program?");
   verb->callback([options, &globals] { globals.exit_code = ended(replay(globals, *options)); });
 }
 

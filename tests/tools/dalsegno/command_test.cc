@@ -129,6 +129,17 @@ TEST_F(CommandTest, ends_with_2_on_what_it_cannot_do_and_suggests_what_was_meant
   expect_code("show talk", 2, "2 sessions begin with \"talk\"");
   expect_code("replay talk-2", 2, "which this program does not have");
   expect_code("replay", 0, "1 skipped");
+  expect_code("replay --open", 1, "1 could not go on in this program");
+}
+
+TEST_F(CommandTest, replays_only_what_a_runtime_would_take_up_before_a_deploy) {
+  expect_code("replay --open", 0, "1 open and held sessions replayed, 0 could not go on");
+  auto log = open();
+  SessionScript over(*log, "over", "somebody's");
+  ASSERT_TRUE(over.step({over.started()}));
+  ASSERT_TRUE(over.step({{0, storage::SessionCompleted{SessionScript::payload("1"), 0}}}));
+  log.reset();
+  expect_code("replay --open", 0, "1 open and held sessions replayed, 0 could not go on");
 }
 
 TEST_F(CommandTest, ends_with_3_when_a_call_had_no_permit) {
