@@ -23,12 +23,9 @@ double resident_mib() {
   return 0;
 }
 
-std::vector<Figure> measure_sleepers(std::filesystem::path const& folder) {
-  constexpr std::size_t count = 100'000;
-  Running running(folder / "store");
-  auto& engine = running.engine();
-  auto const before = resident_mib();
-  std::latch started(count);
+/// Seconds until so many workflows that sleep an hour are durable.
+double start_sleepers(engine::Engine& engine, std::size_t count) {
+  std::latch started(static_cast<std::ptrdiff_t>(count));
   std::atomic<bool> failed = false;
   std::counting_semaphore<> window(512);  // as a client that heeds back-pressure
   auto const start = Clock::now();
@@ -45,8 +42,65 @@ std::vector<Figure> measure_sleepers(std::filesystem::path const& folder) {
   started.wait();
   auto const seconds = microseconds_since(start) / 1e6;
   if (failed) throw std::runtime_error("a sleeper was refused");
+  return seconds;
+}
+
+std::vector<Figure> measure_sleepers(std::filesystem::path const& folder) {
+  Running running(folder / "store");
+  auto const before = resident_mib();
+  auto const seconds = start_sleepers(running.engine(), 100'000);
   return {{"sleepers_100k", seconds, "s", {}},
           {"sleepers_100k_rss_growth", resident_mib() - before, "MiB", {}}};
+}
+
+std::vector<Figure> measure_million(std::filesystem::path const& folder) {
+  std::vector<Figure> figures;
+  {
+    Running running(folder / "store");
+    figures.push_back({"sleepers_1m", start_sleepers(running.engine(), 1'000'000), "s", {}});
+    figures.push_back({"sleepers_1m_rss", resident_mib(), "MiB", {}});
+  }
+  auto const start = Clock::now();
+  Running running(folder / "store");
+  if (!running.engine().start_session({{"bench", "first"}, "sleeper", "0", "bench"}))
+    throw std::runtime_error("cannot start");
+  figures.push_back({"sleepers_1m_restart", microseconds_since(start) / 1e6, "s", {}});
+  return figures;
+}
+
+/// What fires once a store is opened again after all its timers came due.
+std::vector<Figure> measure_due(std::filesystem::path const& folder) {
+  constexpr std::size_t count = 100'000;
+  auto const then = Time(std::chrono::hours(24 * 365 * 50));
+  engine::EngineOptions before;
+  before.now = [then] { return then; };
+  {
+    Running running(folder / "store", std::move(before));
+    start_sleepers(running.engine(), count);
+  }
+  std::latch ended(count);
+  std::atomic<std::size_t> fired = 0;
+  std::atomic<std::size_t> early = 0;
+  double first = 0;
+  auto const now = then + std::chrono::hours(2);
+  engine::EngineOptions after;
+  after.now = [now] { return now; };
+  auto const start = Clock::now();
+  after.on_durable = [&](SessionId const&, std::span<storage::Event const> events) {
+    for (auto const& event : events) {
+      if (auto const* const timer = std::get_if<storage::TimerFired>(&event.body)) {
+        if (fired++ == 0) first = microseconds_since(start) / 1e6;
+        if (timer->due > now) ++early;
+        if (fired <= count) ended.count_down();
+      }
+    }
+  };
+  Running running(folder / "store", std::move(after));
+  ended.wait();
+  auto const all = microseconds_since(start) / 1e6;
+  running.engine().stop();
+  if (fired != count || early != 0) throw std::runtime_error("a timer fired early, or twice");
+  return {{"timers_due_100k_first", first, "s", {}}, {"timers_due_100k_all", all, "s", {}}};
 }
 
 std::vector<Figure> measure_round_trip(std::filesystem::path const& folder) {
@@ -75,6 +129,8 @@ std::vector<Figure> measure_round_trip(std::filesystem::path const& folder) {
 }  // namespace
 
 Benchmark sleepers_100k() { return {"sleepers_100k", measure_sleepers}; }
+Benchmark sleepers_1m() { return {"sleepers_1m", measure_million}; }
+Benchmark timers_due_100k() { return {"timers_due_100k", measure_due}; }
 Benchmark signal_round_trip() { return {"signal_round_trip", measure_round_trip}; }
 
 }  // namespace dalsegno::bench

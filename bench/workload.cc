@@ -46,13 +46,21 @@ Workflow<std::uint64_t> replier(Context& ctx, std::uint64_t turns) {
   }
 }
 
+constexpr Activity<std::uint64_t, std::uint64_t> toil_call{"toil"};
+
+Workflow<std::uint64_t> toil(Context& ctx, std::uint64_t number) {
+  co_return co_await ctx.call(toil_call, number);
+}
+
 }  // namespace
+
+Activity<std::uint64_t, std::uint64_t> const& toil_activity() { return toil_call; }
 
 Registry const& workload() {
   static Registry const registry = [] {
     Registry made;
     made.add(define_workflow("steps", steps)).add(define_workflow("sleeper", sleeper));
-    made.add(define_workflow("replier", replier));
+    made.add(define_workflow("replier", replier)).add(define_workflow("toil", toil));
     made.add(echo, [](ActivityContext const& context, Echo const& asked) {
       return words(asked.bytes,
                    static_cast<unsigned>(std::hash<std::string>{}(context.idempotency_key)));
@@ -62,14 +70,16 @@ Registry const& workload() {
   return registry;
 }
 
-Running::Running(std::filesystem::path const& folder, engine::EngineOptions options) {
+Running::Running(std::filesystem::path const& folder,
+                 engine::EngineOptions options,
+                 Registry const& registry) {
   auto log = storage::open_rocksdb(folder);
   if (!log) throw std::runtime_error(log.error().detail);
   log_ = std::move(*log);
   auto policy = engine::PolicySet::parse(
       R"({"dalsegno_policy": 1, "name": "bench", "rules": [{"id": "all", "effect": "permit", "actions": ["*"]}]})");
   if (!policy) throw std::runtime_error(policy.error().detail);
-  auto started = engine::Engine::start(*log_, workload(), std::move(*policy), std::move(options));
+  auto started = engine::Engine::start(*log_, registry, std::move(*policy), std::move(options));
   if (!started) throw std::runtime_error(started.error().detail);
   engine_ = std::move(*started);
 }

@@ -23,13 +23,17 @@ struct Steps {
 };
 BOOST_DESCRIBE_STRUCT(Steps, (), (count, payload_bytes, checkpoint_every, done))
 
-/// "steps", "sleeper" (sleeps an hour) and "replier" (answers each turn), with what they call.
+/// "steps", "sleeper" (sleeps an hour), "replier" (answers each turn) and "toil" (calls "toil"),
+/// with what they call, but for "toil".
 [[nodiscard]] Registry const& workload();
+[[nodiscard]] Activity<std::uint64_t, std::uint64_t> const& toil_activity();
 
 /// A store and an engine over it that permits everything.
 class Running {
  public:
-  explicit Running(std::filesystem::path const& folder, engine::EngineOptions options = {});
+  explicit Running(std::filesystem::path const& folder,
+                   engine::EngineOptions options = {},
+                   Registry const& registry = workload());
   [[nodiscard]] engine::Engine& engine() { return *engine_; }
   [[nodiscard]] storage::EventLog& log() { return *log_; }
 

@@ -9,6 +9,7 @@
 #include "storage/vault/wipe.h"
 
 #include <cassert>
+#include <chrono>
 #include <cstdlib>
 #include <exception>
 #include <string>
@@ -38,13 +39,16 @@ ActivityPool::ActivityPool(Registry const& registry,
                            PolicySet const& policy,
                            std::function<Time()> now,
                            vault::Intake const* intake,
+                           std::vector<QueueOptions> queues,
                            unsigned threads,
                            Deliver deliver)
     : registry_(registry),
       policy_(policy),
       now_(std::move(now)),
       intake_(intake),
-      deliver_(std::move(deliver)) {
+      deliver_(std::move(deliver)),
+      queues_(std::move(queues)),
+      thread_count_(threads) {
   threads_.reserve(threads);
   for (unsigned i = 0; i < threads; ++i) threads_.emplace_back([this] { work(); });
 }
@@ -59,13 +63,19 @@ void ActivityPool::submit(std::vector<StartAttempt> attempts) {
     if (!covered) std::abort();
   }
   bool const single = attempts.size() == 1;
+  auto const now = std::chrono::steady_clock::now();
   {
     std::lock_guard const lock(mutex_);
     if (stopping_) return;
     for (auto& attempt : attempts) {
       open_.try_emplace(Key{attempt.run, attempt.operation, attempt.attempt});
-      queue_.push_back(std::move(attempt));
+      if (thread_count_ == 0) {
+        untaken_.push_back(std::move(attempt));
+      } else {
+        queues_.add(std::move(attempt), now);
+      }
     }
+    waiting_ += attempts.size();
   }
   if (single) {
     ready_.notify_one();
@@ -94,35 +104,62 @@ void ActivityPool::stop() {
   {
     std::lock_guard const lock(mutex_);
     stopping_ = true;
-    queue_.clear();
+    untaken_.clear();
+    queues_.clear();
+    waiting_ = 0;
   }
   ready_.notify_all();
   threads_.clear();  // joins
 }
 
+/// Whether nobody waits for it any more; then it is forgotten.
+bool ActivityPool::was_abandoned(Key const& key) {
+  auto const open = open_.find(key);
+  if (open == open_.end() || !open->second.stop_requested()) return false;
+  open_.erase(open);
+  return true;
+}
+
 void ActivityPool::work() {
   name_this_thread("ds-activity");
-  for (;;) {
-    std::unique_lock lock(mutex_);
-    ready_.wait(lock, [this] { return stopping_ || !queue_.empty(); });
-    if (queue_.empty()) return;
-    auto const attempt = std::move(queue_.front());
-    queue_.pop_front();
-    lock.unlock();
-    deliver_(attempt.session, attempt.run, perform_and_redact(attempt));
+  std::unique_lock lock(mutex_);
+  while (!stopping_) {
+    auto const now = std::chrono::steady_clock::now();
+    auto next = queues_.next(now);
+    if (!next) {
+      if (auto const at = queues_.ready_at(now)) {
+        ready_.wait_until(lock, *at);
+      } else {
+        ready_.wait(lock);
+      }
+      continue;
+    }
+    // What ended, or the time, may have made room for more than one.
+    if (--waiting_ > 0) ready_.notify_one();
+    auto const attempt = std::move(next->attempt);
+    auto took = std::chrono::steady_clock::duration(0);
+    if (!was_abandoned({attempt.run, attempt.operation, attempt.attempt})) {
+      lock.unlock();
+      auto end = perform_and_redact(attempt);
+      took = std::chrono::steady_clock::now() - now;
+      deliver_(attempt.session, attempt.run, std::move(end));
+      lock.lock();
+    }
+    queues_.ended(next->queue, attempt.session, took);
   }
 }
 
-std::size_t ActivityPool::waiting() const {
+std::vector<QueueStatus> ActivityPool::queues() const {
   std::lock_guard const lock(mutex_);
-  return queue_.size();
+  return queues_.status(std::chrono::steady_clock::now());
 }
 
 StartAttempt ActivityPool::take(std::size_t index) {
   std::lock_guard const lock(mutex_);
-  auto const chosen = queue_.begin() + static_cast<std::ptrdiff_t>(index);
+  auto const chosen = untaken_.begin() + static_cast<std::ptrdiff_t>(index);
   auto attempt = std::move(*chosen);
-  queue_.erase(chosen);
+  untaken_.erase(chosen);
+  --waiting_;
   return attempt;
 }
 

@@ -1,12 +1,16 @@
 #pragma once
 
+#include "dalsegno/queues.h"
 #include "dalsegno/registry.h"
 #include "engine/policy/policy.h"
+#include "engine/runtime/call_queue.h"
 #include "engine/session/input.h"
 #include "engine/session/step_result.h"
 
+#include <atomic>
 #include <compare>
 #include <condition_variable>
+#include <cstddef>
 #include <cstdint>
 #include <deque>
 #include <functional>
@@ -30,18 +34,19 @@ struct AttemptEnd {
 };
 
 /// Threads that perform attempts. They may block. Without threads (0), who called for them takes
-/// the attempts and performs them.
+/// the attempts, in whatever order, and performs them.
 class ActivityPool {
  public:
   /// Receives what an attempt ended with. Called on a pool thread.
   using Deliver = std::function<void(SessionId const&, RunId const&, AttemptEnd)>;
 
   /// `policy` gave the permits, and is asked by attempts at the time `now`. `intake` opens what a
-  /// permit reveals, and redacts what comes back; null: neither.
+  /// permit reveals, and redacts what comes back; null: neither. `queues`: checked.
   ActivityPool(Registry const& registry,
                PolicySet const& policy,
                std::function<Time()> now,
                vault::Intake const* intake,
+               std::vector<QueueOptions> queues,
                unsigned threads,
                Deliver deliver);
   ActivityPool(ActivityPool const&) = delete;
@@ -52,7 +57,8 @@ class ActivityPool {
   /// process.
   void submit(std::vector<StartAttempt> attempts);
   /// Nobody waits for what an operation's attempt brings back any more: the attempt is told so, if
-  /// it was submitted and has not ended. Without `attempt` all of the operation. Thread: any.
+  /// it was submitted and has not ended; one that still waits is not begun at all. Without
+  /// `attempt` all of the operation. Thread: any.
   void abandon(RunId const& run,
                OperationId operation,
                std::optional<std::uint32_t> attempt = std::nullopt);
@@ -60,8 +66,11 @@ class ActivityPool {
   /// orphaned at recovery).
   void stop();
 
+  /// How many have not begun. Thread: any.
+  [[nodiscard]] std::size_t waiting() const { return waiting_; }
+  [[nodiscard]] std::vector<QueueStatus> queues() const;
+
   // Without threads.
-  [[nodiscard]] std::size_t waiting() const;
   /// Takes the one at `index` of those that wait, oldest first.
   [[nodiscard]] StartAttempt take(std::size_t index);
   [[nodiscard]] AttemptEnd perform_and_redact(StartAttempt const& attempt);
@@ -75,6 +84,7 @@ class ActivityPool {
   };
 
   void work();
+  [[nodiscard]] bool was_abandoned(Key const& key);
   [[nodiscard]] Input perform(StartAttempt const& attempt, ActivityContext const& context) const;
   [[nodiscard]] AttemptEnd redacted(StartAttempt const& attempt, Input input) const;
 
@@ -87,10 +97,13 @@ class ActivityPool {
   // Guarded by mutex_.
   mutable std::mutex mutex_;
   std::condition_variable ready_;
-  std::deque<StartAttempt> queue_;
+  CallQueues queues_;
+  std::deque<StartAttempt> untaken_;      // without threads
   std::map<Key, std::stop_source> open_;  // attempts that were submitted and have not ended
   bool stopping_ = false;
+  std::atomic<std::size_t> waiting_ = 0;  // changed under mutex_, read without
 
+  unsigned const thread_count_;
   std::vector<std::jthread> threads_;
 };
 

@@ -54,6 +54,7 @@ Result<std::unique_ptr<Engine>> Engine::start(storage::EventLog& log,
                                               Registry const& registry,
                                               PolicySet policy,
                                               EngineOptions options) {
+  TRY_VOID(CallQueues::check(options.queues));
   std::unique_ptr<Engine> engine(new Engine(log, registry, std::move(policy), std::move(options)));
   TRY_VOID(engine->activate_policy());
   TRY_VOID(engine->count_calls());
@@ -93,6 +94,7 @@ Result<std::unique_ptr<Engine>> Engine::start(storage::EventLog& log,
       self.policy_,
       self.options_.now,
       self.options_.intake,
+      self.options_.queues,
       self.options_.activity_threads,
       [&self](SessionId const& session, RunId const& run, AttemptEnd ended) {
         self.deliver(session, run, std::move(ended));
@@ -114,6 +116,8 @@ Result<std::unique_ptr<Engine>> Engine::start(storage::EventLog& log,
 }
 
 Engine::~Engine() { stop(); }
+
+std::vector<QueueStatus> Engine::queues() const { return pool_->queues(); }
 
 void Engine::stop() {
   if (std::exchange(stopped_, true)) return;
@@ -372,6 +376,12 @@ void Engine::start_session(StartRequest request, OnReceipt done) {
         "\"" + to_string(request.session) +
             "\" is no valid session: tenant 1 to 64 bytes, name 1 to 200 bytes, UTF-8 without "
             "control characters"});
+  }
+  if (pool_->waiting() >= options_.max_waiting_calls) {
+    return done(Error{Errc::overloaded,
+                      std::to_string(options_.max_waiting_calls) +
+                          " calls wait to be performed: session " + to_string(request.session) +
+                          " is not started; try again when they are fewer"});
   }
   auto taken_in = take_in(request.session, "the input", request.input);
   if (!taken_in) return done(taken_in.error());

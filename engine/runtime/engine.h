@@ -1,5 +1,6 @@
 #pragma once
 
+#include "dalsegno/queues.h"
 #include "dalsegno/registry.h"
 #include "dalsegno/result.h"
 #include "engine/policy/policy.h"
@@ -35,6 +36,9 @@ class TimerService;
 struct EngineOptions {
   unsigned shards = 1;
   unsigned activity_threads = 8;
+  std::vector<QueueOptions> queues = {};  ///< see include/dalsegno/queues.h
+  /// While so many calls wait to be performed, no session is started.
+  std::size_t max_waiting_calls = 200'000;
   std::size_t max_idle_sessions = 1'000;  ///< kept in memory though they only wait, over all shards
   /// While no more sessions of a shard than these have something under way, it does not sleep
   /// before a short call can have ended, and waits for the disk itself: waking other threads would
@@ -62,8 +66,8 @@ struct EngineOptions {
 class Engine {
  public:
   /// Records the policy as active if it is not yet, takes up open sessions, fires what is past due,
-  /// then begins. Errors: Errc::denied when it is not, and the store has operators to activate it;
-  /// those of the log.
+  /// then begins. Errors: Errc::invalid for a wrong queue; Errc::denied when the policy is not
+  /// active, and the store has operators to activate it; those of the log.
   [[nodiscard]] static Result<std::unique_ptr<Engine>> start(storage::EventLog& log,
                                                              Registry const& registry,
                                                              PolicySet policy,
@@ -99,6 +103,9 @@ class Engine {
   [[nodiscard]] Result<Receipt> cancel(SessionId session, CancelInput input);
   [[nodiscard]] Result<Receipt> answer_approval(SessionId session, ApprovalInput input);
   [[nodiscard]] Result<Receipt> release(SessionId session, std::string by, std::string reason);
+
+  /// What waits to be performed, and what is.
+  [[nodiscard]] std::vector<QueueStatus> queues() const;
 
   /// Waits for attempts under way, makes everything durable, then ends. Who still waits gets
   /// Errc::unavailable.

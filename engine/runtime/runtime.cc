@@ -83,6 +83,8 @@ Result<std::unique_ptr<Runtime>> Runtime::start(Store store,
   engine::EngineOptions engine_options;
   engine_options.shards = options.shards;
   engine_options.activity_threads = options.activity_threads;
+  engine_options.queues = std::move(options.queues);
+  engine_options.max_waiting_calls = options.max_waiting_calls;
   engine_options.max_idle_sessions = options.max_idle_sessions;
   engine_options.shadow_policies = std::move(policies.shadows);
   engine_options.say = std::move(options.log);
@@ -96,6 +98,8 @@ Result<std::unique_ptr<Runtime>> Runtime::start(Store store,
           *parts->log, parts->registry, std::move(policy), std::move(engine_options)));
   return std::unique_ptr<Runtime>(new Runtime(std::move(parts)));
 }
+
+std::vector<QueueStatus> Runtime::queues() const { return parts_->engine->queues(); }
 
 void Runtime::stop() { parts_->engine->stop(); }
 

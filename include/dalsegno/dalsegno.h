@@ -9,6 +9,7 @@
 #include "dalsegno/ids.h"
 #include "dalsegno/json.h"
 #include "dalsegno/payload.h"
+#include "dalsegno/queues.h"
 #include "dalsegno/registry.h"
 #include "dalsegno/result.h"
 #include "dalsegno/routes.h"

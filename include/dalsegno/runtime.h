@@ -3,6 +3,7 @@
 #include "dalsegno/approval.h"
 #include "dalsegno/ids.h"
 #include "dalsegno/payload.h"
+#include "dalsegno/queues.h"
 #include "dalsegno/registry.h"
 #include "dalsegno/result.h"
 #include "dalsegno/store.h"
@@ -43,9 +44,13 @@ struct RuntimeOptions {
   /// none is, there are no rules and every call is denied. In a store with operators it must be the
   /// active one: they activate policies (docs/credentials.md).
   std::string policy = {};
-  std::string policy_name = "policy";     ///< how errors name the document, for example its file
-  unsigned shards = 1;                    ///< threads that run sessions
-  unsigned activity_threads = 8;          ///< threads that perform calls
+  std::string policy_name = "policy";  ///< how errors name the document, for example its file
+  unsigned shards = 1;                 ///< threads that run sessions
+  unsigned activity_threads = 8;       ///< threads that perform calls
+  /// In what order and how many at once: checked in this order, the first that names a call has it.
+  std::vector<QueueOptions> queues = {};
+  /// While so many calls wait to be performed, starts are refused as Errc::overloaded.
+  std::size_t max_waiting_calls = 200'000;
   std::size_t max_idle_sessions = 1'000;  ///< kept in memory though they only wait
   RedactionOptions redaction = {};
   /// Receives ctx.log() and what people should know. Called on several threads.
@@ -73,9 +78,10 @@ struct Acknowledgement {
 /// for `stop`.
 class Runtime {
  public:
-  /// Errors: those of the store; Errc::invalid for a wrong policy document, a known secret that is
-  /// too short, or a file of master keys that others may read; Errc::denied when the master key is
-  /// not the store's, or the store has operators and they have not activated this policy.
+  /// Errors: those of the store; Errc::invalid for a wrong policy document, a wrong queue, a known
+  /// secret that is too short, or a file of master keys that others may read; Errc::denied when the
+  /// master key is not the store's, or the store has operators and they have not activated this
+  /// policy.
   [[nodiscard]] static Result<std::unique_ptr<Runtime>> start(Store store,
                                                               Registry registry,
                                                               RuntimeOptions options);
@@ -85,7 +91,8 @@ class Runtime {
 
   /// Starts a session; waits until that is durable. The same name with the same workflow and input
   /// is the same session; with another one Errc::conflict. Other errors: Errc::unknown_workflow,
-  /// Errc::invalid, Errc::too_large, Errc::no_space, Errc::unavailable, those of the log.
+  /// Errc::invalid, Errc::too_large, Errc::no_space, Errc::overloaded, Errc::unavailable, those of
+  /// the log.
   template <class In>
   Result<Acknowledgement> start_session(SessionId const& session,
                                         std::string workflow,
@@ -161,6 +168,9 @@ class Runtime {
     if (!json) return json.error();
     return from_json<Out>(*json);
   }
+
+  /// What waits to be performed, and what is: each queue, the default one last.
+  [[nodiscard]] std::vector<QueueStatus> queues() const;
 
   /// Waits for calls under way, makes everything durable, ends. Also done by the destructor.
   void stop();
