@@ -73,10 +73,8 @@ double quiet_p99(engine::Engine& engine, Waits& waits, std::string const& name) 
     auto const begun = Clock::now();
     std::latch ended(calls_of_a_burst);
     for (std::size_t i = 0; i < calls_of_a_burst; ++i) {
-      SessionId const session{"quiet",
-                              name + std::to_string(burst) + '-' + std::to_string(i)};
-      engine.wait_for_end(session,
-                          [&](Result<engine::AnnounceEnd> const&) { ended.count_down(); });
+      SessionId const session{"quiet", name + std::to_string(burst) + '-' + std::to_string(i)};
+      engine.wait_for_end(session, [&](Result<engine::AnnounceEnd> const&) { ended.count_down(); });
       start(engine, session, [](Result<engine::Receipt> const&) {});
     }
     ended.wait();

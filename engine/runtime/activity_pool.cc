@@ -3,6 +3,7 @@
 #include "dalsegno/errors.h"
 #include "dalsegno/json.h"
 #include "engine/runtime/attempt_scope.h"
+#include "engine/runtime/system_clock.h"
 #include "engine/runtime/thread_name.h"
 #include "storage/log/crash_point.h"
 #include "storage/vault/intake.h"
@@ -63,7 +64,7 @@ void ActivityPool::submit(std::vector<StartAttempt> attempts) {
     if (!covered) std::abort();
   }
   bool const single = attempts.size() == 1;
-  auto const now = std::chrono::steady_clock::now();
+  auto const now = steady_now();
   {
     std::lock_guard const lock(mutex_);
     if (stopping_) return;
@@ -124,7 +125,7 @@ void ActivityPool::work() {
   name_this_thread("ds-activity");
   std::unique_lock lock(mutex_);
   while (!stopping_) {
-    auto const now = std::chrono::steady_clock::now();
+    auto const now = steady_now();
     auto next = queues_.next(now);
     if (!next) {
       if (auto const at = queues_.ready_at(now)) {
@@ -141,7 +142,7 @@ void ActivityPool::work() {
     if (!was_abandoned({attempt.run, attempt.operation, attempt.attempt})) {
       lock.unlock();
       auto end = perform_and_redact(attempt);
-      took = std::chrono::steady_clock::now() - now;
+      took = steady_now() - now;
       deliver_(attempt.session, attempt.run, std::move(end));
       lock.lock();
     }
@@ -151,7 +152,7 @@ void ActivityPool::work() {
 
 std::vector<QueueStatus> ActivityPool::queues() const {
   std::lock_guard const lock(mutex_);
-  return queues_.status(std::chrono::steady_clock::now());
+  return queues_.status(steady_now());
 }
 
 StartAttempt ActivityPool::take(std::size_t index) {

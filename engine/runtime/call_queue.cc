@@ -71,8 +71,8 @@ void CallQueue::unpark(Tenant& tenant, std::string const& name) {
   if (found == tenant.sessions.end()) return;
   auto& session = found->second;
   if (!session.parked.empty()) {
-    auto const place =
-        std::ranges::lower_bound(tenant.waiting, session.parked.front().number, {}, &Waiting::number);
+    auto const place = std::ranges::lower_bound(
+        tenant.waiting, session.parked.front().number, {}, &Waiting::number);
     tenant.waiting.insert(place, std::move(session.parked.front()));
     session.parked.pop_front();
     --tenant.parked;

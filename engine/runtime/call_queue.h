@@ -106,8 +106,8 @@ class CallQueues {
   explicit CallQueues(std::vector<QueueOptions> options);
 
   void add(StartAttempt attempt, SteadyTime now);
-  /// What is to begin now: of the queue with the highest priority that has something, in turns where
-  /// they are equal. With it, the place of its queue, for `ended`.
+  /// What is to begin now: of the queue with the highest priority that has something, in turns
+  /// where they are equal. With it, the place of its queue, for `ended`.
   struct Next {
     StartAttempt attempt;
     std::size_t queue = 0;

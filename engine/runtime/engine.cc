@@ -275,10 +275,11 @@ void Engine::release_effects(std::span<PendingStep> steps,
   }
   if (!attempts.empty()) pool_->submit(std::move(attempts));
   for (std::size_t i = 0; i < steps.size(); ++i) {
+    bool const done = steps[i].step && results[i];
+    // First: who has the acknowledgement of a cancellation knows that its calls were told.
+    if (done) abandon_attempts(*steps[i].step);
     if (steps[i].acknowledge) steps[i].acknowledge(results[i]);
-    if (!steps[i].step || !results[i]) continue;
-    abandon_attempts(*steps[i].step);
-    announce(steps[i]);
+    if (done) announce(steps[i]);
   }
   if (first_due) timers_->armed(*first_due);
   for (std::size_t i = 0; i < shards_.size(); ++i) {

@@ -112,22 +112,6 @@ Result<std::vector<FoundSession>> find_sessions(OpenStore const& store,
   return found;
 }
 
-std::string_view name_of(storage::SessionStatus status) {
-  switch (status) {
-    case storage::SessionStatus::open:
-      return "open";
-    case storage::SessionStatus::completed:
-      return "completed";
-    case storage::SessionStatus::failed:
-      return "failed";
-    case storage::SessionStatus::held:
-      return "held";
-    case storage::SessionStatus::cancelled:
-      return "cancelled";
-  }
-  return "unknown";
-}
-
 int say_verified(OpenStore const& store, std::uint64_t steps) {
   if (!store.loss.empty()) {
     say_not_verified("the end of the log is missing: " + store.loss);

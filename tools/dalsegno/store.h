@@ -6,6 +6,7 @@
 #include "storage/log/event_log.h"
 #include "tools/dalsegno/forensics/history.h"
 #include "tools/dalsegno/globals.h"
+#include "tools/dalsegno/status_name.h"
 
 #include <memory>
 #include <string>
@@ -47,9 +48,6 @@ struct FoundSession {
 /// named.
 [[nodiscard]] Result<std::vector<FoundSession>> find_sessions(
     OpenStore const& store, Globals const& globals, std::vector<std::string> const& texts);
-
-/// "open", "completed", "failed", "held".
-[[nodiscard]] std::string_view name_of(storage::SessionStatus status);
 
 /// Says what an answer from this history rests on; returns the exit code that follows from it.
 [[nodiscard]] int rests_on(OpenStore const& store, forensics::History const& history);

@@ -150,7 +150,8 @@ TEST(CallQueues, refuse_what_could_not_be_meant) {
   EXPECT_NE(refused({.name = "none", .calls = {}}), "");
   EXPECT_NE(refused({.name = "kind", .calls = {"pay_*"}}).find("begin with"), std::string::npos);
   EXPECT_NE(refused({.name = "rate", .calls = {"*"}, .rate = {1, 0ms}}), "");
-  EXPECT_FALSE(CallQueues::check({{.name = "two", .calls = {"*"}}, {.name = "two", .calls = {"*"}}}));
+  EXPECT_FALSE(
+      CallQueues::check({{.name = "two", .calls = {"*"}}, {.name = "two", .calls = {"*"}}}));
 }
 
 /// Whatever comes and ends in whatever order: no limit is exceeded, what a session asked for first

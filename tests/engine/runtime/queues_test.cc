@@ -1,4 +1,5 @@
-// Calls that wait for others: limits of queues, back-pressure, calls that nobody waits for any more.
+// Calls that wait for others: limits of queues, back-pressure, calls that nobody waits for any
+// more.
 
 #include "tests/engine/runtime/runtime_fixture.h"
 

@@ -132,6 +132,35 @@ TEST_F(CommandTest, ends_with_2_on_what_it_cannot_do_and_suggests_what_was_meant
   expect_code("replay --open", 1, "1 could not go on in this program");
 }
 
+TEST_F(CommandTest, lists_counts_and_releases_the_sessions_that_a_filter_means) {
+  auto log = open();
+  auto const risky = [](std::int64_t risk) {
+    return forensics::test::Said{
+        0, storage::AttributeSet{"risk", SessionScript::payload(std::to_string(risk))}};
+  };
+  for (auto const& [name, risk] : {std::pair{"case-1", 1}, {"case-2", 5}, {"case-3", 5}}) {
+    SessionScript script(*log, name, "desk");
+    ASSERT_TRUE(script.step({script.started(), risky(risk)}));
+    if (risk == 5) ASSERT_TRUE(script.step({{0, storage::Held{"divergence", "{}"}}}));
+  }
+  log.reset();
+  expect_code("ls --filter 'risk > 2 order by session desc limit 1'", 0, "case-3\tdesk\theld");
+  expect_code("ls --filter 'risk exists' --json", 0, R"("attributes":{"risk":5})");
+  expect_code("ls --filter 'workflow = \"desk\"' --count-by status,risk", 0, "held\t5\t2");
+  expect_code("ls --count-by risk --json", 0, R"("group":{"risk":"1"},"sessions":1})");
+  expect_code("ls --filter 'risk >'", 2, "filter, column 7: expected a value");
+  expect_code("release --filter 'risk = 5' --dry-run --by ann --reason fixed",
+              0,
+              "2 held sessions would be released");
+  expect_code("release --filter 'risk = 5 and session like \"*-2\"' --by ann --reason fixed",
+              0,
+              "default/case-2 is released");
+  expect_code("ls --held", 0, "case-3");
+  expect_code("release --by ann --reason fixed", 2, "name a session, or give --filter");
+  expect_code(
+      "release case-1 --dry-run --by ann --reason fixed", 2, "--dry-run goes with --filter");
+}
+
 TEST_F(CommandTest, replays_only_what_a_runtime_would_take_up_before_a_deploy) {
   expect_code("replay --open", 0, "1 open and held sessions replayed, 0 could not go on");
   auto log = open();

@@ -1,0 +1,21 @@
+#include "tools/dalsegno/status_name.h"
+
+namespace dalsegno::command {
+
+std::string_view name_of(storage::SessionStatus status) {
+  switch (status) {
+    case storage::SessionStatus::open:
+      return "open";
+    case storage::SessionStatus::completed:
+      return "completed";
+    case storage::SessionStatus::failed:
+      return "failed";
+    case storage::SessionStatus::held:
+      return "held";
+    case storage::SessionStatus::cancelled:
+      return "cancelled";
+  }
+  return "unknown";
+}
+
+}  // namespace dalsegno::command
