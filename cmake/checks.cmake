@@ -5,6 +5,10 @@ add_test(NAME layers_self_test
   COMMAND ${CMAKE_COMMAND} -D SCRATCH=${PROJECT_BINARY_DIR}/layers_self_test
           -P ${PROJECT_SOURCE_DIR}/cmake/check_layers_test.cmake)
 
+add_test(NAME named_tests
+  COMMAND ${CMAKE_COMMAND} -D ROOT=${PROJECT_SOURCE_DIR} -D DOCUMENTS=docs/reliability.md,docs/threat-model.md
+          -P ${PROJECT_SOURCE_DIR}/cmake/check_named_tests.cmake)
+
 # The package as an embedder sees it: installed, found, linked, run.
 if(DALSEGNO_INSTALL)
   string(JOIN " " flags ${dalsegno_sanitize_flags})

@@ -84,7 +84,8 @@ class Scanner {
     if (at_ == text_.size()) return token;
     char const c = text_[at_];
     if (c == '"' || c == '\'') return quoted(std::move(token), c);
-    if (is_digit(c) || ((c == '-' || c == '+') && at_ + 1 < text_.size() && is_digit(text_[at_ + 1])))
+    if (is_digit(c) ||
+        ((c == '-' || c == '+') && at_ + 1 < text_.size() && is_digit(text_[at_ + 1])))
       return number(std::move(token));
     if (is_word_start(c)) {
       token.kind = TokenKind::word;
@@ -320,8 +321,8 @@ class FilterParser {
          {"<=", Comparison::le},
          {">", Comparison::gt},
          {">=", Comparison::ge}}};
-    auto const* const sign = std::ranges::find_if(
-        signs, [this](auto const& candidate) { return is(candidate.first); });
+    auto const* const sign =
+        std::ranges::find_if(signs, [this](auto const& candidate) { return is(candidate.first); });
     if (sign == signs.end())
       return wrong(token_.column,
                    "expected =, !=, <, <=, >, >=, like, in or exists after " +
@@ -354,9 +355,9 @@ class FilterParser {
     } else if (is("true") || is("false")) {
       out = is("true");
     } else {
-      return wrong(column,
-                   "expected a value: a text in quotes, a number, true, false or -7d; " +
-                       found(token_));
+      return wrong(
+          column,
+          "expected a value: a text in quotes, a number, true, false or -7d; " + found(token_));
     }
     if (!name.attribute && example_of(name).index() != out.index())
       return wrong(column,
@@ -481,9 +482,8 @@ bool SessionFilter::holds(Node const& node, SessionRow const& row) {
     case Kind::exists:
       return value.index() != 0;
     case Kind::in:
-      return std::ranges::any_of(node.values, [&](FieldValue const& one) {
-        return compares(Comparison::eq, value, one);
-      });
+      return std::ranges::any_of(
+          node.values, [&](FieldValue const& one) { return compares(Comparison::eq, value, one); });
     case Kind::like: {
       auto const* const text = std::get_if<std::string>(&value);
       return text != nullptr &&

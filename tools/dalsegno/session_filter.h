@@ -27,8 +27,8 @@ struct SessionRow {
   std::map<std::string, Json, std::less<>> attributes;  ///< empty where nobody asked for them
 };
 
-/// A value of a row: absent, truth, number, text or time. An attribute that is an object or an array
-/// is its JSON text.
+/// A value of a row: absent, truth, number, text or time. An attribute that is an object or an
+/// array is its JSON text.
 using FieldValue = std::variant<std::monostate, bool, double, std::string, Time>;
 
 /// The name of a field: session, tenant, run, workflow, status, events, steps, open_attempts,
@@ -51,12 +51,13 @@ struct FieldName {
 ///     and     := term {"and" term}
 ///     term    := "not" term | "(" or ")" | FIELD "exists" | FIELD "in" "(" VALUE {"," VALUE} ")"
 ///              | FIELD ("=" | "!=" | "<" | "<=" | ">" | ">=" | "like") VALUE
-///     VALUE   := text in quotes | number | true | false | -7d (weeks, days, hours, minutes, seconds
+///     VALUE   := text in quotes | number | true | false | -7d (weeks, days, hours, minutes,
+///     seconds
 ///                before now)
 ///
 /// Keywords and names of fields in lower case. `like` takes a glob (* and ?). A comparison with an
-/// absent value, or of values of different kinds, does not hold; so `not (risk > 2)` also holds where
-/// there is no risk. Thread: const use from several threads is fine.
+/// absent value, or of values of different kinds, does not hold; so `not (risk > 2)` also holds
+/// where there is no risk. Thread: const use from several threads is fine.
 class SessionFilter {
  public:
   /// Errors: Errc::invalid with the column, what was expected and what stands there.

@@ -16,9 +16,9 @@ namespace dalsegno::command {
 [[nodiscard]] Result<std::map<std::string, Json, std::less<>>> attributes_of(
     storage::EventLog const& log, SessionId const& session);
 
-/// The sessions of `tenant` ("": of all) that the filter means, arranged as it says. Reads the steps
-/// of those only that a filter or `with_attributes` wants attributes of. Without the store's own
-/// journal. Errors: those of the log.
+/// The sessions of `tenant` ("": of all) that the filter means, arranged as it says. Reads the
+/// steps of those only that a filter or `with_attributes` wants attributes of. Without the store's
+/// own journal. Errors: those of the log.
 [[nodiscard]] Result<std::vector<SessionRow>> find_rows(storage::EventLog const& log,
                                                         std::string const& tenant,
                                                         SessionFilter const& filter,

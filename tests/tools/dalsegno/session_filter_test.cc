@@ -82,9 +82,10 @@ TEST(SessionFilter, sorts_with_what_is_absent_last_and_cuts) {
 }
 
 TEST(SessionFilter, says_where_it_is_wrong_and_what_was_expected) {
-  EXPECT_EQ(refusal("status ="),
-            "filter, column 9: expected a value: a text in quotes, a number, true, false or -7d; the "
-            "filter ends");
+  EXPECT_EQ(
+      refusal("status ="),
+      "filter, column 9: expected a value: a text in quotes, a number, true, false or -7d; the "
+      "filter ends");
   EXPECT_EQ(refusal("events = 'many'"),
             "filter, column 10: events is a number, and a text stands here");
   EXPECT_EQ(refusal("status = open").substr(0, 35), "filter, column 10: expected a value");
@@ -112,8 +113,8 @@ TEST(SessionFilter, shows_values_as_people_write_them) {
 
 RC_GTEST_PROP(SessionFilter, ends_with_a_filter_or_a_column_whatever_stands_in_it, ()) {
   static std::vector<std::string> const pieces{
-      "status", "risk", "started", "and", "or", "not", "in",    "exists", "like", "order", "by",
-      "limit",  "=",    "!=",      "<",   ">=", "(",   ")",     ",",      "-7d",  "3",     "-2.5",
+      "status", "risk", "started", "and", "or", "not", "in",   "exists", "like", "order", "by",
+      "limit",  "=",    "!=",      "<",   ">=", "(",   ")",    ",",      "-7d",  "3",     "-2.5",
       "'a'",    "\"b",  "true",    "x.y", "-",  "é",   "\x01", "1e400",  "asc",  "9z"};
   std::string text;
   for (auto const index : *rc::gen::container<std::vector<std::size_t>>(
