@@ -407,6 +407,18 @@ void Engine::signal(SessionId session, SignalInput input, OnReceipt done) {
   if (!taken) std::get<SignalMessage>(message).done(taken.error());
 }
 
+void Engine::query(SessionId session,
+                   std::string name,
+                   std::string arguments,
+                   std::function<void(Result<std::string>)> done) {
+  if (auto error = refusal()) return done(std::move(*error));
+  auto& shard = shard_of(session);
+  Message message =
+      QueryMessage{std::move(session), std::move(name), std::move(arguments), std::move(done)};
+  auto const taken = shard.offer(message);
+  if (!taken) std::get<QueryMessage>(message).done(taken.error());
+}
+
 void Engine::ask(SessionId const& session,
                  SignalInput input,
                  OnReceipt recorded,
@@ -572,6 +584,12 @@ Result<Receipt> Engine::signal(SessionId session, SignalInput input) {
 Result<std::string> Engine::ask(SessionId session, SignalInput input) {
   return wait_for<std::string>(
       [&](Waiters::OnAnswer done) { ask(session, std::move(input), {}, std::move(done)); });
+}
+
+Result<std::string> Engine::query(SessionId session, std::string name, std::string arguments) {
+  return wait_for<std::string>([&](std::function<void(Result<std::string>)> done) {
+    query(std::move(session), std::move(name), std::move(arguments), std::move(done));
+  });
 }
 
 Result<AnnounceEnd> Engine::wait_for_end(SessionId const& session) {

@@ -94,6 +94,13 @@ class Engine {
   /// (engine/session/approval.h), Errc::held, Errc::unavailable.
   void answer_approval(SessionId session, ApprovalInput input, OnReceipt done);
   void release(SessionId session, std::string by, std::string reason, OnReceipt done);
+  /// Asks the workflow's handler of that name; records nothing. A session that is not in memory is
+  /// brought there. Errors: those of Session::query; Errc::not_found, Errc::overloaded,
+  /// Errc::unavailable.
+  void query(SessionId session,
+             std::string name,
+             std::string arguments,
+             std::function<void(Result<std::string>)> done);
 
   // The same, waiting.
   [[nodiscard]] Result<Receipt> start_session(StartRequest request);
@@ -103,6 +110,9 @@ class Engine {
   [[nodiscard]] Result<Receipt> cancel(SessionId session, CancelInput input);
   [[nodiscard]] Result<Receipt> answer_approval(SessionId session, ApprovalInput input);
   [[nodiscard]] Result<Receipt> release(SessionId session, std::string by, std::string reason);
+  [[nodiscard]] Result<std::string> query(SessionId session,
+                                          std::string name,
+                                          std::string arguments);
 
   /// What waits to be performed, and what is.
   [[nodiscard]] std::vector<QueueStatus> queues() const;

@@ -129,6 +129,12 @@ Result<std::string> Runtime::ask_with_json(SessionId const& session,
       session, {std::move(name), std::move(payload), std::move(key), std::move(principal)});
 }
 
+Result<std::string> Runtime::query_with_json(SessionId const& session,
+                                             std::string name,
+                                             std::string arguments) {
+  return parts_->engine->query(session, std::move(name), std::move(arguments));
+}
+
 Result<Acknowledgement> Runtime::cancel(SessionId const& session,
                                         std::string by,
                                         std::string reason) {

@@ -423,6 +423,32 @@ void Shard::take_request(FromOutside message) {
   settle(message.session, entry);
 }
 
+/// The answer may rest on steps that are on their way to the disk: it is given once they are there.
+void Shard::take(QueryMessage message) {
+  auto found = live(message.session);
+  if (!found) {
+    message.done(found.error());
+    return;
+  }
+  auto& entry = **found;
+  if (entry.read_back) {
+    entry.waiting.emplace_back(std::move(message));
+    return;
+  }
+  Result<std::string> answer =
+      Error{Errc::held, "session " + to_string(message.session) + " is held"};
+  if (entry.session != nullptr) {
+    Marker::Scope const running(marker_, entry.head.run, message.session, entry.head.last_sequence);
+    answer = entry.session->query(message.name, message.arguments);
+  }
+  acknowledge_in_order(
+      message.session,
+      [answer = std::move(answer), done = std::move(message.done)](Result<> const& durable) {
+        done(durable ? answer : Result<std::string>(durable.error()));
+      });
+  settle(message.session, entry);
+}
+
 void Shard::take(CancelMessage message) { take_request(std::move(message)); }
 
 void Shard::take(ApprovalMessage message) { take_request(std::move(message)); }
@@ -578,6 +604,7 @@ void Shard::refuse_waiting(Live& entry, Error const& error) {
     if (auto const* const signal = std::get_if<SignalMessage>(&message)) signal->done(error);
     if (auto const* const cancel = std::get_if<CancelMessage>(&message)) cancel->done(error);
     if (auto const* const approval = std::get_if<ApprovalMessage>(&message)) approval->done(error);
+    if (auto const* const query = std::get_if<QueryMessage>(&message)) query->done(error);
   }
 }
 

@@ -78,6 +78,13 @@ struct InputMessage {
 struct LoadMessage {
   SessionId session;
 };
+/// A look at a session: nothing is recorded.
+struct QueryMessage {
+  SessionId session;
+  std::string name;
+  std::string arguments;  ///< JSON
+  std::function<void(Result<std::string>)> done;
+};
 /// A person releases a held session.
 struct ReleaseMessage {
   SessionId session;
@@ -96,6 +103,7 @@ using Message = std::variant<StartMessage,
                              ApprovalMessage,
                              InputMessage,
                              LoadMessage,
+                             QueryMessage,
                              ReleaseMessage,
                              CommittedMessage>;
 
@@ -170,6 +178,7 @@ class Shard {
   void take(InputMessage message);
   void take(LoadMessage const& message);
   void take(CancelMessage message);
+  void take(QueryMessage message);
   void take(ApprovalMessage message);
   template <class FromOutside>
   void take_request(FromOutside message);

@@ -130,6 +130,11 @@ class Session final : private detail::Host {
   /// timers fire before a newer input is handled.
   [[nodiscard]] std::optional<TimerInput> due_timer(Time now) const;
 
+  /// What the workflow's handler of that name answers, as JSON: no event, no change. Errors:
+  /// Errc::not_found (no such handler), Errc::invalid (the handler refused the arguments, failed,
+  /// or asked for more than to look), Errc::held, Errc::ended, Errc::too_large.
+  [[nodiscard]] Result<std::string> query(std::string const& name, std::string const& arguments);
+
   /// Everything up to `last` is durable. Until it is told so, a session keeps large payloads of
   /// waiting signals itself: the log does not have them yet.
   void durable_up_to(Sequence last);
@@ -294,6 +299,9 @@ class Session final : private detail::Host {
   detail::CheckpointPlace checkpoint(std::string state) override;
   std::uint32_t version(std::string change, std::uint32_t oldest, std::uint32_t newest) override;
   [[nodiscard]] bool cancel_requested() const override { return state_.cancel_requested; }
+  detail::QueryId add_query(std::string name, detail::Query query) override;
+  void remove_query(detail::QueryId id) noexcept override;
+  void refuse_in_query() const;
   [[nodiscard]] std::vector<FinishedOperation> finished_operations() const;
   void forget_name(OperationId id, Issued const& issued);
   void count_command();
@@ -324,6 +332,13 @@ class Session final : private detail::Host {
   std::uint64_t commands_since_entry_ = 0;
   /// Changes that the frame came by where the log has no choice: it began before the change.
   std::set<std::string> oldest_versions_;
+  struct Handler {
+    detail::QueryId id{};
+    detail::Query query;
+  };
+  std::map<std::string, Handler, std::less<>> queries_;
+  std::uint64_t last_query_ = 0;
+  bool querying_ = false;
   bool at_entry_ = true;                   // no checkpoint yet since the frame was entered
   std::optional<std::string> next_entry_;  // a checkpoint ended the frame: enter again with this
   bool stopped_ = false;                   // no workflow code may run any more

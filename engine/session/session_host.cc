@@ -80,11 +80,13 @@ void Session::declare(storage::OperationRequested& call, ActivityOptions const& 
 }
 
 void Session::count_command() {
+  refuse_in_query();
   if (stopped_) throw Stop{};
   ++commands_since_entry_;
 }
 
 OperationId Session::issue(detail::Request request, std::string name) {
+  refuse_in_query();
   refuse_when_cancelled();
   if (!name.empty()) {
     if (auto const known = find_named(request, name)) return *known;
@@ -285,6 +287,7 @@ void Session::forget(OperationId id) noexcept {
 }
 
 detail::TaskId Session::begin_task(std::coroutine_handle<> entry, detail::Shield shield) {
+  refuse_in_query();
   if (stopped_) throw Stop{};
   ++commands_since_entry_;
   auto const task = static_cast<detail::TaskId>(++last_task_);
@@ -316,7 +319,10 @@ void Session::make_ready(std::coroutine_handle<> handle, detail::TaskId task) {
   ready_.push_back({handle, task});
 }
 
-std::uint64_t Session::random() { return mix(state_.random_seed, ++random_position_); }
+std::uint64_t Session::random() {
+  refuse_in_query();
+  return mix(state_.random_seed, ++random_position_);
+}
 
 std::string Session::record(std::string name, std::function<std::string()> const& read) {
   count_command();
@@ -352,6 +358,7 @@ std::string Session::read_once(std::string const& name, std::function<std::strin
 /// oldest, as what is replayed was done before the change, and it stays so until the next
 /// checkpoint enters a new frame: a recovery that begins there finds the same.
 std::uint32_t Session::version(std::string change, std::uint32_t oldest, std::uint32_t newest) {
+  refuse_in_query();
   if (stopped_) throw Stop{};
   auto const supported = [&](std::uint32_t version) {
     if (version >= oldest && version <= newest) return version;
@@ -396,6 +403,7 @@ void Session::answer(Sequence turn, OperationId source, std::string json) {
 }
 
 detail::CheckpointPlace Session::checkpoint(std::string state) {
+  refuse_in_query();
   if (stopped_) throw Stop{};
   if (at_entry_) {
     if (commands_since_entry_ > 0) {

@@ -141,6 +141,26 @@ class Runtime {
     return from_json<Answer>(*answer);
   }
 
+  /// Asks the workflow's handler of that name (Context::on_query): nothing is recorded, nothing
+  /// moves. What the answer rests on is durable. Errors: Errc::not_found (no such session, or no
+  /// handler of that name now), Errc::invalid (the handler refused or failed), Errc::ended,
+  /// Errc::held, Errc::overloaded, Errc::unavailable.
+  Result<std::string> query_with_json(SessionId const& session,
+                                      std::string name,
+                                      std::string arguments);
+  template <class Answer, class In>
+  Result<Answer> query(SessionId const& session, std::string name, In const& arguments) {
+    auto answer = query_with_json(session, std::move(name), to_json(arguments));
+    if (!answer) return answer.error();
+    return from_json<Answer>(*answer);
+  }
+  template <class Answer>
+  Result<Answer> query(SessionId const& session, std::string name) {
+    auto answer = query_with_json(session, std::move(name), "null");
+    if (!answer) return answer.error();
+    return from_json<Answer>(*answer);
+  }
+
   /// Asks a session to end, and waits until that is durable; the workflow sees it as Cancelled
   /// (Context::cancelled) and may do what it must first. Repeated, it is acknowledged once more.
   /// Errors: Errc::not_found, Errc::ended, Errc::held, Errc::too_large, Errc::unavailable.

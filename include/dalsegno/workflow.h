@@ -510,6 +510,25 @@ BOOST_DESCRIBE_STRUCT(ApprovalAnswer, (), (outcome, by, reason))
 
 // ---- Context ----
 
+/// Answers a query for as long as it lives: keep it beside what the handler refers to.
+class [[nodiscard]] QueryHandler {
+ public:
+  QueryHandler(detail::Host& host, std::string name, detail::Query query)
+      : host_(&host), id_(host.add_query(std::move(name), std::move(query))) {}
+  QueryHandler(QueryHandler&& other) noexcept
+      : host_(other.host_), id_(std::exchange(other.id_, detail::QueryId::none)) {}
+  QueryHandler(QueryHandler const&) = delete;
+  QueryHandler& operator=(QueryHandler const&) = delete;
+  QueryHandler& operator=(QueryHandler&&) = delete;
+  ~QueryHandler() {
+    if (id_ != detail::QueryId::none) host_->remove_query(id_);
+  }
+
+ private:
+  detail::Host* host_;
+  detail::QueryId id_;
+};
+
 /// What a workflow asks for everything outside of itself. Lives as long as the session is in
 /// memory; use it only from the workflow it was given to.
 class Context {
@@ -673,6 +692,27 @@ class Context {
   }
   /// The operation whose result this workflow was given last.
   [[nodiscard]] OperationId last_operation() const { return host_.last_taken(); }
+
+  /// Answers Runtime::query(session, name) from now on, until the handler that this returns goes:
+  ///
+  ///     auto const progress = ctx.on_query("progress", [&] { return done; });
+  ///
+  /// The handler looks at the workflow's variables and returns a value; a command in it is refused
+  /// to who asked. Nothing is recorded and nothing moves. Throws WorkflowError when there is a
+  /// handler of that name.
+  template <class Answer>
+  QueryHandler on_query(std::string name, Answer answer) {
+    return {host_, std::move(name), [answer = std::move(answer)](std::string const&) {
+              return to_json(answer());
+            }};
+  }
+  /// The same with arguments.
+  template <class In, class Answer>
+  QueryHandler on_query(std::string name, Answer answer) {
+    return {host_, std::move(name), [answer = std::move(answer)](std::string const& arguments) {
+              return to_json(answer(decode_text<In>(arguments)));
+            }};
+  }
 
   /// Records `state` as a point from which replay may start, ends this frame and enters the
   /// workflow again with decode(encode(state)): in life as in recovery. The first checkpoint after

@@ -89,6 +89,10 @@ struct Outcome {
 /// Throws ActivityFailed, PolicyDenied (or ApprovalDenied) or Cancelled.
 void throw_unless_completed(Outcome const& outcome);
 
+/// Arguments in, answer out, both JSON.
+using Query = std::function<std::string(std::string const&)>;
+enum class QueryId : std::uint64_t { none = 0 };
+
 enum class CheckpointPlace : std::uint8_t { at_entry, frame_ends };
 
 class Host {
@@ -131,6 +135,8 @@ class Host {
   virtual CheckpointPlace checkpoint(std::string state) = 0;
   virtual std::uint32_t version(std::string change, std::uint32_t oldest, std::uint32_t newest) = 0;
   [[nodiscard]] virtual bool cancel_requested() const = 0;
+  virtual QueryId add_query(std::string name, Query query) = 0;
+  virtual void remove_query(QueryId id) noexcept = 0;
 
  protected:
   Host() = default;
