@@ -42,6 +42,34 @@ bool may_be_repeated(FailureKind kind) {
          kind == FailureKind::timed_out || kind == FailureKind::cut_off;
 }
 
+/// Whether the far side may have done what it was asked, for all that is known.
+bool may_have_happened(FailureKind kind) {
+  switch (kind) {
+    case FailureKind::invalid_request:
+    case FailureKind::denied:
+    case FailureKind::unresolved:
+    case FailureKind::unreachable:
+    case FailureKind::tls_failed:
+      return false;
+    case FailureKind::timed_out:
+    case FailureKind::too_large:
+    case FailureKind::malformed:
+    case FailureKind::cut_off:
+    case FailureKind::cancelled:
+    case FailureKind::too_many_redirects:
+      break;
+  }
+  return true;
+}
+
+ActivityError error_of(Failure const& failure) {
+  ActivityError const error(std::string(name_of(failure.kind)),
+                            failure.message,
+                            may_be_repeated(failure.kind) ? ActivityError::Retry::allowed
+                                                          : ActivityError::Retry::forbidden);
+  return may_have_happened(failure.kind) ? error.with_unknown_outcome() : error;
+}
+
 /// A far side can do nothing with a token, and an address that holds one is none. In a body it may
 /// be right: text that somebody reads.
 void refuse_tokens(std::string_view where, std::string_view text) {
@@ -122,11 +150,7 @@ RequestOutput Parts::perform(ActivityContext const& context, RequestInput input)
   options.stop = context.stop;
   options.on_contact = [&context](Contact contact) { context.contacted(std::move(contact)); };
   auto answer = client.send(request_of(std::move(input), context), options);
-  if (answer.failure)
-    throw ActivityError(std::string(name_of(answer.failure->kind)),
-                        answer.failure->message,
-                        may_be_repeated(answer.failure->kind) ? ActivityError::Retry::allowed
-                                                              : ActivityError::Retry::forbidden);
+  if (answer.failure) throw error_of(*answer.failure);
   return output_of(std::move(answer));
 }
 

@@ -147,7 +147,8 @@ Result<Judged> judge(storage::EventLog const& log,
   judged.at = at;
   judged.who = {.name = identity.name,
                 .second = identity.second == nullptr ? "" : identity.second->owner,
-                .break_glass = identity.break_glass()};
+                .break_glass = identity.break_glass(),
+                .credential = identity.token == nullptr ? "" : identity.token->id};
   auto refused = identity.refused;
   if (!refused && action.objection) refused = action.objection(identity);
   auto const details = canonical(action.details);

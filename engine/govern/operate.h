@@ -42,6 +42,7 @@ struct Actor {
   std::string name;
   std::string second = {};  ///< "" when nobody
   bool break_glass = false;
+  std::string credential = {};  ///< id of the token; "" when none was asked for
 };
 
 /// What came of asking, not yet recorded.

@@ -1,6 +1,7 @@
 #include "engine/runtime/attempt_scope.h"
 
 #include "engine/policy/recorded.h"
+#include "engine/session/state.h"
 #include "storage/event/digest.h"
 
 #include <cstddef>
@@ -17,8 +18,7 @@ ActivityContext AttemptScope::context() {
   context.attempt = attempt_.attempt;
   context.epoch = attempt_.epoch;
   context.name = attempt_.name;
-  context.idempotency_key = to_string(attempt_.session) + '/' + to_string(attempt_.run) + '/' +
-                            std::to_string(static_cast<std::uint64_t>(attempt_.operation));
+  context.idempotency_key = idempotency_key(attempt_.session, attempt_.run, attempt_.operation);
   context.routes = attempt_.permit.routes();
   context.workflow = attempt_.workflow;
   context.principal = {.kind = std::string(kind_of_principal(attempt_.decision)),
@@ -27,7 +27,30 @@ ActivityContext AttemptScope::context() {
                        .roles = attempt_.decision.principal_roles};
   context.stop = stop_;
   context.host = this;
+  context.heartbeat_details = attempt_.heartbeat_details;
   return context;
+}
+
+void AttemptScope::heartbeat(std::string details) {
+  if (details.size() > max_heartbeat_bytes)
+    throw ActivityError("heartbeat_too_large",
+                        "the details of a heartbeat have " + std::to_string(details.size()) +
+                            " bytes; at most " + std::to_string(max_heartbeat_bytes) +
+                            " are allowed",
+                        ActivityError::Retry::forbidden)
+        .with_unknown_outcome();
+  if (services_.heartbeat) services_.heartbeat(std::move(details));
+}
+
+std::string AttemptScope::complete_later() {
+  auto token = services_.token
+                   ? services_.token()
+                   : Result<std::string>(Error{Errc::unavailable, "there is no runtime"});
+  if (!token)
+    throw ActivityError("no_token", token.error().detail, ActivityError::Retry::allowed)
+        .with_unknown_outcome();
+  deferred_ = true;
+  return std::move(*token);
 }
 
 std::optional<PolicyAnswer> AttemptScope::decide(std::string_view action,

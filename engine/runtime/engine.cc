@@ -5,10 +5,12 @@
 #include "engine/govern/store_policy.h"
 #include "engine/policy/rate.h"
 #include "engine/runtime/activity_pool.h"
+#include "engine/runtime/attempt_scope.h"
 #include "engine/runtime/counters.h"
 #include "engine/runtime/system_clock.h"
 #include "engine/runtime/timer_service.h"
 #include "engine/session/call_policy.h"
+#include "engine/session/completion_token.h"
 #include "engine/session/control_step.h"
 #include "engine/session/overloaded.h"
 #include "storage/access/recorded_time.h"
@@ -85,7 +87,8 @@ Result<std::unique_ptr<Engine>> Engine::start(storage::EventLog& log,
                            [&self](Time due) { self.timers_->armed(due); },
                            self.options_.max_idle_sessions / self.options_.shards,
                            self.options_.hurry_up_to,
-                           self.options_.threads};
+                           self.options_.threads,
+                           [&self] { return self.pool_.get(); }};
     self.shards_.push_back(std::make_unique<Shard>(
         std::move(services), self.markers_ ? self.markers_->marker(i) : Marker()));
   }
@@ -98,7 +101,8 @@ Result<std::unique_ptr<Engine>> Engine::start(storage::EventLog& log,
       self.options_.activity_threads,
       [&self](SessionId const& session, RunId const& run, AttemptEnd ended) {
         self.deliver(session, run, std::move(ended));
-      });
+      },
+      [&self](StartAttempt const& attempt) { return self.token_of(attempt); });
   self.timers_ = std::make_unique<TimerService>(
       log,
       self.options_.now,
@@ -175,6 +179,8 @@ Result<bool> Engine::workflow_moved(SessionId const& session,
     }
     for (auto const& event : step->step.events) {
       moved = moved || !(std::holds_alternative<storage::AttemptOrphaned>(event.body) ||
+                         std::holds_alternative<storage::OperationInDoubt>(event.body) ||
+                         std::holds_alternative<storage::HeartbeatRecorded>(event.body) ||
                          std::holds_alternative<storage::TimerFired>(event.body) ||
                          std::holds_alternative<storage::PolicyDecided>(event.body) ||
                          std::holds_alternative<storage::AttemptStarted>(event.body));
@@ -294,12 +300,41 @@ void Engine::release_effects(std::span<PendingStep> steps,
 /// Tells attempts that nobody waits for any more: their operation was cancelled, or they took too
 /// long.
 void Engine::abandon_attempts(StepResult const& step) {
+  auto const& run = step.append.run;
   for (auto const& event : step.events) {
-    if (std::holds_alternative<storage::OperationCancelled>(event.body))
-      pool_->abandon(step.append.run, event.operation);
-    if (auto const* const failed = std::get_if<storage::AttemptFailed>(&event.body))
-      pool_->abandon(step.append.run, event.operation, failed->attempt);
+    auto const id = event.operation;
+    std::visit(overloaded{[&](storage::OperationCancelled const&) {
+                            pool_->abandon(run, id);
+                            pool_->forget(run, id);
+                          },
+                          [&](storage::AttemptFailed const& failed) {
+                            pool_->abandon(run, id, failed.attempt);
+                            pool_->forget(run, id, failed.attempt);
+                          },
+                          [&](storage::AttemptOrphaned const& orphaned) {
+                            pool_->forget(run, id, orphaned.attempt);
+                          },
+                          [&](storage::AttemptDeferred const& deferred) {
+                            pool_->forget(run, id, deferred.attempt);
+                          },
+                          [&](storage::OperationCompleted const&) { pool_->forget(run, id); },
+                          [&](storage::ModelCompleted const&) { pool_->forget(run, id); },
+                          [&](storage::ToolCompleted const&) { pool_->forget(run, id); },
+                          [](auto const&) {}},
+               event.body);
   }
+}
+
+/// From the session's secret: the token is kept nowhere.
+Result<std::string> Engine::token_of(StartAttempt const& attempt) const {
+  TRY(auto const secret, log_.secret(attempt.session));
+  storage::KeyedDigester const digester(secret);
+  return to_text(
+      CompletionToken{attempt.session,
+                      attempt.run,
+                      attempt.operation,
+                      attempt.attempt,
+                      proof_of(digester, attempt.run, attempt.operation, attempt.attempt)});
 }
 
 /// Answers and ends, to those who wait for them.
@@ -557,6 +592,61 @@ void Engine::release(SessionId session, std::string by, std::string reason, OnRe
   if (!taken) std::get<ReleaseMessage>(message).done(taken.error());
 }
 
+void Engine::end_from_outside(std::string const& token,
+                              decltype(OutsideInput::what) what,
+                              OnReceipt done) {
+  if (auto error = refusal()) return done(std::move(*error));
+  auto const meant = parse_completion_token(token);
+  if (!meant) return done(meant.error());
+  VaultRecords vault;
+  auto const take_in_json = [&](std::string_view of, std::string& json) -> Result<> {
+    TRY(vault, take_in(meant->session, of, json));
+    return {};
+  };
+  auto const taken_in = std::visit(
+      overloaded{[&](ResultInput& result) { return take_in_json("the result", result.payload); },
+                 [&](FailureInput& failure) -> Result<> {
+                   redact(failure.type);
+                   redact(failure.message);
+                   return {};
+                 },
+                 [&](OutsideInput::Alive& alive) -> Result<> {
+                   if (alive.details.empty()) return {};
+                   TRY_VOID(take_in_json("what the heartbeat says", alive.details));
+                   if (alive.details.size() > max_heartbeat_bytes)
+                     return Error{Errc::too_large,
+                                  "what the heartbeat says has " +
+                                      std::to_string(alive.details.size()) + " bytes; at most " +
+                                      std::to_string(max_heartbeat_bytes) + " are allowed"};
+                   return {};
+                 }},
+      what);
+  if (!taken_in) return done(taken_in.error());
+  OutsideInput input{meant->operation, meant->attempt, meant->proof, std::move(what)};
+  auto& shard = shard_of(meant->session);
+  Message message = OutsideMessage{
+      meant->session, meant->run, std::move(input), std::move(vault), std::move(done)};
+  auto const taken = shard.offer(message);
+  if (!taken) std::get<OutsideMessage>(message).done(taken.error());
+}
+
+void Engine::resolve(SessionId session, ResolveInput input, OnReceipt done) {
+  if (auto error = refusal()) return done(std::move(*error));
+  VaultRecords vault;
+  if (input.resolution == storage::DoubtResolution::completed) {
+    auto taken_in = take_in(session, "the result", input.result);
+    if (!taken_in) return done(taken_in.error());
+    vault = std::move(*taken_in);
+  }
+  redact(input.by);
+  redact(input.reason);
+  auto& shard = shard_of(session);
+  Message message =
+      ResolveMessage{std::move(session), std::move(input), std::move(vault), std::move(done)};
+  auto const taken = shard.offer(message);
+  if (!taken) std::get<ResolveMessage>(message).done(taken.error());
+}
+
 namespace {
 
 /// Calls `begin` with a callback and waits until it has been called.
@@ -612,6 +702,17 @@ Result<Receipt> Engine::release(SessionId session, std::string by, std::string r
   return wait_for<Receipt>([&](OnReceipt done) {
     release(std::move(session), std::move(by), std::move(reason), std::move(done));
   });
+}
+
+Result<Receipt> Engine::end_from_outside(std::string const& token,
+                                         decltype(OutsideInput::what) what) {
+  return wait_for<Receipt>(
+      [&](OnReceipt done) { end_from_outside(token, std::move(what), std::move(done)); });
+}
+
+Result<Receipt> Engine::resolve(SessionId session, ResolveInput input) {
+  return wait_for<Receipt>(
+      [&](OnReceipt done) { resolve(std::move(session), std::move(input), std::move(done)); });
 }
 
 }  // namespace dalsegno::engine

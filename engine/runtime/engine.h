@@ -101,6 +101,17 @@ class Engine {
              std::string name,
              std::string arguments,
              std::function<void(Result<std::string>)> done);
+  /// Somebody outside, with a token from ActivityContext::complete_later, ends the attempt, or says
+  /// that they are at it. Of `what`, operation and attempt are the token's. Errors: Errc::invalid
+  /// (no token, no JSON), Errc::not_found, Errc::denied (nobody was given this token), Errc::ended
+  /// (the attempt, and so the token, or the session), Errc::held, Errc::too_large,
+  /// Errc::unavailable.
+  void end_from_outside(std::string const& token,
+                        decltype(OutsideInput::what) what,
+                        OnReceipt done);
+  /// A person says what is to become of an operation in doubt. Errors: those of check_resolution
+  /// (engine/session/doubt.h), Errc::not_found, Errc::ended, Errc::held, Errc::unavailable.
+  void resolve(SessionId session, ResolveInput input, OnReceipt done);
 
   // The same, waiting.
   [[nodiscard]] Result<Receipt> start_session(StartRequest request);
@@ -113,6 +124,9 @@ class Engine {
   [[nodiscard]] Result<std::string> query(SessionId session,
                                           std::string name,
                                           std::string arguments);
+  [[nodiscard]] Result<Receipt> end_from_outside(std::string const& token,
+                                                 decltype(OutsideInput::what) what);
+  [[nodiscard]] Result<Receipt> resolve(SessionId session, ResolveInput input);
 
   /// What waits to be performed, and what is.
   [[nodiscard]] std::vector<QueueStatus> queues() const;
@@ -139,6 +153,7 @@ class Engine {
   void deliver(SessionId const& session, RunId const& run, AttemptEnd ended);
   void release_effects(std::span<PendingStep> steps, std::span<Result<> const> results, bool fatal);
   void abandon_attempts(StepResult const& step);
+  [[nodiscard]] Result<std::string> token_of(StartAttempt const& attempt) const;
   void announce(PendingStep const& pending);
   void fail(Error const& error);
   [[nodiscard]] std::optional<Error> refusal() const;

@@ -3,6 +3,7 @@
 #include "dalsegno/try.h"
 #include "engine/govern/store_policy.h"
 #include "engine/replay/open_approvals.h"
+#include "engine/replay/open_doubts.h"
 #include "engine/runtime/engine.h"
 #include "engine/runtime/system_clock.h"
 #include "storage/access/guard_log.h"
@@ -152,6 +153,36 @@ Result<Acknowledgement> Runtime::answer_approval(std::string const& id,
   TRY(auto const pending, engine::find_approval(open, id));
   return acknowledge(parts_->engine->answer_approval(
       pending.session, engine::to_input(pending, decision, std::move(approver))));
+}
+
+Result<Acknowledgement> Runtime::complete_activity_with_json(std::string const& token,
+                                                             std::string result) {
+  return acknowledge(
+      parts_->engine->end_from_outside(token, engine::completed_outside(std::move(result))));
+}
+
+Result<Acknowledgement> Runtime::fail_activity(std::string const& token,
+                                               ActivityError const& error) {
+  return acknowledge(parts_->engine->end_from_outside(token, engine::failed_outside(error)));
+}
+
+Result<Acknowledgement> Runtime::heartbeat_activity_with_json(std::string const& token,
+                                                              std::string details) {
+  return acknowledge(
+      parts_->engine->end_from_outside(token, engine::OutsideInput::Alive{std::move(details)}));
+}
+
+Result<std::vector<CallInDoubt>> Runtime::in_doubt() const {
+  return engine::open_doubts(parts_->store.log());
+}
+
+Result<Acknowledgement> Runtime::resolve(SessionId const& session,
+                                         OperationId operation,
+                                         Resolve resolution,
+                                         Resolver resolver,
+                                         std::string result) {
+  return acknowledge(parts_->engine->resolve(
+      session, engine::to_input(operation, resolution, std::move(resolver), std::move(result))));
 }
 
 Result<std::string> Runtime::result_as_json(SessionId const& session) {

@@ -17,6 +17,7 @@
 #include <algorithm>
 #include <chrono>
 #include <iterator>
+#include <type_traits>
 #include <utility>
 
 namespace dalsegno::engine {
@@ -203,7 +204,8 @@ Ambient Shard::ambient(SessionId const& session) {
           .surroundings = counters,
           .reservations = counters,
           .registry = &services_.registry,
-          .intake = services_.intake};
+          .intake = services_.intake,
+          .attempts = services_.attempts ? services_.attempts() : nullptr};
 }
 
 // ---- messages ----
@@ -404,12 +406,25 @@ void Shard::take_request(FromOutside message) {
     return;
   }
   Marker::Scope const running(marker_, entry.head.run, message.session, entry.head.last_sequence);
+  if constexpr (std::is_same_v<FromOutside, OutsideMessage>) {
+    // What came due before it counts first, as before every result.
+    if (!fire_due_timers(message.session, entry, services_.now())) {
+      Error refused{Errc::unavailable,
+                    "session " + to_string(message.session) +
+                        " could not take a timer that came due before: try again"};
+      acknowledge_in_order(message.session, refuse(std::move(message.done), std::move(refused)));
+      return;
+    }
+  }
   auto step = entry.session->handle(message.input, ambient(message.session));
   if (!step) {
     give_up(message.session, entry, step.error(), refuse(std::move(message.done), step.error()));
     return;
   }
   bool const first = step->has_value();
+  if constexpr (requires { message.vault; }) {
+    if (first) std::ranges::move(message.vault, std::back_inserter((*step)->append.vault));
+  }
   Receipt const receipt{
       entry.head.run, first ? entry.head.last_sequence + 1 : entry.head.last_sequence, !first};
   auto acknowledge = [receipt, done = std::move(message.done)](Result<> durable) {
@@ -452,6 +467,20 @@ void Shard::take(QueryMessage message) {
 void Shard::take(CancelMessage message) { take_request(std::move(message)); }
 
 void Shard::take(ApprovalMessage message) { take_request(std::move(message)); }
+
+void Shard::take(ResolveMessage message) { take_request(std::move(message)); }
+
+void Shard::take(OutsideMessage message) {
+  auto const found = live(message.session);
+  if (found && (*found)->head.run != message.run) {
+    Error spent{
+        Errc::ended,
+        "session " + to_string(message.session) + " has another run by now: the token is spent"};
+    acknowledge_in_order(message.session, refuse(std::move(message.done), std::move(spent)));
+    return;
+  }
+  take_request(std::move(message));
+}
 
 void Shard::take(InputMessage message) {
   auto found = live(message.session);
@@ -605,6 +634,8 @@ void Shard::refuse_waiting(Live& entry, Error const& error) {
     if (auto const* const cancel = std::get_if<CancelMessage>(&message)) cancel->done(error);
     if (auto const* const approval = std::get_if<ApprovalMessage>(&message)) approval->done(error);
     if (auto const* const query = std::get_if<QueryMessage>(&message)) query->done(error);
+    if (auto const* const outside = std::get_if<OutsideMessage>(&message)) outside->done(error);
+    if (auto const* const resolve = std::get_if<ResolveMessage>(&message)) resolve->done(error);
   }
 }
 

@@ -68,6 +68,21 @@ struct ApprovalMessage {
   ApprovalInput input;
   OnReceipt done;
 };
+/// Somebody outside ends an attempt that was left to them, or says that they are at it.
+struct OutsideMessage {
+  SessionId session;
+  RunId run;
+  OutsideInput input;
+  VaultRecords vault;
+  OnReceipt done;
+};
+/// A person says what is to become of an operation in doubt.
+struct ResolveMessage {
+  SessionId session;
+  ResolveInput input;
+  VaultRecords vault;
+  OnReceipt done;
+};
 struct InputMessage {
   SessionId session;
   RunId run;
@@ -105,7 +120,9 @@ using Message = std::variant<StartMessage,
                              LoadMessage,
                              QueryMessage,
                              ReleaseMessage,
-                             CommittedMessage>;
+                             CommittedMessage,
+                             OutsideMessage,
+                             ResolveMessage>;
 
 /// What a shard needs from the runtime.
 struct ShardServices {
@@ -125,6 +142,7 @@ struct ShardServices {
   std::size_t max_idle_sessions = 0;  ///< kept in memory though nothing is under way
   std::size_t hurry_up_to = 0;        ///< sessions with something under way; see EngineOptions
   Threads threads = Threads::own;
+  std::function<AttemptWatch*()> attempts = {};  ///< null: nothing is known of those under way
 };
 
 /// Messages that may wait in one shard before starts and signals are refused as Errc::overloaded.
@@ -180,6 +198,8 @@ class Shard {
   void take(CancelMessage message);
   void take(QueryMessage message);
   void take(ApprovalMessage message);
+  void take(OutsideMessage message);
+  void take(ResolveMessage message);
   template <class FromOutside>
   void take_request(FromOutside message);
   void take(ReleaseMessage message);

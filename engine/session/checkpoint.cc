@@ -72,6 +72,43 @@ BOOST_DESCRIBE_STRUCT(Approval,
                        waiting,
                        given))
 
+struct Clock {
+  std::optional<std::int64_t> start_by_us;
+  std::optional<std::int64_t> close_by_us;
+  std::optional<std::int64_t> beat_by_us;
+  std::optional<std::int64_t> end_by_us;
+  std::optional<std::int64_t> again_at_us;
+};
+BOOST_DESCRIBE_STRUCT(Clock, (), (start_by_us, close_by_us, beat_by_us, end_by_us, again_at_us))
+
+struct Terms {
+  std::uint64_t schedule_to_start_ms = 0;
+  std::uint64_t schedule_to_close_ms = 0;
+  std::uint64_t heartbeat_ms = 0;
+  std::uint32_t effect = 0;
+  Clock clock;
+};
+BOOST_DESCRIBE_STRUCT(Terms,
+                      (),
+                      (schedule_to_start_ms, schedule_to_close_ms, heartbeat_ms, effect, clock))
+
+struct Resolution {
+  std::uint32_t resolution = 0;
+  std::string by;
+  std::string credential;
+  std::string reason;
+  Payload result;
+};
+BOOST_DESCRIBE_STRUCT(Resolution, (), (resolution, by, credential, reason, result))
+
+struct Doubt {
+  std::uint32_t attempt = 0;
+  std::string reason;
+  std::int64_t since_us = 0;
+  std::optional<Resolution> resolution;
+};
+BOOST_DESCRIBE_STRUCT(Doubt, (), (attempt, reason, since_us, resolution))
+
 // What came with later versions is optional, and left out where it is empty.
 struct Operation {
   std::uint64_t id = 0;
@@ -97,6 +134,12 @@ struct Operation {
   std::optional<bool> untrusted;
   std::optional<std::int64_t> first_started_us;
   std::optional<std::vector<Approval>> approvals;
+  std::optional<Terms> terms;
+  std::optional<std::vector<std::string>> non_retryable;
+  std::optional<Payload> heartbeat;
+  std::optional<bool> deferred;
+  std::optional<bool> unsure;
+  std::optional<Doubt> doubt;
 };
 BOOST_DESCRIBE_STRUCT(Operation,
                       (),
@@ -122,7 +165,13 @@ BOOST_DESCRIBE_STRUCT(Operation,
                        requested,
                        untrusted,
                        first_started_us,
-                       approvals))
+                       approvals,
+                       terms,
+                       non_retryable,
+                       heartbeat,
+                       deferred,
+                       unsure,
+                       doubt))
 
 struct Finished {
   std::uint64_t id = 0;
@@ -296,6 +345,71 @@ Result<AskedApproval> from_document(checkpoint_json::Approval document) {
   return asked;
 }
 
+checkpoint_json::Terms to_document(storage::CallTerms const& terms,
+                                   storage::CallClock const& clock) {
+  return {terms.schedule_to_start_ms,
+          terms.schedule_to_close_ms,
+          terms.heartbeat_ms,
+          static_cast<std::uint32_t>(terms.effect),
+          {microseconds_of(clock.start_by),
+           microseconds_of(clock.close_by),
+           microseconds_of(clock.beat_by),
+           microseconds_of(clock.end_by),
+           microseconds_of(clock.again_at)}};
+}
+
+Result<> read_terms(checkpoint_json::Terms const& document, OpenOperation& operation) {
+  if (document.effect > static_cast<std::uint32_t>(storage::EffectClass::at_most_once))
+    return corrupt("an operation of unknown effect class " + std::to_string(document.effect));
+  operation.terms = {document.schedule_to_start_ms,
+                     document.schedule_to_close_ms,
+                     document.heartbeat_ms,
+                     static_cast<storage::EffectClass>(document.effect)};
+  auto const& clock = document.clock;
+  operation.clock = {time_of(clock.start_by_us),
+                     time_of(clock.close_by_us),
+                     time_of(clock.beat_by_us),
+                     time_of(clock.end_by_us),
+                     time_of(clock.again_at_us)};
+  return {};
+}
+
+/// The clock of a call without terms of its own is told by its timer.
+void derive_clock(OpenOperation& operation) {
+  if (operation.attempt_open) {
+    operation.clock.close_by = operation.timer_due;
+  } else if (!waits_for_approval(operation)) {
+    operation.clock.again_at = operation.timer_due;
+  }
+}
+
+checkpoint_json::Doubt to_document(Doubt const& doubt) {
+  checkpoint_json::Doubt document{
+      doubt.attempt, doubt.reason, doubt.since.time_since_epoch().count(), std::nullopt};
+  if (auto const& said = doubt.resolution)
+    document.resolution = {static_cast<std::uint32_t>(said->resolution),
+                           said->by,
+                           said->credential,
+                           said->reason,
+                           to_document(said->result)};
+  return document;
+}
+
+Result<Doubt> from_document(checkpoint_json::Doubt document) {
+  Doubt doubt{document.attempt, std::move(document.reason), time_of(document.since_us), {}};
+  if (!document.resolution) return doubt;
+  auto& said = *document.resolution;
+  if (said.resolution > static_cast<std::uint32_t>(storage::DoubtResolution::retry))
+    return corrupt("a doubt with unknown resolution " + std::to_string(said.resolution));
+  TRY(auto result, from_document(std::move(said.result)));
+  doubt.resolution = {static_cast<storage::DoubtResolution>(said.resolution),
+                      std::move(said.by),
+                      std::move(said.credential),
+                      std::move(said.reason),
+                      std::move(result)};
+  return doubt;
+}
+
 checkpoint_json::Operation to_document(OperationId id, OpenOperation const& operation) {
   checkpoint_json::Operation document;
   document.id = static_cast<std::uint64_t>(id);
@@ -324,6 +438,15 @@ checkpoint_json::Operation to_document(OperationId id, OpenOperation const& oper
     auto& approvals = document.approvals.emplace();
     for (auto const& asked : operation.approvals) approvals.push_back(to_document(asked));
   }
+  if (operation.terms != storage::CallTerms{})
+    document.terms = to_document(operation.terms, operation.clock);
+  if (!operation.retry.non_retryable.empty())
+    document.non_retryable = operation.retry.non_retryable;
+  if (operation.heartbeat != storage::Payload{})
+    document.heartbeat = to_document(operation.heartbeat);
+  if (operation.deferred) document.deferred = true;
+  if (operation.unsure) document.unsure = true;
+  if (operation.doubt) document.doubt = to_document(*operation.doubt);
   return document;
 }
 
@@ -346,7 +469,8 @@ Result<OpenOperation> from_document(checkpoint_json::Operation document) {
                      document.initial_ms,
                      document.max_interval_ms,
                      document.factor,
-                     document.jitter};
+                     document.jitter,
+                     std::move(document.non_retryable).value_or(std::vector<std::string>())};
   operation.start_to_close_ms = document.start_to_close_ms;
   if (document.risk > static_cast<std::uint32_t>(storage::Risk::external))
     return corrupt("an operation of unknown risk " + std::to_string(document.risk));
@@ -365,6 +489,19 @@ Result<OpenOperation> from_document(checkpoint_json::Operation document) {
       TRY(auto asked, from_document(std::move(approval)));
       operation.approvals.push_back(std::move(asked));
     }
+  }
+  operation.deferred = document.deferred.value_or(false);
+  operation.unsure = document.unsure.value_or(false);
+  if (document.heartbeat) {
+    TRY(operation.heartbeat, from_document(std::move(*document.heartbeat)));
+  }
+  if (document.doubt) {
+    TRY(operation.doubt, from_document(std::move(*document.doubt)));
+  }
+  if (document.terms) {
+    TRY_VOID(read_terms(*document.terms, operation));
+  } else {
+    derive_clock(operation);
   }
   return operation;
 }

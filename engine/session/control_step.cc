@@ -1,9 +1,11 @@
 #include "engine/session/control_step.h"
 
 #include "dalsegno/try.h"
+#include "engine/session/doubt.h"
 #include "storage/event/codec.h"
 
 #include <algorithm>
+#include <string>
 #include <utility>
 #include <variant>
 
@@ -71,26 +73,32 @@ Result<StepResult> make_control_step(SessionId const& session,
   return make_step(session, log_id, head, {}, std::move(body), now, epoch);
 }
 
-Result<StepResult> make_approval_step(SessionState const& state,
-                                      ApprovalInput const& input,
-                                      Time now,
-                                      std::uint64_t epoch) {
+namespace {
+
+Result<> refuse_unless_open(SessionState const& state) {
   auto const name = "session " + to_string(state.session);
   if (state.status == storage::SessionStatus::held)
     return Error{Errc::held, name + " is held: it takes no input until it is released"};
   if (state.status != storage::SessionStatus::open)
     return Error{Errc::ended, name + " has ended and takes no input"};
-  TRY(auto given, check_answer(state, input, std::max(now, state.last_time)));
-  Belongs const belongs{input.operation, state.operations.at(input.operation).cause};
+  return {};
+}
+
+/// The step of what a person says about an operation, with the timer that it arms.
+Result<StepResult> make_answer_step(SessionState const& state,
+                                    OperationId operation,
+                                    storage::EventBody body,
+                                    Time now,
+                                    std::uint64_t epoch) {
+  Belongs const belongs{operation, state.operations.at(operation).cause};
   TRY(auto result,
-      make_step(
-          state.session, state.log_id, head_of(state), belongs, std::move(given), now, epoch));
+      make_step(state.session, state.log_id, head_of(state), belongs, std::move(body), now, epoch));
   auto after = state;
   apply(after, result.events.front(), result.recorded_at);
   auto const timer = [&](SessionState const& of) -> std::vector<storage::Timer> {
-    auto const& due = of.operations.at(input.operation).timer_due;
+    auto const& due = of.operations.at(operation).timer_due;
     if (!due) return {};
-    return {{*due, state.session, state.run, input.operation}};
+    return {{*due, state.session, state.run, operation}};
   };
   auto& append = result.append;
   append.timers_cleared = timer(state);
@@ -100,6 +108,34 @@ Result<StepResult> make_approval_step(SessionState const& state,
     append.timers_set.clear();
   }
   return result;
+}
+
+}  // namespace
+
+Result<StepResult> make_approval_step(SessionState const& state,
+                                      ApprovalInput const& input,
+                                      Time now,
+                                      std::uint64_t epoch) {
+  TRY_VOID(refuse_unless_open(state));
+  TRY(auto given, check_answer(state, input, std::max(now, state.last_time)));
+  return make_answer_step(state, input.operation, std::move(given), now, epoch);
+}
+
+Result<StepResult> make_resolution_step(SessionState const& state,
+                                        ResolveInput const& input,
+                                        Time now,
+                                        std::uint64_t epoch) {
+  TRY_VOID(refuse_unless_open(state));
+  TRY(auto resolved, check_resolution(state, input));
+  if (input.resolution == storage::DoubtResolution::completed) {
+    if (input.result.size() > storage::max_inline_payload_bytes)
+      return Error{Errc::too_large,
+                   "the result has " + std::to_string(input.result.size()) + " bytes; at most " +
+                       std::to_string(storage::max_inline_payload_bytes) +
+                       " can be given while no runtime has the store"};
+    resolved.result.bytes = input.result;
+  }
+  return make_answer_step(state, input.operation, std::move(resolved), now, epoch);
 }
 
 }  // namespace dalsegno::engine

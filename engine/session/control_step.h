@@ -24,4 +24,11 @@ namespace dalsegno::engine {
                                                     Time now,
                                                     std::uint64_t epoch);
 
+/// The same for what a person says about an operation in doubt. Errors: those of check_resolution,
+/// Errc::held, Errc::ended; Errc::too_large for a result beyond 64 KiB.
+[[nodiscard]] Result<StepResult> make_resolution_step(SessionState const& state,
+                                                      ResolveInput const& input,
+                                                      Time now,
+                                                      std::uint64_t epoch);
+
 }  // namespace dalsegno::engine

@@ -1,8 +1,10 @@
 #pragma once
 
 #include "dalsegno/contact.h"
+#include "dalsegno/errors.h"
 #include "dalsegno/ids.h"
 #include "storage/event/digest.h"
+#include "storage/event/event.h"
 
 #include <chrono>
 #include <cstdint>
@@ -34,6 +36,7 @@ struct ResultInput {
   std::uint64_t output_tokens = 0;
   std::uint64_t cached_tokens = 0;
   std::vector<Contact> contacts = {};  ///< as they are to be recorded
+  bool reconciled = false;             ///< the far side said that an earlier attempt had done it
 };
 
 struct FailureInput {
@@ -43,6 +46,9 @@ struct FailureInput {
   std::string message;
   bool retryable = true;
   std::vector<Contact> contacts = {};
+  std::optional<std::chrono::milliseconds> retry_after = {};  ///< whatever the retry policy says
+  std::string heartbeat = {};    ///< the newest details that it reported, JSON; "": none
+  bool outcome_unknown = false;  ///< it may have had its effect
 };
 
 /// A timer came due.
@@ -77,12 +83,49 @@ struct ApprovalInput {
   storage::Digest input_digest;  ///< of the arguments that the person was shown
 };
 
+/// Whoever performed the attempt leaves its end to somebody outside.
+struct DeferInput {
+  OperationId operation = OperationId::none;
+  std::uint32_t attempt = 0;
+  std::string heartbeat = {};  ///< JSON; "": none
+  std::vector<Contact> contacts = {};
+};
+
+/// Somebody outside ends an attempt that was left to them, or says that they are at it.
+struct OutsideInput {
+  struct Alive {
+    std::string details;  ///< JSON; "": none
+  };
+
+  OperationId operation = OperationId::none;
+  std::uint32_t attempt = 0;
+  storage::Digest proof;  ///< that they were given a token for it
+  std::variant<ResultInput, FailureInput, Alive> what;
+};
+
+/// What somebody outside says, but for which attempt it is about: that is in their token.
+[[nodiscard]] decltype(OutsideInput::what) completed_outside(std::string result);
+[[nodiscard]] decltype(OutsideInput::what) failed_outside(ActivityError const& error);
+
+/// A person says what is to become of an operation in doubt.
+struct ResolveInput {
+  OperationId operation = OperationId::none;
+  storage::DoubtResolution resolution = storage::DoubtResolution::completed;
+  std::string result;  ///< JSON, when completed
+  std::string by;
+  std::string credential;  ///< id of the token that says who it is; "" when none was asked for
+  std::string reason;
+};
+
 using Input = std::variant<SignalInput,
                            ResultInput,
                            FailureInput,
                            TimerInput,
                            OrphanInput,
                            CancelInput,
-                           ApprovalInput>;
+                           ApprovalInput,
+                           DeferInput,
+                           OutsideInput,
+                           ResolveInput>;
 
 }  // namespace dalsegno::engine

@@ -188,7 +188,10 @@ void Session::take_input(storage::Event const& event) {
           },
           [&](storage::AttemptOrphaned const& body) {
             if (waited && !state_.operations.at(id).attempt_open) {
-              again_or_fail(id, body.retry_at, "orphaned_too_often", body.reason);
+              again_or_fail(id,
+                            body.retry_at,
+                            state_.operations.at(id).unsure ? "orphaned" : "orphaned_too_often",
+                            body.reason);
             }
           },
           [&](storage::TimerFired const&) { on_timer(id, kind); },
@@ -209,7 +212,16 @@ void Session::on_timer(OperationId id, OperationKind kind) {
   }
   auto const found = state_.operations.find(id);
   if (found == state_.operations.end()) return;
-  if (waits_for_approval(found->second)) {
+  auto const& operation = found->second;
+  if (operation.attempt_open) return;  // it was begun in time
+  if (operation.doubt) return act_on_resolution(id);
+  if (operation.clock.end_by && *operation.clock.end_by <= now_) {
+    fail_or_doubt(id,
+                  std::string(name_of(Timeout::schedule_to_close)),
+                  "the call took longer than " +
+                      std::to_string(operation.terms.schedule_to_close_ms) +
+                      " ms with all its attempts");
+  } else if (waits_for_approval(operation)) {
     on_approval_timer(id);
   } else if (kind != OperationKind::approval) {
     begin_attempt(id);
@@ -224,6 +236,17 @@ void Session::again_or_fail(OperationId id,
     if (*retry_at <= now_) begin_attempt(id);
     return;  // else its timer is armed
   }
+  fail_or_doubt(id, type, message);
+}
+
+/// No attempt follows. A call that may have had its effect is in doubt.
+void Session::fail_or_doubt(OperationId id, std::string const& type, std::string const& message) {
+  auto const& operation = state_.operations.at(id);
+  if (!operation.unsure) return fail_operation(id, type, message);
+  command(id, storage::OperationInDoubt{operation.attempt, type + ": " + message});
+}
+
+void Session::fail_operation(OperationId id, std::string const& type, std::string const& message) {
   auto const attempts = state_.operations.at(id).attempt;
   command(id, storage::OperationFailed{type, message, attempts});
   detail::Outcome outcome;
@@ -323,6 +346,8 @@ void Session::begin_attempt(OperationId id) {
   auto const permit = Permit::from(state_.run, id, decision);
   if (!permit) {
     if (reservations != nullptr) reservations->settle(false);
+    if (operation.unsure)
+      return fail_or_doubt(id, "policy_denied", decision.reason);  // the next attempt
     detail::Outcome outcome;
     outcome.kind = detail::OutcomeKind::denied;
     outcome.message = decision.reason;
@@ -334,20 +359,28 @@ void Session::begin_attempt(OperationId id) {
   if (reservations != nullptr) reservations->settle(!waits);
   if (waits) return;
   auto permitting = live() ? decision : storage::PolicyDecided();
-  command(id, storage::AttemptStarted{attempt, operation.input_digest});
+  bool const asks_first =
+      operation.unsure && operation.terms.effect == storage::EffectClass::reconcilable;
+  auto details = live() ? payload_text(operation.heartbeat) : std::string();
+  command(id, storage::AttemptStarted{attempt, operation.input_digest, asks_first});
   if (live()) {
-    effects_.emplace_back(StartAttempt{*permit,
-                                       state_.session,
-                                       state_.run,
-                                       id,
-                                       attempt,
-                                       epoch_,
-                                       operation.kind,
-                                       operation.name,
-                                       issued.input,
-                                       operation.input_digest,
-                                       state_.workflow,
-                                       std::move(permitting)});
+    effects_.emplace_back(
+        StartAttempt{*permit,
+                     state_.session,
+                     state_.run,
+                     id,
+                     attempt,
+                     epoch_,
+                     operation.kind,
+                     operation.name,
+                     issued.input,
+                     operation.input_digest,
+                     state_.workflow,
+                     std::move(permitting),
+                     asks_first,
+                     operation.clock.start_by || operation.clock.beat_by ||
+                         operation.terms.effect != storage::EffectClass::idempotent,
+                     std::move(details)});
   }
 }
 
@@ -517,14 +550,16 @@ void Session::refuse_when_cancelled() const {
 std::vector<OrphanInput> Session::open_attempts(std::string const& reason) const {
   std::vector<OrphanInput> open;
   for (auto const& [id, operation] : state_.operations) {
-    if (operation.attempt_open) open.push_back({id, operation.attempt, reason});
+    if (operation.attempt_open && !operation.deferred)
+      open.push_back({id, operation.attempt, reason});
   }
   return open;
 }
 
 bool Session::has_open_attempt() const {
-  return std::ranges::any_of(state_.operations,
-                             [](auto const& entry) { return entry.second.attempt_open; });
+  return std::ranges::any_of(state_.operations, [](auto const& entry) {
+    return entry.second.attempt_open && !entry.second.deferred;
+  });
 }
 
 }  // namespace dalsegno::engine

@@ -4,6 +4,7 @@
 #include "dalsegno/result.h"
 #include "dalsegno/workflow.h"
 #include "engine/policy/policy.h"
+#include "engine/session/attempt_watch.h"
 #include "engine/session/checkpoint.h"
 #include "engine/session/divergence.h"
 #include "engine/session/input.h"
@@ -57,6 +58,8 @@ struct Ambient {
   Registry const* registry = nullptr;        ///< says what is known of tools; null: nothing
   /// Redacts what the workflow's code hands out; null: nothing does. Inputs come redacted.
   vault::Intake const* intake = nullptr;
+  /// Where attempts are performed; null: nothing is known of those under way.
+  AttemptWatch* attempts = nullptr;
 };
 
 /// How a session begins.
@@ -201,10 +204,25 @@ class Session final : private detail::Host {
                                                           OpenOperation const* operation) const;
   [[nodiscard]] std::optional<storage::EventBody> body_of(TimerInput const& input,
                                                           OperationId id,
+                                                          OpenOperation const* operation,
+                                                          Ambient const& ambient);
+  [[nodiscard]] storage::EventBody body_of_limit(TimerInput const& input,
+                                                 OperationId id,
+                                                 OpenOperation const& operation,
+                                                 Ambient const& ambient);
+  [[nodiscard]] std::optional<storage::EventBody> body_of(DeferInput const& input,
+                                                          OperationId id,
                                                           OpenOperation const* operation) const;
   [[nodiscard]] std::optional<storage::EventBody> body_of(OrphanInput const& input,
                                                           OperationId id,
                                                           OpenOperation const* operation) const;
+  [[nodiscard]] Result<std::optional<StepResult>> handle_outside(OutsideInput const& outside,
+                                                                 Ambient const& ambient);
+  [[nodiscard]] Result<std::optional<StepResult>> handle_resolution(ResolveInput const& resolve,
+                                                                    Ambient const& ambient);
+  [[nodiscard]] Result<std::optional<StepResult>> take_body(OperationId id,
+                                                            storage::EventBody body,
+                                                            Ambient const& ambient);
   [[nodiscard]] static storage::Payload* result_payload(storage::EventBody& body);
   [[nodiscard]] std::chrono::microseconds retry_delay(OperationId id, std::uint32_t failed) const;
 
@@ -222,6 +240,9 @@ class Session final : private detail::Host {
                      std::optional<Time> retry_at,
                      std::string const& type,
                      std::string const& message);
+  void fail_or_doubt(OperationId id, std::string const& type, std::string const& message);
+  void fail_operation(OperationId id, std::string const& type, std::string const& message);
+  void act_on_resolution(OperationId id);
   void complete(OperationId id, Sequence sequence, storage::Payload const& result);
   void take_delivery();
   void end_operation(OperationId id, detail::Outcome outcome);
@@ -359,6 +380,7 @@ class Session final : private detail::Host {
   std::vector<storage::StoredCheckpoint> checkpoints_;
   std::vector<storage::ProducerKey> producer_keys_;
   std::vector<storage::VaultRecord> vault_;
+  std::vector<storage::VaultRecord> input_vault_;  // that the input under way brings along
   std::map<OperationId, std::pair<std::optional<Time>, std::optional<Time>>>
       timers_;  // before, after
 

@@ -123,6 +123,7 @@ void Session::on_approval_timer(OperationId id) {
     outcome.message = verdict->text;
     outcome.attempts = operation.attempt;
     outcome.rules = {verdict->rule};
+    if (operation.unsure) return fail_or_doubt(id, outcome.type, outcome.message);
     command(id, storage::OperationFailed{outcome.type, outcome.message, outcome.attempts});
     end_operation(id, std::move(outcome));
   }

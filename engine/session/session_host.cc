@@ -40,12 +40,27 @@ std::uint64_t recorded(std::chrono::milliseconds duration) {
   return static_cast<std::uint64_t>(std::max<std::int64_t>(duration.count(), 0));
 }
 
+std::vector<std::string> recorded(TypeList const& types) {
+  std::vector<std::string> list;
+  for (auto const type : types)
+    if (!type.empty()) list.emplace_back(type);
+  return list;
+}
+
 storage::RecordedRetry recorded(RetryPolicy const& policy) {
   return {policy.max_attempts,
           recorded(policy.initial),
           recorded(policy.max_interval),
           std::isfinite(policy.factor) ? policy.factor : 1.0,
-          std::isfinite(policy.jitter) ? std::clamp(policy.jitter, 0.0, 1.0) : 0.0};
+          std::isfinite(policy.jitter) ? std::clamp(policy.jitter, 0.0, 1.0) : 0.0,
+          recorded(policy.non_retryable)};
+}
+
+storage::CallTerms terms_of(ActivityOptions const& options) {
+  return {recorded(options.schedule_to_start),
+          recorded(options.schedule_to_close),
+          recorded(options.heartbeat),
+          static_cast<storage::EffectClass>(options.effect)};
 }
 
 storage::OperationKind kind_of(detail::Request const& request) {
@@ -69,14 +84,17 @@ storage::Risk recorded(Risk risk) { return static_cast<storage::Risk>(risk); }
 
 }  // namespace
 
-/// Risk and trust: what the call itself declares, else what its tool does.
+/// Risk, trust and terms: what the call itself declares, else what its tool does.
 void Session::declare(storage::OperationRequested& call, ActivityOptions const& options) const {
   call.risk = recorded(options.risk);
   call.untrusted = options.untrusted;
+  call.terms = terms_of(options);
   if (call.kind != OperationKind::tool || !live() || ambient_->registry == nullptr) return;
   auto const of_tool = ambient_->registry->options_of_tool(call.name);
   if (options.risk == Risk::undeclared) call.risk = recorded(of_tool.risk);
   call.untrusted = call.untrusted || of_tool.untrusted;
+  if (options.effect == EffectClass::idempotent)
+    call.terms.effect = static_cast<storage::EffectClass>(of_tool.effect);
 }
 
 void Session::count_command() {
@@ -485,6 +503,9 @@ std::string Session::fingerprint() const {
       for (auto const& answer : asked.given)
         text += (answer.granted ? " granted by " : " denied by ") + answer.by;
     }
+    if (operation.deferred) text += " deferred";
+    if (operation.unsure) text += " unsure";
+    if (operation.doubt) text += operation.doubt->resolution ? " resolved" : " in doubt";
     auto const issued = issued_.find(id);
     text += issued == issued_.end() || issued->second.waiter == nullptr ? " unawaited" : " awaited";
   }

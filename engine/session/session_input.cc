@@ -1,5 +1,6 @@
 // Inputs: which event each one makes, if it still means anything.
 
+#include "dalsegno/errors.h"
 #include "dalsegno/try.h"
 #include "engine/session/overloaded.h"
 #include "engine/session/random.h"
@@ -47,7 +48,9 @@ Result<std::optional<StepResult>> Session::handle(Input const& input, Ambient co
   auto const* const signal = std::get_if<SignalInput>(&input);
   if (state_.status != SessionStatus::open) {
     bool const from_outside = signal != nullptr || std::holds_alternative<CancelInput>(input) ||
-                              std::holds_alternative<ApprovalInput>(input);
+                              std::holds_alternative<ApprovalInput>(input) ||
+                              std::holds_alternative<OutsideInput>(input) ||
+                              std::holds_alternative<ResolveInput>(input);
     if (!from_outside) return std::nullopt;
     return Error{Errc::ended,
                  "session " + to_string(state_.session) + " has ended and takes no input"};
@@ -57,6 +60,10 @@ Result<std::optional<StepResult>> Session::handle(Input const& input, Ambient co
     return handle_cancel(*cancel, ambient);
   if (auto const* const approval = std::get_if<ApprovalInput>(&input))
     return handle_approval(*approval, ambient);
+  if (auto const* const outside = std::get_if<OutsideInput>(&input))
+    return handle_outside(*outside, ambient);
+  if (auto const* const resolve = std::get_if<ResolveInput>(&input))
+    return handle_resolution(*resolve, ambient);
 
   auto const id = std::visit(overloaded{[](SignalInput const&) { return OperationId::none; },
                                         [](CancelInput const&) { return OperationId::none; },
@@ -65,22 +72,35 @@ Result<std::optional<StepResult>> Session::handle(Input const& input, Ambient co
   auto const found = state_.operations.find(id);
   auto const* const operation = found == state_.operations.end() ? nullptr : &found->second;
   now_ = std::max(ambient.now, state_.last_time);
+  input_vault_.clear();
   auto body = std::visit(
       overloaded{
           [&](SignalInput const&) -> std::optional<storage::EventBody> { return std::nullopt; },
           [&](CancelInput const&) -> std::optional<storage::EventBody> { return std::nullopt; },
           [&](ApprovalInput const&) -> std::optional<storage::EventBody> { return std::nullopt; },
+          [&](OutsideInput const&) -> std::optional<storage::EventBody> { return std::nullopt; },
+          [&](ResolveInput const&) -> std::optional<storage::EventBody> { return std::nullopt; },
           [&](ResultInput const& result) { return body_of(result, id, operation); },
           [&](FailureInput const& failure) { return body_of(failure, id, operation); },
-          [&](TimerInput const& timer) { return body_of(timer, id, operation); },
+          [&](TimerInput const& timer) { return body_of(timer, id, operation, ambient); },
           [&](OrphanInput const& orphan) { return body_of(orphan, id, operation); },
+          [&](DeferInput const& defer) { return body_of(defer, id, operation); },
       },
       input);
   if (!body) return std::nullopt;
-  begin_live_step(ambient, operation == nullptr ? 0 : operation->cause);
-  if (auto* const payload = result_payload(*body))
+  return take_body(id, std::move(*body), ambient);
+}
+
+/// The step of an input whose event is made; what it is about is open, or ended long ago.
+Result<std::optional<StepResult>> Session::take_body(OperationId id,
+                                                     storage::EventBody body,
+                                                     Ambient const& ambient) {
+  auto const found = state_.operations.find(id);
+  begin_live_step(ambient, found == state_.operations.end() ? 0 : found->second.cause);
+  vault_ = std::exchange(input_vault_, {});
+  if (auto* const payload = result_payload(body))
     *payload = make_payload(std::move(payload->bytes));
-  run_input(id, std::move(*body));
+  run_input(id, std::move(body));
   TRY(auto result, end_live_step());
   return std::optional<StepResult>(std::move(result));
 }
@@ -176,7 +196,10 @@ std::optional<storage::EventBody> Session::body_of(ResultInput const& input,
                      "the result has " + std::to_string(input.payload.size()) + " bytes; at most " +
                          std::to_string(storage::max_artifact_bytes) + " are allowed",
                      false,
-                     input.contacts},
+                     input.contacts,
+                     std::nullopt,
+                     {},
+                     true},
         id,
         operation);
   }
@@ -194,45 +217,40 @@ std::optional<storage::EventBody> Session::body_of(ResultInput const& input,
   }
   if (operation->kind == OperationKind::tool) {
     return storage::ToolCompleted{
-        input.attempt, std::move(payload), input.is_error, input.contacts};
+        input.attempt, std::move(payload), input.is_error, input.contacts, input.reconciled};
   }
-  return storage::OperationCompleted{input.attempt, std::move(payload), input.contacts};
+  return storage::OperationCompleted{
+      input.attempt, std::move(payload), input.contacts, input.reconciled};
 }
 
 std::optional<storage::EventBody> Session::body_of(FailureInput const& input,
                                                    OperationId id,
                                                    OpenOperation const* operation) const {
   if (!awaits(operation, input.attempt)) return late(input.attempt, input.contacts);
+  auto const& retry = operation->retry;
+  auto const effect = operation->terms.effect;
   auto const failed = operation->failed + 1;
-  bool const again = input.retryable &&
-                     (operation->retry.max_attempts == 0 || failed < operation->retry.max_attempts);
-  std::optional<Time> retry_at;
-  if (again) retry_at = now_ + retry_delay(id, failed);
+  storage::AttemptFailed body;
+  body.outcome_unknown = input.outcome_unknown && effect != storage::EffectClass::idempotent;
+  body.retryable = input.retryable &&
+                   std::ranges::find(retry.non_retryable, input.type) == retry.non_retryable.end();
+  bool const may_repeat = effect != storage::EffectClass::at_most_once || !body.outcome_unknown;
+  if (body.retryable && may_repeat && (retry.max_attempts == 0 || failed < retry.max_attempts))
+    body.retry_at =
+        now_ + (input.retry_after
+                    ? std::clamp<std::chrono::microseconds>(
+                          *input.retry_after, std::chrono::microseconds(0), longest_asked_delay)
+                    : retry_delay(id, failed));
+  // An attempt that would begin after the call's end is not waited for.
+  auto const& end_by = operation->clock.end_by;
+  if (body.retry_at && end_by && *body.retry_at >= *end_by) body.retry_at.reset();
   constexpr std::size_t longest_message = 4'096;
-  return storage::AttemptFailed{input.attempt,
-                                input.type,
-                                input.message.substr(0, longest_message),
-                                input.retryable,
-                                retry_at,
-                                input.contacts};
-}
-
-std::optional<storage::EventBody> Session::body_of(TimerInput const& input,
-                                                   OperationId id,
-                                                   OpenOperation const* operation) const {
-  if (operation == nullptr || operation->timer_due != input.due || input.due > now_)
-    return std::nullopt;
-  if (operation->attempt_open) {
-    return body_of(FailureInput{id,
-                                operation->attempt,
-                                "timeout",
-                                "the attempt took longer than " +
-                                    std::to_string(operation->start_to_close_ms) + " ms",
-                                true},
-                   id,
-                   operation);
-  }
-  return storage::TimerFired{input.due};
+  body.attempt = input.attempt;
+  body.type = input.type;
+  body.message = input.message.substr(0, longest_message);
+  body.contacts = input.contacts;
+  body.heartbeat.bytes = input.heartbeat;
+  return body;
 }
 
 std::optional<storage::EventBody> Session::body_of(OrphanInput const& input,
@@ -241,7 +259,8 @@ std::optional<storage::EventBody> Session::body_of(OrphanInput const& input,
   if (!awaits(operation, input.attempt)) return std::nullopt;
   std::optional<Time> retry_at;
   auto const orphaned = operation->orphaned + 1;
-  if (orphaned <= max_orphaned_attempts) {
+  if (operation->terms.effect != storage::EffectClass::at_most_once &&
+      orphaned <= max_orphaned_attempts) {
     // The first one is repeated at once; in a crash loop the far side is left more and more time.
     retry_at =
         now_ + (orphaned == 1 ? std::chrono::microseconds(0) : retry_delay(id, orphaned - 1));

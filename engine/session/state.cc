@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <cassert>
-#include <chrono>
 #include <utility>
 #include <variant>
 
@@ -17,14 +16,6 @@ using storage::SessionStatus;
 
 bool takes(std::string const& receiver, std::string const& signal) {
   return receiver == signal || receiver == "*";
-}
-
-/// `from` + `duration`, or the last point of time that a log can hold.
-Time later(Time from, std::uint64_t duration_ms) {
-  constexpr Time last = std::chrono::sys_days(std::chrono::year(9999) / 12 / 31);
-  auto const room = std::chrono::floor<std::chrono::milliseconds>(last - std::min(from, last));
-  if (duration_ms >= static_cast<std::uint64_t>(room.count())) return last;
-  return from + std::chrono::milliseconds(duration_ms);
 }
 
 std::optional<Delivery> deliver(SessionState& state, InboxEntry entry) {
@@ -41,7 +32,8 @@ std::optional<Delivery> deliver(SessionState& state, InboxEntry entry) {
 
 std::optional<Delivery> open(SessionState& state,
                              storage::Event const& event,
-                             storage::OperationRequested const& requested) {
+                             storage::OperationRequested const& requested,
+                             Time recorded_at) {
   auto const id = event.operation;
   state.last_operation = std::max(state.last_operation, static_cast<std::uint64_t>(id));
   if (requested.kind == OperationKind::receive) {
@@ -64,7 +56,49 @@ std::optional<Delivery> open(SessionState& state,
   operation.risk = requested.risk;
   operation.untrusted = requested.untrusted;
   operation.requested = event.sequence;
+  operation.terms = requested.terms;
+  operation.clock.end_by = storage::limit(recorded_at, requested.terms.schedule_to_close_ms);
   return std::nullopt;
+}
+
+bool is_under_way(OpenOperation const* operation, std::uint32_t attempt) {
+  return operation != nullptr && operation->attempt_open && operation->attempt == attempt;
+}
+
+void keep_details(OpenOperation& operation, storage::Payload const& details) {
+  if (details != storage::Payload{}) operation.heartbeat = details;
+}
+
+/// Whoever performs the attempt was alive at `at`.
+void note_sign_of_life(OpenOperation& operation, storage::Payload const& details, Time at) {
+  keep_details(operation, details);
+  operation.clock.sign_of_life(operation.terms, at);
+  operation.timer_due = operation.clock.in_attempt();
+}
+
+void end_attempt(OpenOperation& operation, std::optional<Time> retry_at) {
+  operation.attempt_open = false;
+  operation.deferred = false;
+  operation.clock.end_attempt(retry_at);
+  operation.timer_due = operation.clock.between_attempts();
+}
+
+void note_timer(OpenOperation& operation, Time due, Time recorded_at) {
+  if (operation.doubt && operation.doubt->resolution &&
+      operation.doubt->resolution->resolution == storage::DoubtResolution::retry) {
+    // From here on it is as if it had been asked for now.
+    operation.doubt.reset();
+    operation.unsure = false;
+    operation.clock.end_by = storage::limit(recorded_at, operation.terms.schedule_to_close_ms);
+  }
+  if (operation.attempt_open) {
+    operation.clock.start_by.reset();  // its other limits go on
+    operation.timer_due = operation.clock.in_attempt();
+    return;
+  }
+  operation.timer_due = next_moment(operation, due);
+  if (waits_for_approval(operation))
+    operation.timer_due = storage::earlier(operation.timer_due, operation.clock.end_by);
 }
 
 }  // namespace
@@ -100,9 +134,13 @@ std::optional<Delivery> apply(SessionState& state, storage::Event const& event, 
               state.senders.emplace(body.principal, event.sequence);
             delivery = deliver(state, {event.sequence, body.signal, body.payload});
           },
-          [&](storage::OperationRequested const& body) { delivery = open(state, event, body); },
+          [&](storage::OperationRequested const& body) {
+            delivery = open(state, event, body, recorded_at);
+          },
           [&](storage::PolicyDecided const& body) {
-            if (body.effect == storage::DecisionEffect::deny) end();
+            // A call that may have had its effect is in doubt then, and does not end.
+            bool const unsure = operation != nullptr && operation->unsure;
+            if (body.effect == storage::DecisionEffect::deny && !unsure) end();
           },
           [&](storage::AttemptStarted const& body) {
             if (operation == nullptr) return;
@@ -114,24 +152,24 @@ std::optional<Delivery> apply(SessionState& state, storage::Event const& event, 
             operation->attempt = body.attempt;
             operation->attempt_open = true;
             operation->cause = event.sequence;
-            operation->timer_due.reset();
-            if (operation->start_to_close_ms > 0) {
-              operation->timer_due = later(recorded_at, operation->start_to_close_ms);
-            }
+            operation->deferred = false;
+            operation->doubt.reset();
+            operation->clock.begin_attempt(
+                operation->start_to_close_ms, operation->terms, recorded_at);
+            operation->timer_due = operation->clock.in_attempt();
           },
           [&](storage::AttemptFailed const& body) {
             if (operation == nullptr) return;
-            operation->attempt_open = false;
             ++operation->failed;
-            operation->timer_due = body.retry_at;
+            keep_details(*operation, body.heartbeat);
+            operation->unsure = body.outcome_unknown;
+            end_attempt(*operation, body.retry_at);
           },
           [&](storage::AttemptOrphaned const& body) {
-            if (operation == nullptr || body.attempt != operation->attempt ||
-                !operation->attempt_open)
-              return;
-            operation->attempt_open = false;
+            if (!is_under_way(operation, body.attempt)) return;
             ++operation->orphaned;
-            operation->timer_due = body.retry_at;
+            operation->unsure = operation->terms.effect != storage::EffectClass::idempotent;
+            end_attempt(*operation, body.retry_at);
           },
           [&](storage::OperationCompleted const&) { complete(); },
           [&](storage::ModelCompleted const&) { complete(); },
@@ -151,7 +189,7 @@ std::optional<Delivery> apply(SessionState& state, storage::Event const& event, 
           },
           [&](storage::TimerFired const& body) {
             if (operation == nullptr) return;
-            operation->timer_due = next_moment(*operation, body.due);
+            note_timer(*operation, body.due, recorded_at);
             bool const ends = operation->kind == OperationKind::sleep ||
                               operation->kind == OperationKind::receive;
             if (ends) end();  // a call's timer begins its next attempt
@@ -168,7 +206,8 @@ std::optional<Delivery> apply(SessionState& state, storage::Event const& event, 
           [&](storage::ApprovalRequested const& body) {
             if (operation == nullptr) return;
             note_request(*operation, body);
-            operation->timer_due = next_moment(*operation);
+            operation->timer_due =
+                storage::earlier(next_moment(*operation), operation->clock.end_by);
             operation->cause = event.sequence;
           },
           [&](storage::ApprovalGiven const& body) {
@@ -180,6 +219,27 @@ std::optional<Delivery> apply(SessionState& state, storage::Event const& event, 
           },
           [&](storage::TokenCreated const&) {},
           [&](storage::TokenRevoked const&) {},
+          [&](storage::HeartbeatRecorded const& body) {
+            if (is_under_way(operation, body.attempt))
+              note_sign_of_life(*operation, body.details, body.at);
+          },
+          [&](storage::AttemptDeferred const& body) {
+            if (!is_under_way(operation, body.attempt)) return;
+            operation->deferred = true;
+            note_sign_of_life(*operation, body.heartbeat, recorded_at);
+          },
+          [&](storage::OperationInDoubt const& body) {
+            if (operation == nullptr) return;
+            operation->doubt = Doubt{body.attempt, body.reason, recorded_at, std::nullopt};
+            for (auto& asked : operation->approvals) asked.waiting = false;
+            operation->timer_due.reset();
+            operation->cause = event.sequence;
+          },
+          [&](storage::DoubtResolved const& body) {
+            if (operation == nullptr || !operation->doubt) return;
+            operation->doubt->resolution = body;
+            operation->timer_due = recorded_at;  // the resolution itself runs no code
+          },
           [&](storage::SessionCompleted const&) { state.status = SessionStatus::completed; },
           [&](storage::SessionFailed const&) { state.status = SessionStatus::failed; },
           [&](storage::SessionCancelled const&) { state.status = SessionStatus::cancelled; },
@@ -191,6 +251,11 @@ std::optional<Delivery> apply(SessionState& state, storage::Event const& event, 
       },
       event.body);
   return delivery;
+}
+
+std::string idempotency_key(SessionId const& session, RunId const& run, OperationId operation) {
+  return to_string(session) + '/' + to_string(run) + '/' +
+         std::to_string(static_cast<std::uint64_t>(operation));
 }
 
 bool awaited(SessionState const& state, std::string const& signal) {
@@ -220,8 +285,10 @@ storage::Head head_of(SessionState const& state) {
   head.updated_at = state.last_time;
   head.steps = state.steps;
   head.checkpoint = state.checkpoint;
-  head.open_attempts = static_cast<std::uint32_t>(std::ranges::count_if(
-      state.operations, [](auto const& entry) { return entry.second.attempt_open; }));
+  head.open_attempts =
+      static_cast<std::uint32_t>(std::ranges::count_if(state.operations, [](auto const& entry) {
+        return entry.second.attempt_open && !entry.second.deferred;
+      }));
   return head;
 }
 

@@ -2,6 +2,7 @@
 
 #include "dalsegno/ids.h"
 #include "engine/session/approval.h"
+#include "storage/event/call_clock.h"
 #include "storage/event/event.h"
 #include "storage/log/event_log.h"
 
@@ -30,6 +31,17 @@ struct InboxEntry {
   friend bool operator==(InboxEntry const&, InboxEntry const&) = default;
 };
 
+/// Nobody knows whether an operation had its effect.
+struct Doubt {
+  std::uint32_t attempt = 0;  ///< the newest one that may have had it
+  std::string reason;
+  Time since;
+  /// What a person said; the operation's timer, which is due then, acts on it.
+  std::optional<storage::DoubtResolved> resolution;
+
+  friend bool operator==(Doubt const&, Doubt const&) = default;
+};
+
 /// An operation that has not ended.
 struct OpenOperation {
   storage::OperationKind kind = storage::OperationKind::activity;
@@ -53,6 +65,12 @@ struct OpenOperation {
   /// waits for approval the next escalation or expiry, or at once, when somebody has answered.
   std::optional<Time> timer_due;
   std::vector<AskedApproval> approvals;  ///< by the rules that ask for them
+  storage::CallTerms terms;
+  storage::CallClock clock;
+  storage::Payload heartbeat;  ///< the newest details that an attempt reported; empty: none
+  bool deferred = false;       ///< its open attempt will be ended from outside
+  bool unsure = false;         ///< its newest attempt has ended and may have had its effect
+  std::optional<Doubt> doubt;
 
   friend bool operator==(OpenOperation const&, OpenOperation const&) = default;
 };
@@ -91,6 +109,12 @@ struct SessionState {
 
   friend bool operator==(SessionState const&, SessionState const&) = default;
 };
+
+/// "tenant/session/run/operation": the same for every attempt of a call, and never used for
+/// another.
+[[nodiscard]] std::string idempotency_key(SessionId const& session,
+                                          RunId const& run,
+                                          OperationId operation);
 
 /// A receiver and the signal it was given.
 struct Delivery {

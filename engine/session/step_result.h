@@ -27,6 +27,9 @@ struct StartAttempt {
   storage::Digest input_digest;
   std::string workflow;
   storage::PolicyDecided decision;  ///< that the permit comes from
+  bool asks_first = false;  ///< an earlier attempt may have had the effect: the far side knows
+  bool watched = false;     ///< the session asks who performs it how it goes (AttemptWatch)
+  std::string heartbeat_details = {};  ///< that an earlier attempt reported, JSON; "": none
 };
 
 /// Tell whoever asked: the answer to the turn at sequence `turn`.

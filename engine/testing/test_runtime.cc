@@ -2,6 +2,7 @@
 #include "dalsegno/testing.h"
 #include "dalsegno/try.h"
 #include "engine/replay/open_approvals.h"
+#include "engine/replay/open_doubts.h"
 #include "engine/runtime/engine_steps.h"
 #include "engine/session/random.h"
 #include "engine/testing/plan.h"
@@ -265,6 +266,47 @@ Result<Acknowledgement> TestRuntime::answer_approval(std::string const& id,
   }));
 }
 
+Result<Acknowledgement> TestRuntime::complete_activity_with_json(std::string const& token,
+                                                                 std::string result) {
+  auto const what = engine::completed_outside(std::move(result));
+  return acknowledge(parts_->ask([&](engine::Engine& engine, engine::OnReceipt done) {
+    engine.end_from_outside(token, what, std::move(done));
+  }));
+}
+
+Result<Acknowledgement> TestRuntime::fail_activity(std::string const& token,
+                                                   ActivityError const& error) {
+  auto const what = engine::failed_outside(error);
+  return acknowledge(parts_->ask([&](engine::Engine& engine, engine::OnReceipt done) {
+    engine.end_from_outside(token, what, std::move(done));
+  }));
+}
+
+Result<Acknowledgement> TestRuntime::heartbeat_activity_with_json(std::string const& token,
+                                                                  std::string details) {
+  engine::OutsideInput::Alive const alive{std::move(details)};
+  return acknowledge(parts_->ask([&](engine::Engine& engine, engine::OnReceipt done) {
+    engine.end_from_outside(token, alive, std::move(done));
+  }));
+}
+
+Result<std::vector<CallInDoubt>> TestRuntime::in_doubt() {
+  parts_->go_on();
+  return engine::open_doubts(parts_->log());
+}
+
+Result<Acknowledgement> TestRuntime::resolve(SessionId const& session,
+                                             OperationId operation,
+                                             Resolve resolution,
+                                             Resolver resolver,
+                                             std::string result) {
+  auto const input =
+      engine::to_input(operation, resolution, std::move(resolver), std::move(result));
+  return acknowledge(parts_->ask([&](engine::Engine& engine, engine::OnReceipt done) {
+    engine.resolve(session, input, std::move(done));
+  }));
+}
+
 Result<std::string> TestRuntime::result_as_json(SessionId const& session) {
   for (;;) {
     parts_->go_on();
@@ -272,9 +314,11 @@ Result<std::string> TestRuntime::result_as_json(SessionId const& session) {
     if (!head) return Error{Errc::not_found, "there is no session " + to_string(session)};
     if (head->status != storage::SessionStatus::open) break;
     if (!parts_->skip(Time::max()))
-      return Error{Errc::unavailable,
-                   "session " + to_string(session) +
-                       " waits for what does not come by itself: a signal, or an approval"};
+      return Error{
+          Errc::unavailable,
+          "session " + to_string(session) +
+              " waits for what does not come by itself: a signal, an approval, the end of an "
+              "attempt from outside, or a person's word about a call in doubt"};
   }
   std::optional<Result<engine::AnnounceEnd>> end;
   parts_->engine().wait_for_end(

@@ -1,6 +1,24 @@
 #include "dalsegno/errors.h"
 #include "dalsegno/workflow_host.h"
 
+namespace dalsegno {
+
+std::string_view name_of(Timeout timeout) {
+  switch (timeout) {
+    case Timeout::schedule_to_start:
+      return "schedule_to_start_timeout";
+    case Timeout::start_to_close:
+      return "start_to_close_timeout";
+    case Timeout::schedule_to_close:
+      return "schedule_to_close_timeout";
+    case Timeout::heartbeat:
+      return "heartbeat_timeout";
+  }
+  return "timeout";
+}
+
+}  // namespace dalsegno
+
 namespace dalsegno::detail {
 
 void Waiter::done() {
@@ -26,6 +44,13 @@ void throw_unless_completed(Outcome const& outcome) {
     case OutcomeKind::failed:
       if (outcome.type == approval_denied || outcome.type == approval_expired)
         throw ApprovalDenied(outcome.type, outcome.message, outcome.rules);
+      for (auto const timeout : {Timeout::schedule_to_start,
+                                 Timeout::start_to_close,
+                                 Timeout::schedule_to_close,
+                                 Timeout::heartbeat}) {
+        if (outcome.type == name_of(timeout))
+          throw ActivityTimedOut(timeout, outcome.message, outcome.attempts);
+      }
       throw ActivityFailed(outcome.type, outcome.message, outcome.attempts);
   }
 }

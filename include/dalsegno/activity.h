@@ -4,8 +4,10 @@
 #include "dalsegno/errors.h"
 #include "dalsegno/ids.h"
 #include "dalsegno/json.h"
+#include "dalsegno/payload.h"
 #include "dalsegno/routes.h"
 
+#include <array>
 #include <chrono>
 #include <cstdint>
 #include <optional>
@@ -17,6 +19,9 @@
 
 namespace dalsegno {
 
+/// Some types of failures: texts that live as long as the program, at most 8.
+using TypeList = std::array<std::string_view, 8>;
+
 /// When and how often a failed attempt is repeated. The delay before attempt n + 1 is
 /// min(initial * factor^(n-1), max_interval), lengthened or shortened by up to `jitter` of itself;
 /// the random part comes from the session's recorded seed, so a replay and an auditor compute the
@@ -27,6 +32,7 @@ struct RetryPolicy {
   std::chrono::milliseconds max_interval{60'000};
   std::uint32_t max_attempts = 5;  ///< 1: never repeat; 0: no bound
   double jitter = 0.1;             ///< 0 to 1
+  TypeList non_retryable = {};     ///< failures of these types are not repeated
 };
 
 /// What a call can do at worst; policies may ask for it. The numbers are on disk.
@@ -39,9 +45,24 @@ enum class Risk : std::uint8_t {
   external = 5      ///< reaches people or systems outside
 };
 
+/// What a call does to the world when it is made twice, and so what may be done where nobody knows
+/// whether it had its effect: its process ended, it took too long, or it failed with an exception
+/// that is no ActivityError. The numbers are on disk.
+enum class EffectClass : std::uint8_t {
+  /// Twice is like once, with the idempotency key: it is made again.
+  idempotent = 0,
+  /// The far side can tell (Registry::add_reconciler): the next attempt asks it first, and makes
+  /// the call only if it has not happened. If it cannot tell, the call is in doubt.
+  reconcilable = 1,
+  /// Never made again by itself: the call is in doubt. It waits until a person has looked and says
+  /// what is to become of it (Runtime::resolve, `dalsegno resolve`).
+  at_most_once = 2
+};
+
 struct ActivityOptions {
   /// How long one attempt may take; its late result is recorded as orphaned and not applied. 0: no
-  /// bound.
+  /// bound. So are the other limits of time below; all end with an ActivityTimedOut that says which
+  /// one it was, when no attempt follows.
   std::chrono::milliseconds start_to_close{0};
   RetryPolicy retry = {};
   Risk risk = Risk::undeclared;
@@ -51,6 +72,14 @@ struct ActivityOptions {
   /// Whoever performs it goes only where ActivityContext::routes allows. Without it a permit that
   /// says where the call may go denies.
   bool honours_route = false;
+  /// How long an attempt may wait until somebody begins it. It is then not repeated.
+  std::chrono::milliseconds schedule_to_start{0};
+  /// How long the call may take over all its attempts, with the time between them and the wait for
+  /// approval. It is then not repeated.
+  std::chrono::milliseconds schedule_to_close{0};
+  /// How long an attempt may go without ActivityContext::heartbeat.
+  std::chrono::milliseconds heartbeat{0};
+  EffectClass effect = EffectClass::idempotent;
 };
 
 /// An effect on the outside world that workflows may call: a name and how it is retried. What it
@@ -93,6 +122,12 @@ class AttemptHost {
   [[nodiscard]] virtual std::optional<PolicyAnswer> decide(std::string_view action,
                                                            std::string_view resource,
                                                            Json const& attributes) const = 0;
+  /// JSON. Where there is no runtime nobody listens, and nobody could complete it later.
+  virtual void heartbeat(std::string /*details*/) {}
+  [[nodiscard]] virtual std::string complete_later() {
+    throw ActivityError(
+        "no_runtime", "nobody outside can complete this attempt", ActivityError::Retry::forbidden);
+  }
 };
 
 }  // namespace detail
@@ -118,6 +153,8 @@ struct ActivityContext {
   std::stop_token stop;
   /// For the runtime. Null where there is none: contacts are not recorded, policy says nothing.
   detail::AttemptHost* host = nullptr;
+  /// JSON: what the newest heartbeat of an earlier attempt said; "": nothing. Redacted.
+  std::string heartbeat_details = {};
 
   /// Reports one contact with the outside world, when it is over or was refused. All contacts of an
   /// attempt are recorded with its end: with its result, its failure, an exception, or a result
@@ -136,6 +173,35 @@ struct ActivityContext {
                                                    std::string_view resource,
                                                    Json const& attributes) const {
     return host == nullptr ? std::nullopt : host->decide(action, resource, attributes);
+  }
+
+  /// Says that the attempt is at it still, and how far it has come: the next attempt, should there
+  /// be one, is told so. Cheap: it is not written each time. Throws ActivityError when `details`
+  /// have more than 16 KiB as JSON.
+  template <class T>
+  void heartbeat(T const& details) const {
+    if (host != nullptr) host->heartbeat(to_json(details));
+  }
+  void heartbeat() const {
+    if (host != nullptr) host->heartbeat({});
+  }
+  /// What an earlier attempt of this call said last with `heartbeat`; nullopt: nothing, or
+  /// something of another form.
+  template <class T>
+  [[nodiscard]] std::optional<T> last_heartbeat() const {
+    if (heartbeat_details.empty()) return std::nullopt;
+    auto details = from_json<T>(heartbeat_details);
+    return details ? std::optional(std::move(*details)) : std::nullopt;
+  }
+
+  /// The attempt does not end when the handler returns, whatever it returns then: whoever has the
+  /// token that this gives ends it (Runtime::complete_activity), in this process or a later one.
+  /// The limits of time go on. When the handler throws, the attempt has failed and the token is
+  /// spent. Throws ActivityError when there can be no token.
+  [[nodiscard]] std::string complete_later() const {
+    if (host != nullptr) return host->complete_later();
+    throw ActivityError(
+        "no_runtime", "nobody outside can complete this attempt", ActivityError::Retry::forbidden);
   }
 };
 

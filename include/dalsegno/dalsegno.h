@@ -5,6 +5,7 @@
 #include "dalsegno/activity.h"
 #include "dalsegno/agent.h"
 #include "dalsegno/approval.h"
+#include "dalsegno/doubt.h"
 #include "dalsegno/errors.h"
 #include "dalsegno/ids.h"
 #include "dalsegno/json.h"

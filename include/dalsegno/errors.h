@@ -1,8 +1,11 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
+#include <optional>
 #include <stdexcept>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -34,6 +37,33 @@ class ActivityFailed : public Failure {
  private:
   std::uint32_t attempts_;
 };
+
+/// Which of its limits of time a call has passed (ActivityOptions).
+enum class Timeout : std::uint8_t {
+  schedule_to_start,  ///< nobody began the attempt
+  start_to_close,     ///< the attempt took too long
+  schedule_to_close,  ///< the call took too long, over all its attempts
+  heartbeat           ///< the attempt gave no sign of life
+};
+
+/// "start_to_close_timeout" …: the type of the failure.
+[[nodiscard]] std::string_view name_of(Timeout timeout);
+
+/// A call took too long, and is not repeated any more. Its type is the name of the limit.
+class ActivityTimedOut : public ActivityFailed {
+ public:
+  ActivityTimedOut(Timeout timeout, std::string const& message, std::uint32_t attempts)
+      : ActivityFailed(std::string(name_of(timeout)), message, attempts), timeout_(timeout) {}
+
+  [[nodiscard]] Timeout timeout() const { return timeout_; }
+
+ private:
+  Timeout timeout_;
+};
+
+/// Type of an ActivityFailed: nobody knew whether the call had had its effect, and a person said
+/// that it is to count as failed. The message says who and why.
+inline constexpr char const* resolved_as_failed = "resolved_as_failed";
 
 /// Policy forbade the call: nothing left the process.
 class PolicyDenied : public Failure {
@@ -79,7 +109,9 @@ class WorkflowError : public std::logic_error {
 };
 
 /// What an activity throws to fail with a type of its own, to forbid retries, or to ask for a
-/// delay.
+/// delay:
+///
+///     throw ActivityError("busy", "the bank is busy").after(std::chrono::seconds(30));
 class ActivityError : public std::runtime_error {
  public:
   enum class Retry : std::uint8_t { allowed, forbidden };
@@ -87,12 +119,44 @@ class ActivityError : public std::runtime_error {
   ActivityError(std::string type, std::string const& message, Retry retry = Retry::allowed)
       : std::runtime_error(message), type_(std::move(type)), retry_(retry) {}
 
+  /// May be repeated, but not before `delay`: the far side has said so, and that counts for more
+  /// than the retry policy. At most `longest_asked_delay` of it is believed.
+  ActivityError(std::string type, std::string const& message, std::chrono::milliseconds delay)
+      : std::runtime_error(message),
+        type_(std::move(type)),
+        retry_(Retry::allowed),
+        retry_after_(delay) {}
+
+  /// The same error, and the next attempt is to begin after this delay, whatever the retry policy
+  /// says of delays: what a far side asked for ("Retry-After"). At most `longest_asked_delay`.
+  /// Whether there is a next attempt the retry policy says.
+  [[nodiscard]] ActivityError after(std::chrono::milliseconds delay) const {
+    auto error = *this;
+    error.retry_after_ = delay;
+    return error;
+  }
+  /// The same error, and the attempt may have had its effect all the same. It matters to calls that
+  /// are not idempotent (EffectClass): without this, an ActivityError says that nothing happened.
+  [[nodiscard]] ActivityError with_unknown_outcome() const {
+    auto error = *this;
+    error.outcome_unknown_ = true;
+    return error;
+  }
+
   [[nodiscard]] std::string const& type() const { return type_; }
   [[nodiscard]] Retry retry() const { return retry_; }
+  [[nodiscard]] std::optional<std::chrono::milliseconds> retry_after() const {
+    return retry_after_;
+  }
+  [[nodiscard]] bool outcome_unknown() const { return outcome_unknown_; }
 
  private:
   std::string type_;
   Retry retry_;
+  std::optional<std::chrono::milliseconds> retry_after_;
+  bool outcome_unknown_ = false;
 };
+
+inline constexpr std::chrono::milliseconds longest_asked_delay = std::chrono::hours(24);
 
 }  // namespace dalsegno

@@ -32,6 +32,7 @@ struct ToolOptions {
   Risk risk = Risk::undeclared;
   bool untrusted = false;      ///< see ActivityOptions::untrusted
   bool honours_route = false;  ///< see ActivityOptions::honours_route
+  EffectClass effect = EffectClass::idempotent;
 };
 
 /// What a program knows of a model that it offers.
@@ -43,6 +44,61 @@ struct ModelOptions {
 /// ActivityError (or any other exception) when the attempt failed.
 using ActivityHandler =
     std::function<ActivityReply(ActivityContext const&, std::string_view input)>;
+
+/// What the far side says of a call that an earlier attempt may have made.
+enum class FarSide : std::uint8_t { happened, did_not_happen, unknown };
+
+struct ReconcileReply {
+  FarSide says = FarSide::unknown;
+  ActivityReply reply = {};  ///< when it happened
+  std::string why = {};      ///< when it is unknown; for people
+};
+
+/// What a reconciler of an activity with results of type Out gives.
+template <class Out>
+class Reconciled {
+ public:
+  [[nodiscard]] static Reconciled happened(Out result) {
+    return Reconciled({FarSide::happened, {.payload = to_json<Out>(result)}, {}});
+  }
+  [[nodiscard]] static Reconciled did_not_happen() {
+    return Reconciled({FarSide::did_not_happen, {}, {}});
+  }
+  [[nodiscard]] static Reconciled unknown(std::string why) {
+    return Reconciled({FarSide::unknown, {}, std::move(why)});
+  }
+  [[nodiscard]] ReconcileReply reply() && { return std::move(reply_); }
+
+ private:
+  explicit Reconciled(ReconcileReply reply) : reply_(std::move(reply)) {}
+  ReconcileReply reply_;
+};
+
+template <>
+class Reconciled<void> {
+ public:
+  [[nodiscard]] static Reconciled happened() {
+    return Reconciled({FarSide::happened, {.payload = "null"}, {}});
+  }
+  [[nodiscard]] static Reconciled did_not_happen() {
+    return Reconciled({FarSide::did_not_happen, {}, {}});
+  }
+  [[nodiscard]] static Reconciled unknown(std::string why) {
+    return Reconciled({FarSide::unknown, {}, std::move(why)});
+  }
+  [[nodiscard]] ReconcileReply reply() && { return std::move(reply_); }
+
+ private:
+  explicit Reconciled(ReconcileReply reply) : reply_(std::move(reply)) {}
+  ReconcileReply reply_;
+};
+
+/// Asks the far side whether it has done what was sent to it under
+/// ActivityContext::idempotency_key. Runs on the activity pool, as a part of the next attempt,
+/// whose limits of time hold for it too. When it throws, that attempt has failed: it is repeated as
+/// the retry policy says, and asks again.
+using ReconcileHandler =
+    std::function<ReconcileReply(ActivityContext const&, std::string_view input)>;
 
 /// The workflows, activities, models and tools of a program, by name. A later entry of the same
 /// name replaces the earlier one. Filled before the runtime starts; not changed afterwards.
@@ -72,6 +128,26 @@ class Registry {
             return ActivityReply{.payload = to_json<Out>(perform(context, std::move(*decoded)))};
           }
         });
+    return *this;
+  }
+
+  /// How the far side of an activity of the class `reconcilable` is asked. `ask` is callable as
+  /// Reconciled<Out>(ActivityContext const&, In).
+  template <class In, class Out, class Ask>
+  Registry& add_reconciler(Activity<In, Out> const& activity, Ask ask) {
+    reconcilers_.insert_or_assign(
+        std::string(activity.name),
+        [ask = std::move(ask)](ActivityContext const& context, std::string_view input) {
+          auto decoded = from_json<In>(input);
+          if (!decoded)
+            throw ActivityError(
+                "input_mismatch", decoded.error().detail, ActivityError::Retry::forbidden);
+          return Reconciled<Out>(ask(context, std::move(*decoded))).reply();
+        });
+    return *this;
+  }
+  Registry& add_tool_reconciler(std::string name, ReconcileHandler ask) {
+    tool_reconcilers_.insert_or_assign(std::move(name), std::move(ask));
     return *this;
   }
 
@@ -111,6 +187,12 @@ class Registry {
     auto const* const options = find_or_any(model_options_, name);
     return options == nullptr ? ModelOptions{} : *options;
   }
+  [[nodiscard]] ReconcileHandler const* find_reconciler(std::string_view activity) const {
+    return find(reconcilers_, activity);
+  }
+  [[nodiscard]] ReconcileHandler const* find_tool_reconciler(std::string_view name) const {
+    return find_or_any(tool_reconcilers_, name);
+  }
   [[nodiscard]] bool honours_route(std::string_view activity) const {
     auto const* const honours = find(honours_route_, activity);
     return honours != nullptr && *honours;
@@ -138,6 +220,8 @@ class Registry {
   ByName<ToolOptions> tool_options_;
   ByName<ModelOptions> model_options_;
   ByName<bool> honours_route_;  // of activities
+  ByName<ReconcileHandler> reconcilers_;
+  ByName<ReconcileHandler> tool_reconcilers_;
 };
 
 }  // namespace dalsegno

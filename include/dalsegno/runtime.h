@@ -1,6 +1,7 @@
 #pragma once
 
 #include "dalsegno/approval.h"
+#include "dalsegno/doubt.h"
 #include "dalsegno/ids.h"
 #include "dalsegno/payload.h"
 #include "dalsegno/queues.h"
@@ -177,6 +178,40 @@ class Runtime {
   Result<Acknowledgement> answer_approval(std::string const& id,
                                           ApprovalDecision decision,
                                           Approver approver);
+
+  /// Ends an attempt that was left to somebody outside (ActivityContext::complete_later), with its
+  /// result or as failed; waits until that is durable. A failure is repeated as the retry policy
+  /// says, `delay` included. Errors: Errc::invalid when the token is none, or the result no JSON;
+  /// Errc::not_found, when there is no such session; Errc::denied when nobody was given this token;
+  /// Errc::ended when it is spent: the attempt has ended, or its session; Errc::held,
+  /// Errc::too_large, Errc::unavailable.
+  template <class T>
+  Result<Acknowledgement> complete_activity(std::string const& token, T const& result) {
+    return complete_activity_with_json(token, to_json(result));
+  }
+  Result<Acknowledgement> complete_activity_with_json(std::string const& token, std::string result);
+  Result<Acknowledgement> fail_activity(std::string const& token, ActivityError const& error);
+  /// Says that whoever has the token is at it still. Each one is recorded. Errors: as above;
+  /// Errc::too_large when the details have more than 16 KiB.
+  template <class T>
+  Result<Acknowledgement> heartbeat_activity(std::string const& token, T const& details) {
+    return heartbeat_activity_with_json(token, to_json(details));
+  }
+  Result<Acknowledgement> heartbeat_activity_with_json(std::string const& token,
+                                                       std::string details = {});
+
+  /// The calls of which nobody knows whether they had their effect, of all sessions. Reads every
+  /// open session's log. Errors: those of the log.
+  [[nodiscard]] Result<std::vector<CallInDoubt>> in_doubt() const;
+  /// Says what is to become of one of them; waits until that is durable. `result` is JSON, when it
+  /// is completed. Errors: Errc::not_found when it is not in doubt; Errc::conflict when somebody
+  /// has resolved it; Errc::invalid without a name, a reason or a result that is JSON; Errc::ended,
+  /// Errc::held, Errc::too_large, Errc::unavailable.
+  Result<Acknowledgement> resolve(SessionId const& session,
+                                  OperationId operation,
+                                  Resolve resolution,
+                                  Resolver resolver,
+                                  std::string result = {});
 
   /// Waits for the end of a session. A failed one gives Errc::ended with its type and message, a
   /// cancelled one with "cancelled" and the reason, a

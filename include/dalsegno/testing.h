@@ -10,6 +10,7 @@
 //     auto receipt = runtime.result<Receipt>({.name = "order-17"});
 
 #include "dalsegno/approval.h"
+#include "dalsegno/doubt.h"
 #include "dalsegno/ids.h"
 #include "dalsegno/payload.h"
 #include "dalsegno/registry.h"
@@ -96,6 +97,24 @@ class TestRuntime {
   Result<Acknowledgement> answer_approval(std::string const& id,
                                           ApprovalDecision decision,
                                           Approver approver);
+  template <class T>
+  Result<Acknowledgement> complete_activity(std::string const& token, T const& result) {
+    return complete_activity_with_json(token, to_json(result));
+  }
+  Result<Acknowledgement> complete_activity_with_json(std::string const& token, std::string result);
+  Result<Acknowledgement> fail_activity(std::string const& token, ActivityError const& error);
+  template <class T>
+  Result<Acknowledgement> heartbeat_activity(std::string const& token, T const& details) {
+    return heartbeat_activity_with_json(token, to_json(details));
+  }
+  Result<Acknowledgement> heartbeat_activity_with_json(std::string const& token,
+                                                       std::string details = {});
+  [[nodiscard]] Result<std::vector<CallInDoubt>> in_doubt();
+  Result<Acknowledgement> resolve(SessionId const& session,
+                                  OperationId operation,
+                                  Resolve resolution,
+                                  Resolver resolver,
+                                  std::string result = {});
 
   /// Skips time until the session has ended. Errors: Errc::ended, Errc::held, Errc::not_found;
   /// Errc::unavailable when it waits for something that does not come by itself: a signal, an

@@ -32,7 +32,7 @@ EventTypes const& for_operators_here() {
 
 EventTypes const& for_operators_elsewhere() {
   static auto const types =
-      event_types<Held, Released, CancelRequested, ApprovalGiven, OperatorActed>();
+      event_types<Held, Released, CancelRequested, ApprovalGiven, DoubtResolved, OperatorActed>();
   return types;
 }
 
@@ -189,10 +189,12 @@ class GuardLog final : public EventLog {
 
   /// What an operator's append may carry beside its step.
   Result<> check_beside(Append const& append, EventTypes const& types, bool here) const {
-    // An answer to a request for approval makes the one timer of what waits for it due at once.
+    // An answer to a request for approval makes the one timer of what waits for it due at once; so
+    // does what is said about an operation in doubt.
     static auto const answer = event_types<ApprovalGiven>();
-    bool const answers =
-        types == answer && append.timers_set.size() == 1 && append.timers_cleared.size() <= 1;
+    static auto const resolution = event_types<DoubtResolved>();
+    bool const answers = (types == answer || types == resolution) &&
+                         append.timers_set.size() == 1 && append.timers_cleared.size() <= 1;
     bool const timers = !append.timers_set.empty() || !append.timers_cleared.empty();
     if (timers && !answers) return refuse(append.session, "change timers");
     if (!append.producer_keys.empty()) return refuse(append.session, "write producers' keys");

@@ -58,6 +58,24 @@ enum class Risk : std::uint8_t {
   external = 5
 };
 
+/// What may follow when nobody knows whether an attempt had its effect. Numbers are on disk: never
+/// reuse one.
+enum class EffectClass : std::uint8_t {
+  idempotent = 0,    ///< it is made again
+  reconcilable = 1,  ///< it is made again, but the far side is asked first
+  at_most_once = 2   ///< it is not made again: a person decides
+};
+
+/// On what terms a call is made, as recorded with its request. Limits of 0: none.
+struct CallTerms {
+  std::uint64_t schedule_to_start_ms = 0;
+  std::uint64_t schedule_to_close_ms = 0;
+  std::uint64_t heartbeat_ms = 0;
+  EffectClass effect = EffectClass::idempotent;
+
+  friend bool operator==(CallTerms const&, CallTerms const&) = default;
+};
+
 /// Retry policy as recorded with the request of an operation.
 struct RecordedRetry {
   std::uint32_t max_attempts = 0;  ///< 0: no bound
@@ -65,6 +83,7 @@ struct RecordedRetry {
   std::uint64_t max_interval_ms = 0;
   double factor = 2.0;
   double jitter = 0.1;
+  std::vector<std::string> non_retryable = {};  ///< types of failures
 
   friend bool operator==(RecordedRetry const&, RecordedRetry const&) = default;
 };
@@ -97,6 +116,7 @@ struct OperationCompleted {
   std::uint32_t attempt = 0;
   Payload result;
   std::vector<Contact> contacts = {};  ///< of the attempt, in order; so in all ends of attempts
+  bool reconciled = false;             ///< the far side said that an earlier attempt had done it
   friend bool operator==(OperationCompleted const&, OperationCompleted const&) = default;
 };
 
@@ -117,6 +137,7 @@ struct ToolCompleted {
   Payload result;
   bool is_error = false;
   std::vector<Contact> contacts = {};
+  bool reconciled = false;  ///< see OperationCompleted
   friend bool operator==(ToolCompleted const&, ToolCompleted const&) = default;
 };
 
@@ -127,6 +148,9 @@ struct AttemptFailed {
   bool retryable = true;
   std::optional<Time> retry_at;  ///< when the next attempt may start; absent: there is none
   std::vector<Contact> contacts = {};
+  Payload heartbeat = {};        ///< the newest details that it reported; empty: none
+  bool outcome_unknown = false;  ///< it may have had its effect; only said of calls to which that
+                                 ///< matters
   friend bool operator==(AttemptFailed const&, AttemptFailed const&) = default;
 };
 
@@ -200,6 +224,7 @@ struct OperationRequested {
   std::uint64_t start_to_close_ms = 0;
   Risk risk = Risk::undeclared;
   bool untrusted = false;  ///< its result taints what follows
+  CallTerms terms = {};
   friend bool operator==(OperationRequested const&, OperationRequested const&) = default;
 };
 
@@ -270,6 +295,7 @@ struct PolicyDecided {
 struct AttemptStarted {
   std::uint32_t attempt = 0;
   Digest input_digest;
+  bool asks_first = false;  ///< the far side is asked whether an earlier attempt has done it
   friend bool operator==(AttemptStarted const&, AttemptStarted const&) = default;
 };
 
@@ -398,6 +424,45 @@ struct TokenRevoked {
   friend bool operator==(TokenRevoked const&, TokenRevoked const&) = default;
 };
 
+/// An input: an attempt gave a sign of life. Not each one is recorded, but one for each time that
+/// its limit is prolonged, and all that come from outside.
+struct HeartbeatRecorded {
+  std::uint32_t attempt = 0;
+  Time at;
+  Payload details;  ///< empty: it reported none
+  friend bool operator==(HeartbeatRecorded const&, HeartbeatRecorded const&) = default;
+};
+
+/// An input: whoever performed the attempt left its end to somebody outside, who has a token for
+/// it.
+struct AttemptDeferred {
+  std::uint32_t attempt = 0;
+  Payload heartbeat = {};
+  std::vector<Contact> contacts = {};
+  friend bool operator==(AttemptDeferred const&, AttemptDeferred const&) = default;
+};
+
+/// Nobody knows whether the operation had its effect, and it must not be made again: it waits for a
+/// person.
+struct OperationInDoubt {
+  std::uint32_t attempt = 0;
+  std::string reason;
+  friend bool operator==(OperationInDoubt const&, OperationInDoubt const&) = default;
+};
+
+/// Numbers are on disk.
+enum class DoubtResolution : std::uint8_t { completed = 0, failed = 1, retry = 2 };
+
+/// An input: what a person says about an operation in doubt.
+struct DoubtResolved {
+  DoubtResolution resolution = DoubtResolution::completed;
+  std::string by;
+  std::string credential;  ///< id of the token; "" when none was asked for
+  std::string reason;
+  Payload result;  ///< when completed
+  friend bool operator==(DoubtResolved const&, DoubtResolved const&) = default;
+};
+
 /// An event that a newer version wrote: it can be shown and its hash verified, not run.
 struct UnknownBody {
   std::uint8_t type = 0;
@@ -436,7 +501,11 @@ using EventBody = std::variant<UnknownBody,
                                ApprovalRequested,
                                ApprovalGiven,
                                TokenCreated,
-                               TokenRevoked>;
+                               TokenRevoked,
+                               HeartbeatRecorded,
+                               AttemptDeferred,
+                               OperationInDoubt,
+                               DoubtResolved>;
 
 struct Event {
   Sequence sequence = 0;

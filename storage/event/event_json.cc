@@ -66,6 +66,30 @@ std::string_view token_kind_name(TokenKind kind) {
   return "unknown";
 }
 
+std::string_view effect_class_name(EffectClass effect) {
+  switch (effect) {
+    case EffectClass::idempotent:
+      return "idempotent";
+    case EffectClass::reconcilable:
+      return "reconcilable";
+    case EffectClass::at_most_once:
+      return "at_most_once";
+  }
+  return "unknown";
+}
+
+std::string_view resolution_name(DoubtResolution resolution) {
+  switch (resolution) {
+    case DoubtResolution::completed:
+      return "completed";
+    case DoubtResolution::failed:
+      return "failed";
+    case DoubtResolution::retry:
+      return "retry";
+  }
+  return "unknown";
+}
+
 /// The value of a JSON text; the text itself should it be none.
 Json value_of(std::string const& text) {
   auto parsed = parse_json(text);
@@ -134,6 +158,7 @@ class Fields {
   void operator()(OperationCompleted const& body) {
     object_.set("attempt", number(body.attempt)).set("result", to_json_value(body.result));
     contacts(body.contacts);
+    if (body.reconciled) object_.set("reconciled", true);
   }
   void operator()(ModelCompleted const& body) {
     object_.set("attempt", number(body.attempt)).set("result", to_json_value(body.result));
@@ -150,6 +175,7 @@ class Fields {
     object_.set("attempt", number(body.attempt)).set("result", to_json_value(body.result));
     object_.set("is_error", body.is_error);
     contacts(body.contacts);
+    if (body.reconciled) object_.set("reconciled", true);
   }
   void operator()(AttemptFailed const& body) {
     object_.set("attempt", number(body.attempt))
@@ -158,6 +184,8 @@ class Fields {
     object_.set("retryable", body.retryable);
     time("retry_at", body.retry_at);
     contacts(body.contacts);
+    payload("heartbeat", body.heartbeat);
+    if (body.outcome_unknown) object_.set("outcome_unknown", true);
   }
   void operator()(AttemptOrphaned const& body) {
     object_.set("attempt", number(body.attempt)).set("reason", body.reason);
@@ -203,11 +231,21 @@ class Fields {
     retry.set("max_interval_ms", number(body.retry.max_interval_ms))
         .set("factor", body.retry.factor)
         .set("jitter", body.retry.jitter);
+    if (!body.retry.non_retryable.empty())
+      retry.set("non_retryable", strings(body.retry.non_retryable));
     object_.set("retry", std::move(retry));
     text("risk", std::string(risk_name(body.risk)));
     if (body.untrusted) object_.set("untrusted", true);
     if (body.start_to_close_ms > 0)
       object_.set("start_to_close_ms", number(body.start_to_close_ms));
+    auto const& terms = body.terms;
+    if (terms.schedule_to_start_ms > 0)
+      object_.set("schedule_to_start_ms", number(terms.schedule_to_start_ms));
+    if (terms.schedule_to_close_ms > 0)
+      object_.set("schedule_to_close_ms", number(terms.schedule_to_close_ms));
+    if (terms.heartbeat_ms > 0) object_.set("heartbeat_ms", number(terms.heartbeat_ms));
+    if (terms.effect != EffectClass::idempotent)
+      object_.set("effect_class", effect_class_name(terms.effect));
   }
   void operator()(PolicyDecided const& body) {
     object_.set("attempt", number(body.attempt));
@@ -229,6 +267,7 @@ class Fields {
   }
   void operator()(AttemptStarted const& body) {
     object_.set("attempt", number(body.attempt)).set("input_digest", to_hex(body.input_digest));
+    if (body.asks_first) object_.set("asks_first", true);
   }
   void operator()(OperationFailed const& body) {
     object_.set("error", body.type)
@@ -297,12 +336,33 @@ class Fields {
     object_.set("id", body.id);
     time("at", body.at);
   }
+  void operator()(HeartbeatRecorded const& body) {
+    object_.set("attempt", number(body.attempt)).set("at", to_string(body.at));
+    payload("details", body.details);
+  }
+  void operator()(AttemptDeferred const& body) {
+    object_.set("attempt", number(body.attempt));
+    payload("heartbeat", body.heartbeat);
+    contacts(body.contacts);
+  }
+  void operator()(OperationInDoubt const& body) {
+    object_.set("attempt", number(body.attempt)).set("reason", body.reason);
+  }
+  void operator()(DoubtResolved const& body) {
+    object_.set("resolution", resolution_name(body.resolution)).set("by", body.by);
+    text("credential", body.credential);
+    text("reason", body.reason);
+    payload("result", body.result);
+  }
 
  private:
   /// A list, left out when it is empty.
   template <class Value>
   void list(std::string_view name, std::vector<Value> const& values, Json json) {
     if (!values.empty()) object_.set(name, std::move(json));
+  }
+  void payload(std::string_view name, Payload const& value) {
+    if (value != Payload{}) object_.set(name, to_json_value(value));
   }
   void contacts(std::vector<Contact> const& values) {
     list("contacts", values, storage::json_of(values));

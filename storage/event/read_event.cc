@@ -144,7 +144,17 @@ class EventReader {
                             it->factor(),
                             it->jitter()}
             : RecordedRetry{};
+    if (it) set(to.non_retryable, it->non_retryable());
     if (!std::isfinite(to.factor) || !std::isfinite(to.jitter)) fine_ = false;
+  }
+
+  void set(CallTerms& to, wire::CallTerms const* it) {
+    to = {};
+    if (it == nullptr) return;
+    to.schedule_to_start_ms = it->schedule_to_start_ms();
+    to.schedule_to_close_ms = it->schedule_to_close_ms();
+    to.heartbeat_ms = it->heartbeat_ms();
+    to.effect = enumerator<EffectClass>(it->effect());
   }
 
   template <class Body>
@@ -226,6 +236,14 @@ class EventReader {
         return get(*event.body_as_TokenCreated(), as<TokenCreated>(to));
       case wire::EventBody::TokenRevoked:
         return get(*event.body_as_TokenRevoked(), as<TokenRevoked>(to));
+      case wire::EventBody::HeartbeatRecorded:
+        return get(*event.body_as_HeartbeatRecorded(), as<HeartbeatRecorded>(to));
+      case wire::EventBody::AttemptDeferred:
+        return get(*event.body_as_AttemptDeferred(), as<AttemptDeferred>(to));
+      case wire::EventBody::OperationInDoubt:
+        return get(*event.body_as_OperationInDoubt(), as<OperationInDoubt>(to));
+      case wire::EventBody::DoubtResolved:
+        return get(*event.body_as_DoubtResolved(), as<DoubtResolved>(to));
     }
     to = UnknownBody{static_cast<std::uint8_t>(event.body_type())};
   }
@@ -258,6 +276,7 @@ class EventReader {
     to.start_to_close_ms = it.start_to_close_ms();
     to.risk = enumerator<Risk>(it.risk());
     to.untrusted = it.untrusted();
+    set(to.terms, it.terms());
   }
   void get(wire::PolicyDecided const& it, PolicyDecided& to) {
     to.attempt = it.attempt();
@@ -281,6 +300,7 @@ class EventReader {
   static void get(wire::AttemptStarted const& it, AttemptStarted& to) {
     to.attempt = it.attempt();
     set(to.input_digest, it.input_digest());
+    to.asks_first = it.asks_first();
   }
   void get(wire::AttemptFailed const& it, AttemptFailed& to) {
     to.attempt = it.attempt();
@@ -289,6 +309,8 @@ class EventReader {
     to.retryable = it.retryable();
     set(to.retry_at, it.retry_at());
     set(to.contacts, it.contacts());
+    set(to.heartbeat, it.heartbeat());
+    to.outcome_unknown = it.outcome_unknown();
   }
   void get(wire::AttemptOrphaned const& it, AttemptOrphaned& to) {
     to.attempt = it.attempt();
@@ -300,6 +322,7 @@ class EventReader {
     to.attempt = it.attempt();
     set(to.result, it.result());
     set(to.contacts, it.contacts());
+    to.reconciled = it.reconciled();
   }
   static void get(wire::OperationFailed const& it, OperationFailed& to) {
     set(to.type, it.type());
@@ -330,6 +353,7 @@ class EventReader {
     set(to.result, it.result());
     to.is_error = it.is_error();
     set(to.contacts, it.contacts());
+    to.reconciled = it.reconciled();
   }
   static void get(wire::CheckpointTaken const& it, CheckpointTaken& to) {
     set(to.state_digest, it.state_digest());
@@ -428,6 +452,27 @@ class EventReader {
   void get(wire::TokenRevoked const& it, TokenRevoked& to) {
     set(to.id, it.id());
     set(to.at, it.at());
+  }
+  void get(wire::HeartbeatRecorded const& it, HeartbeatRecorded& to) {
+    to.attempt = it.attempt();
+    set(to.at, it.at());
+    set(to.details, it.details());
+  }
+  void get(wire::AttemptDeferred const& it, AttemptDeferred& to) {
+    to.attempt = it.attempt();
+    set(to.heartbeat, it.heartbeat());
+    set(to.contacts, it.contacts());
+  }
+  static void get(wire::OperationInDoubt const& it, OperationInDoubt& to) {
+    to.attempt = it.attempt();
+    set(to.reason, it.reason());
+  }
+  void get(wire::DoubtResolved const& it, DoubtResolved& to) {
+    to.resolution = enumerator<DoubtResolution>(it.resolution());
+    set(to.by, it.by());
+    set(to.credential, it.credential());
+    set(to.reason, it.reason());
+    set(to.result, it.result());
   }
 
   bool fine_ = true;

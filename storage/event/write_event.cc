@@ -200,12 +200,21 @@ class EventWriter {
   Offset<wire::Retry> retry(RecordedRetry const& value) {
     if (value == RecordedRetry{}) return 0;
     if (!std::isfinite(value.factor) || !std::isfinite(value.jitter)) invalid_ = true;
+    auto const non_retryable = texts(value.non_retryable);
     return wire::CreateRetry(out_,
                              value.max_attempts,
                              value.initial_ms,
                              value.max_interval_ms,
                              value.factor,
-                             value.jitter);
+                             value.jitter,
+                             non_retryable);
+  }
+
+  Offset<wire::CallTerms> terms(CallTerms const& value) {
+    if (value == CallTerms{}) return 0;
+    auto const effect = enumerator(value.effect, wire::EffectClass::MAX);
+    return wire::CreateCallTerms(
+        out_, value.schedule_to_start_ms, value.schedule_to_close_ms, value.heartbeat_ms, effect);
   }
 
   template <class Table>
@@ -247,6 +256,7 @@ class EventWriter {
     auto const label = text(it.label);
     auto const input = payload(it.input);
     auto const policy = retry(it.retry);
+    auto const call_terms = terms(it.terms);
     return body(wire::CreateOperationRequested(out_,
                                                kind,
                                                name,
@@ -256,7 +266,8 @@ class EventWriter {
                                                policy,
                                                it.start_to_close_ms,
                                                risk,
-                                               it.untrusted));
+                                               it.untrusted,
+                                               call_terms));
   }
   Body put(PolicyDecided const& it) {
     auto const effect = enumerator(it.effect, wire::DecisionEffect::MAX);
@@ -292,14 +303,23 @@ class EventWriter {
                                           it.complete));
   }
   Body put(AttemptStarted const& it) {
-    return body(wire::CreateAttemptStarted(out_, it.attempt, unless_zero(it.input_digest)));
+    return body(
+        wire::CreateAttemptStarted(out_, it.attempt, unless_zero(it.input_digest), it.asks_first));
   }
   Body put(AttemptFailed const& it) {
     auto const type = text(it.type);
     auto const message = text(it.message);
     auto const contacts = tables(it.contacts);
-    return body(wire::CreateAttemptFailed(
-        out_, it.attempt, type, message, it.retryable, time(it.retry_at), contacts));
+    auto const heartbeat = payload(it.heartbeat);
+    return body(wire::CreateAttemptFailed(out_,
+                                          it.attempt,
+                                          type,
+                                          message,
+                                          it.retryable,
+                                          time(it.retry_at),
+                                          contacts,
+                                          heartbeat,
+                                          it.outcome_unknown));
   }
   Body put(AttemptOrphaned const& it) {
     auto const reason = text(it.reason);
@@ -309,7 +329,7 @@ class EventWriter {
   Body put(OperationCompleted const& it) {
     auto const result = payload(it.result);
     auto const contacts = tables(it.contacts);
-    return body(wire::CreateOperationCompleted(out_, it.attempt, result, contacts));
+    return body(wire::CreateOperationCompleted(out_, it.attempt, result, contacts, it.reconciled));
   }
   Body put(OperationFailed const& it) {
     auto const type = text(it.type);
@@ -344,7 +364,8 @@ class EventWriter {
   Body put(ToolCompleted const& it) {
     auto const result = payload(it.result);
     auto const contacts = tables(it.contacts);
-    return body(wire::CreateToolCompleted(out_, it.attempt, result, it.is_error, contacts));
+    return body(
+        wire::CreateToolCompleted(out_, it.attempt, result, it.is_error, contacts, it.reconciled));
   }
   Body put(CheckpointTaken const& it) {
     return body(wire::CreateCheckpointTaken(out_, unless_zero(it.state_digest), it.size_bytes));
@@ -468,6 +489,27 @@ class EventWriter {
   }
   Body put(TokenRevoked const& it) {
     return body(wire::CreateTokenRevoked(out_, text(it.id), time(it.at)));
+  }
+  Body put(HeartbeatRecorded const& it) {
+    auto const details = payload(it.details);
+    return body(wire::CreateHeartbeatRecorded(out_, it.attempt, time(it.at), details));
+  }
+  Body put(AttemptDeferred const& it) {
+    auto const heartbeat = payload(it.heartbeat);
+    auto const contacts = tables(it.contacts);
+    return body(wire::CreateAttemptDeferred(out_, it.attempt, heartbeat, contacts));
+  }
+  Body put(OperationInDoubt const& it) {
+    auto const reason = text(it.reason);
+    return body(wire::CreateOperationInDoubt(out_, it.attempt, reason));
+  }
+  Body put(DoubtResolved const& it) {
+    auto const resolution = enumerator(it.resolution, wire::DoubtResolution::MAX);
+    auto const by = text(it.by);
+    auto const credential = text(it.credential);
+    auto const reason = text(it.reason);
+    auto const result = payload(it.result);
+    return body(wire::CreateDoubtResolved(out_, resolution, by, credential, reason, result));
   }
 
   flatbuffers::FlatBufferBuilder& out_;

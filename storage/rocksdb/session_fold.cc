@@ -1,6 +1,7 @@
 #include "storage/rocksdb/session_fold.h"
 
 #include <algorithm>
+#include <utility>
 #include <variant>
 
 namespace dalsegno::storage {
@@ -16,10 +17,18 @@ struct Overloaded : Ts... {
 void SessionFold::end_operation(OperationId operation) {
   timers_.erase(operation);
   approvals_.erase(operation);
+  calls_.erase(operation);
+  deferred_.erase(operation);
   std::erase_if(open_attempts_, [&](auto const& attempt) { return attempt.first == operation; });
 }
 
-/// For the first escalation or expiry of what the operation waits for, later than `after`.
+void SessionFold::arm(OperationId operation, std::optional<Time> due) {
+  timers_.erase(operation);
+  if (due) timers_.emplace(operation, *due);
+}
+
+/// For the first escalation or expiry of what the operation waits for, later than `after`, or its
+/// end.
 void SessionFold::arm_approval_timer(OperationId operation, std::optional<Time> after) {
   timers_.erase(operation);
   auto const look = [&](std::optional<Time> const& moment) {
@@ -33,49 +42,112 @@ void SessionFold::arm_approval_timer(OperationId operation, std::optional<Time> 
     look(times.escalates);
     look(times.expires);
   }
+  if (auto const call = calls_.find(operation); call != calls_.end())
+    look(call->second.clock.end_by);
+}
+
+/// What came too late, or after the operation had ended, ends nothing.
+bool SessionFold::end_attempt(OperationId operation,
+                              std::uint32_t attempt,
+                              std::optional<Time> retry_at) {
+  if (open_attempts_.erase({operation, attempt}) == 0) return false;
+  deferred_.erase(operation);
+  auto& clock = calls_[operation].clock;
+  clock.end_attempt(retry_at);
+  arm(operation, clock.between_attempts());
+  return true;
+}
+
+void SessionFold::prolong(OperationId operation, std::uint32_t attempt, Time at) {
+  if (!open_attempts_.contains({operation, attempt})) return;
+  auto& call = calls_[operation];
+  call.clock.sign_of_life(call.terms, at);
+  arm(operation, call.clock.in_attempt());
 }
 
 void SessionFold::apply(Event const& event, Time recorded_at) {
-  auto const attempt_ended = [&](std::uint32_t attempt, std::optional<Time> const& retry_at) {
-    open_attempts_.erase({event.operation, attempt});
-    if (retry_at) timers_[event.operation] = *retry_at;
-  };
+  auto const id = event.operation;
   auto const session_ended = [&](SessionStatus status) {
     head_->status = status;
     timers_.clear();
     approvals_.clear();
+    calls_.clear();
+    deferred_.clear();
     open_attempts_.clear();
   };
   std::visit(
       Overloaded{
           [&](SessionStarted const& started) { head_->workflow = started.workflow; },
+          [&](OperationRequested const& requested) {
+            auto& call = calls_[id];
+            call = {};
+            call.start_to_close_ms = requested.start_to_close_ms;
+            call.terms = requested.terms;
+            call.clock.end_by = limit(recorded_at, requested.terms.schedule_to_close_ms);
+          },
           [&](AttemptStarted const& started) {
-            timers_.erase(event.operation);
-            approvals_.erase(event.operation);
-            open_attempts_.insert({event.operation, started.attempt});
+            approvals_.erase(id);
+            open_attempts_.insert({id, started.attempt});
+            auto& call = calls_[id];
+            call.clock.begin_attempt(call.start_to_close_ms, call.terms, recorded_at);
+            arm(id, call.clock.in_attempt());
           },
-          [&](AttemptFailed const& failed) { attempt_ended(failed.attempt, failed.retry_at); },
+          [&](AttemptFailed const& failed) {
+            end_attempt(id, failed.attempt, failed.retry_at);
+            calls_[id].unsure = failed.outcome_unknown;
+          },
           [&](AttemptOrphaned const& orphaned) {
-            attempt_ended(orphaned.attempt, orphaned.retry_at);
+            if (!end_attempt(id, orphaned.attempt, orphaned.retry_at)) return;
+            auto& call = calls_[id];
+            call.unsure = call.terms.effect != EffectClass::idempotent;
           },
-          [&](OperationCompleted const&) { end_operation(event.operation); },
-          [&](ModelCompleted const&) { end_operation(event.operation); },
-          [&](ToolCompleted const&) { end_operation(event.operation); },
-          [&](OperationFailed const&) { end_operation(event.operation); },
-          [&](OperationCancelled const&) { end_operation(event.operation); },
-          [&](TimerStarted const& timer) { timers_[event.operation] = timer.due; },
-          [&](TimerFired const& timer) { arm_approval_timer(event.operation, timer.due); },
+          [&](OperationCompleted const&) { end_operation(id); },
+          [&](ModelCompleted const&) { end_operation(id); },
+          [&](ToolCompleted const&) { end_operation(id); },
+          [&](OperationFailed const&) { end_operation(id); },
+          [&](OperationCancelled const&) { end_operation(id); },
+          [&](TimerStarted const& timer) { timers_[id] = timer.due; },
+          [&](TimerFired const& timer) {
+            if (auto const call = calls_.find(id);
+                call != calls_.end() && std::exchange(call->second.is_to_begin_anew, false)) {
+              call->second.unsure = false;
+              call->second.clock.end_by =
+                  limit(recorded_at, call->second.terms.schedule_to_close_ms);
+            }
+            auto const open = open_attempts_.lower_bound({id, 0});
+            if (open == open_attempts_.end() || open->first != id)
+              return arm_approval_timer(id, timer.due);
+            auto& clock = calls_[id].clock;
+            clock.start_by.reset();
+            arm(id, clock.in_attempt());
+          },
           [&](PolicyDecided const& decided) {
-            if (decided.effect == DecisionEffect::deny) end_operation(event.operation);
+            auto const call = calls_.find(id);
+            bool const unsure = call != calls_.end() && call->second.unsure;
+            if (decided.effect == DecisionEffect::deny && !unsure) end_operation(id);
           },
           [&](ApprovalRequested const& asked) {
-            approvals_[event.operation][asked.rule] = {asked.escalate_at, asked.expires};
-            arm_approval_timer(event.operation, std::nullopt);
+            approvals_[id][asked.rule] = {asked.escalate_at, asked.expires};
+            arm_approval_timer(id, std::nullopt);
           },
           [&](ApprovalGiven const&) {
-            if (!approvals_.contains(event.operation)) return;
-            auto const [armed, fresh] = timers_.try_emplace(event.operation, recorded_at);
+            if (!approvals_.contains(id)) return;
+            auto const [armed, fresh] = timers_.try_emplace(id, recorded_at);
             if (!fresh) armed->second = std::min(armed->second, recorded_at);
+          },
+          [&](HeartbeatRecorded const& beat) { prolong(id, beat.attempt, beat.at); },
+          [&](AttemptDeferred const& deferred) {
+            if (!open_attempts_.contains({id, deferred.attempt})) return;
+            deferred_.insert(id);
+            prolong(id, deferred.attempt, recorded_at);
+          },
+          [&](OperationInDoubt const&) {
+            timers_.erase(id);
+            approvals_.erase(id);
+          },
+          [&](DoubtResolved const& resolved) {
+            timers_[id] = recorded_at;
+            calls_[id].is_to_begin_anew = resolved.resolution == DoubtResolution::retry;
           },
           [&](CheckpointTaken const&) { head_->checkpoint = event.sequence; },
           [&](Held const&) { head_->status = SessionStatus::held; },
@@ -88,7 +160,6 @@ void SessionFold::apply(Event const& event, Time recorded_at) {
           [](VersionChosen const&) {},
           [](CancelRequested const&) {},
           [](InputReceived const&) {},
-          [](OperationRequested const&) {},
           [](ValueRecorded const&) {},
           [](AttributeSet const&) {},
           [](AnswerGiven const&) {},
@@ -118,7 +189,7 @@ bool SessionFold::add(DecodedStep const& step) {
   head_->epoch = header.epoch;
   head_->updated_at = header.recorded_at;
   ++head_->steps;
-  head_->open_attempts = static_cast<std::uint32_t>(open_attempts_.size());
+  head_->open_attempts = static_cast<std::uint32_t>(open_attempts_.size() - deferred_.size());
   return true;
 }
 

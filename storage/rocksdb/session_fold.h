@@ -1,8 +1,10 @@
 #pragma once
 
+#include "storage/event/call_clock.h"
 #include "storage/event/codec.h"
 #include "storage/log/event_log.h"
 
+#include <cstdint>
 #include <map>
 #include <optional>
 #include <set>
@@ -24,12 +26,25 @@ class SessionFold {
 
  private:
   void apply(Event const& event, Time recorded_at);
+  void arm(OperationId operation, std::optional<Time> due);
   void arm_approval_timer(OperationId operation, std::optional<Time> after);
+  bool end_attempt(OperationId operation, std::uint32_t attempt, std::optional<Time> retry_at);
+  void prolong(OperationId operation, std::uint32_t attempt, Time at);
   void end_operation(OperationId operation);
 
   SessionId session_;
   std::optional<Head> head_;
   std::set<std::pair<OperationId, std::uint32_t>> open_attempts_;
+  std::set<OperationId> deferred_;  // their open attempt is left to somebody outside
+  /// How long calls may take.
+  struct Call {
+    bool unsure = false;  // its newest attempt has ended and may have had its effect
+    std::uint64_t start_to_close_ms = 0;
+    CallTerms terms;
+    CallClock clock;
+    bool is_to_begin_anew = false;  // once its timer fires: a person said so
+  };
+  std::map<OperationId, Call> calls_;
   std::map<OperationId, Time> timers_;
   /// What operations wait for, by the rules that ask for approval.
   struct ApprovalTimes {

@@ -32,6 +32,7 @@ enum class Canary : std::uint8_t {
   repeat_random_bytes,
   older_checkpoint_under_newer_name,
   read_a_clock_in_the_workflow,
+  vouch_for_what_broke_off,
 };
 
 struct CanaryName {
@@ -95,6 +96,9 @@ inline constexpr std::array canaries{
     CanaryName{Canary::read_a_clock_in_the_workflow,
                "clock-in-workflow",
                "the workflow's code depends on how often it ran"},
+    CanaryName{Canary::vouch_for_what_broke_off,
+               "vouch-for-what-broke-off",
+               "a failure of unknown outcome is said to have had no effect"},
 };
 
 [[nodiscard]] constexpr std::optional<Canary> find_canary(std::string_view name) {

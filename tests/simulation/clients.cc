@@ -131,6 +131,22 @@ bool Clients::approve(Plan const& plan, bool surely) {
   return any;
 }
 
+/// Somebody says what is to become of a call in doubt.
+bool Clients::resolve(Plan const& plan) {
+  auto const* const truth = truth_.find(plan.session);
+  if (truth == nullptr) return false;
+  bool any = false;
+  for (auto const& [id, operation] : truth->operations) {
+    if (!operation.in_doubt || operation.ended) continue;
+    auto const what = static_cast<storage::DoubtResolution>(dice_.below(3));
+    engine_->resolve(plan.session,
+                     {id, what, resolution, "ann", "", "I looked into the books"},
+                     [](Result<engine::Receipt> const&) {});
+    any = true;
+  }
+  return any;
+}
+
 void Clients::act() {
   if (engine_ == nullptr || plans_.empty()) return;
   auto& plan = plans_[dice_.below(plans_.size())];
@@ -149,6 +165,7 @@ void Clients::act() {
     case 2:
     case 3:
       static_cast<void>(approve(plan, false));
+      if (dice_.one_in(2)) static_cast<void>(resolve(plan));
       break;
     case 4:
       watch(plan);
@@ -178,6 +195,7 @@ bool Clients::help() {
     }
     auto const* const truth = truth_.find(plan.session);
     any = approve(plan, true) || any;
+    any = resolve(plan) || any;
     for (std::string const name : signal_names) {
       if (plan.sending[name] || plan.sent[name] > count_of(truth->receivers, name)) continue;
       signal(plan, name);

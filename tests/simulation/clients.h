@@ -51,6 +51,7 @@ class Clients {
   void signal(Plan& plan, std::string const& name);
   void cancel(Plan& plan);
   bool approve(Plan const& plan, bool surely);
+  bool resolve(Plan const& plan);
   void watch(Plan const& plan);
   [[nodiscard]] bool is_over(Plan const& plan) const;
 

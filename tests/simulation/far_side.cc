@@ -4,6 +4,7 @@
 #include "dalsegno/json.h"
 #include "tests/engine/replay/program.h"
 
+#include <stdexcept>
 #include <string_view>
 
 namespace dalsegno::simulation {
@@ -15,11 +16,28 @@ void FarSide::register_in(Registry& registry) {
                    return perform(context, number);
                  });
   }
+  registry.add_reconciler(
+      Activity<std::int64_t, std::string>{"asked"},
+      [this](ActivityContext const& context, std::int64_t number) { return ask(context, number); });
+}
+
+/// Whether what was sent under that key was done; now and then the far side does not know.
+Reconciled<std::string> FarSide::ask(ActivityContext const& context, std::int64_t number) {
+  ++calls_;
+  truth_.performed(context.session, context.operation, context.attempt);
+  if (calls_ % 8 == 0) return Reconciled<std::string>::unknown("the books are closed");
+  if (calls_ % 8 == 4) throw ActivityError("busy", "it does not answer");
+  if (!performed_.contains(context.idempotency_key)) {
+    asked_.insert({context.idempotency_key, context.attempt});
+    return Reconciled<std::string>::did_not_happen();
+  }
+  return Reconciled<std::string>::happened("did " + std::to_string(number));
 }
 
 std::string FarSide::perform(ActivityContext const& context, std::int64_t number) {
   ++calls_;
-  truth_.performed(context.session, context.operation, context.attempt);
+  if (!asked_.contains({context.idempotency_key, context.attempt}))
+    truth_.performed(context.session, context.operation, context.attempt);
   if (canary_ == Canary::perform_twice && calls_ % 8 == 0)
     truth_.performed(context.session, context.operation, context.attempt);
   if (canary_ == Canary::perform_unreleased && calls_ % 8 == 0)
@@ -29,6 +47,16 @@ std::string FarSide::perform(ActivityContext const& context, std::int64_t number
   auto const expected = to_string(context.session) + "/" + to_string(context.run) + "/" +
                         std::to_string(static_cast<std::uint64_t>(context.operation));
   if (key != expected) findings_.add("effects", "idempotency key " + key + " is not " + expected);
+  if (context.name == "alive") context.heartbeat(number);
+  bool const is_made_once = context.name == "once" || context.name == "queued";
+  if (is_made_once && calls_ % 4 == 0) throw ActivityError("busy", "it did nothing");
+  if (is_made_once) {
+    truth_.had_effect(context.session, context.operation, performed_[key] + 1);
+    if (calls_ % 4 == 1) {
+      ++performed_[key];
+      throw std::runtime_error("the connection broke off");
+    }
+  }
   auto const answer =
       engine::test::far_side(context.name, std::to_string(number), ++performed_[key]);
   if (answer) return std::string(*parse_json(*answer).value().as_string());

@@ -6,7 +6,9 @@
 
 #include <cstdint>
 #include <map>
+#include <set>
 #include <string>
+#include <utility>
 
 namespace dalsegno::simulation {
 
@@ -23,11 +25,14 @@ class FarSide {
 
  private:
   [[nodiscard]] std::string perform(ActivityContext const& context, std::int64_t number);
+  [[nodiscard]] Reconciled<std::string> ask(ActivityContext const& context, std::int64_t number);
 
   Truth& truth_;
   Findings& findings_;
   Canary canary_;
   std::map<std::string, unsigned> performed_;  ///< by idempotency key
+  /// Attempts that asked first, by idempotency key, and were told to go on.
+  std::set<std::pair<std::string, std::uint32_t>> asked_;
   std::uint64_t calls_ = 0;
 };
 

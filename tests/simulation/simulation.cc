@@ -135,6 +135,7 @@ class Simulation {
     report.virtual_us = static_cast<std::uint64_t>((clock_ - first_moment).count());
     report.end = truth_.digest();
     report.situations = std::move(situations_);
+    for (auto const& [what, count] : truth_.rare_ends()) report.situations[what] += count;
     return report;
   }
 
@@ -244,6 +245,8 @@ class Simulation {
     auto* const result = std::get_if<engine::ResultInput>(&end.input);
     if (options_.canary == Canary::retry_hopeless_failures && failure != nullptr)
       failure->retryable = true;
+    if (options_.canary == Canary::vouch_for_what_broke_off && failure != nullptr)
+      failure->outcome_unknown = false;
     if (result == nullptr) return;
     if (options_.canary == Canary::answer_another_call &&
         attempt.operation > static_cast<OperationId>(1))

@@ -44,13 +44,20 @@ TEST(Simulation, keeps_every_promise_and_comes_by_every_situation_that_it_is_mad
                                  << repeat(seed);
     for (auto const& [situation, count] : report.situations) met[situation] += count;
   }
-  constexpr std::array made_for{"a crash",
+  constexpr std::array made_for{"a call in doubt",
+                                "a call that the far side had done",
+                                "a crash",
                                 "a crash with attempts released and not begun",
                                 "a crash with steps that wait for the disk",
+                                "a heartbeat that prolongs an attempt",
                                 "a late result",
                                 "a result twice",
                                 "an old owner is fenced",
+                                "heartbeat_timeout",
                                 "life compared with replay",
+                                "schedule_to_close_timeout",
+                                "schedule_to_start_timeout",
+                                "start_to_close_timeout",
                                 "the clock is set back",
                                 "the clock is set forward",
                                 "the engine gave up"};

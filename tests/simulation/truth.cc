@@ -9,6 +9,9 @@
 #include <variant>
 
 namespace dalsegno::simulation {
+
+std::string const resolution = R"("so says ann")";
+
 namespace {
 
 using engine::overloaded;
@@ -23,6 +26,10 @@ std::string number_of(OperationId operation) {
 
 std::string_view view(storage::Digest const& digest) {
   return {reinterpret_cast<char const*>(digest.bytes.data()), digest.bytes.size()};
+}
+
+std::chrono::milliseconds ms(std::uint64_t count) {
+  return std::chrono::milliseconds(static_cast<std::int64_t>(count));
 }
 
 bool is_of_the_store(SessionId const& session) { return session.tenant.starts_with('_'); }
@@ -61,6 +68,7 @@ class Look {
   void request(storage::OperationRequested const& requested) {
     auto& operation = truth_.operations[event_.operation];
     operation.requested = requested;
+    operation.since = now_;
     if (requested.kind == storage::OperationKind::receive) ++truth_.receivers[requested.name];
   }
 
@@ -96,8 +104,14 @@ class Look {
     require(operation.requested.name != "approved" || operation.granted_by.size() >= 2,
             "permitted",
             "attempt " + number + " without the approval of two");
+    require(
+        !operation.unsure || operation.requested.terms.effect != storage::EffectClass::at_most_once,
+        "at_most_once",
+        "attempt " + number + ", though the one before it may have had its effect");
+    require(!operation.in_doubt, "at_most_once", "attempt " + number + " of a call in doubt");
     operation.open_attempt = started.attempt;
     operation.started_at = now_;
+    operation.alive_at = now_;
   }
 
   void fail(storage::AttemptFailed const& failed) {
@@ -105,24 +119,80 @@ class Look {
     close(operation, failed.attempt);
     ++operation.failed;
     auto const most = operation.requested.retry.max_attempts;
-    bool const may_retry = failed.retryable && (most == 0 || operation.failed < most);
+    auto const& terms = operation.requested.terms;
+    bool may_retry = failed.retryable && (most == 0 || operation.failed < most);
+    if (failed.outcome_unknown && terms.effect == storage::EffectClass::at_most_once)
+      may_retry = false;
+    auto const next = next_attempt(now_, truth_, event_.operation, operation.failed);
+    if (terms.schedule_to_close_ms > 0 && next >= operation.since + ms(terms.schedule_to_close_ms))
+      may_retry = false;
+    operation.unsure = failed.outcome_unknown;
     require(
         failed.type != "no_way" || !failed.retryable, "retries", "a hopeless failure is retryable");
     require(failed.retry_at.has_value() == may_retry,
             "retries",
             "after failure " + std::to_string(operation.failed) + " of at most " +
                 std::to_string(most));
-    if (failed.type == "timeout") {
-      auto const limit = std::chrono::milliseconds(operation.requested.start_to_close_ms);
-      require(
-          now_ >= operation.started_at + limit, "timers", "an attempt timed out before its time");
-    }
+    check_timeout(operation, failed);
     if (failed.retry_at) {
-      require(*failed.retry_at == next_attempt(now_, truth_, event_.operation, operation.failed),
-              "retries",
-              "the delay is not that of the retry policy");
+      require(*failed.retry_at == next, "retries", "the delay is not that of the retry policy");
       operation.not_before = failed.retry_at;
     }
+  }
+
+  /// No limit of time is passed too early, and what must not be repeated then is not.
+  void check_timeout(OperationTruth& operation, storage::AttemptFailed const& failed) {
+    auto const& requested = operation.requested;
+    auto const& terms = requested.terms;
+    auto const passed = [&](Time since, std::uint64_t limit) {
+      require(limit > 0 && now_ >= since + ms(limit),
+              "timers",
+              "an attempt timed out before its time: " + failed.type);
+    };
+    if (failed.type == "start_to_close_timeout")
+      passed(operation.started_at, requested.start_to_close_ms);
+    if (failed.type == "heartbeat_timeout") passed(operation.alive_at, terms.heartbeat_ms);
+    if (failed.type == "schedule_to_start_timeout") {
+      passed(operation.started_at, terms.schedule_to_start_ms);
+      operation.unbegun.insert(failed.attempt);
+    }
+    if (failed.type == "schedule_to_close_timeout")
+      passed(operation.since, terms.schedule_to_close_ms);
+    // The log says that it had no effect.
+    if (failed.type.ends_with("_timeout") && !operation.unsure && !failed.outcome_unknown &&
+        terms.effect == storage::EffectClass::at_most_once)
+      operation.unbegun.insert(failed.attempt);
+    require(!failed.type.starts_with("schedule_to_") || !failed.retryable,
+            "retries",
+            failed.type + " is retryable");
+  }
+
+  void beat(storage::HeartbeatRecorded const& beat) {
+    auto& operation = of_event();
+    require(operation.open_attempt == beat.attempt && beat.at <= now_,
+            "timers",
+            "a sign of life of an attempt that is not under way, or from the future");
+    operation.alive_at = beat.at;
+  }
+
+  void doubt(storage::OperationInDoubt const&) {
+    auto& operation = of_event();
+    require(operation.unsure && !operation.open_attempt &&
+                operation.requested.terms.effect != storage::EffectClass::idempotent,
+            "at_most_once",
+            "in doubt about what is certain");
+    operation.in_doubt = true;
+  }
+
+  void resolve(storage::DoubtResolved const& resolved) {
+    auto& operation = of_event();
+    require(operation.in_doubt, "at_most_once", "resolved, and it was not in doubt");
+    operation.in_doubt = false;
+    operation.resolved = resolved.resolution;
+    if (resolved.resolution != storage::DoubtResolution::retry) return;
+    ++operation.retries;
+    operation.unsure = false;
+    operation.not_before.reset();
   }
 
   void orphan(storage::AttemptOrphaned const& orphaned) {
@@ -133,19 +203,37 @@ class Look {
     if (operation.open_attempt != orphaned.attempt) return;  // a late result: recorded, not applied
     operation.open_attempt.reset();
     ++operation.orphaned;
+    operation.unsure = operation.requested.terms.effect != storage::EffectClass::idempotent;
     operation.not_before = orphaned.retry_at;
   }
 
   void complete(storage::OperationCompleted const& completed) {
     auto& operation = of_event();
     require(!operation.ended, "effects", "a second end of an operation");
-    if (completed.attempt != 0) close(operation, completed.attempt);
+    if (is_resolved(operation)) {
+      require(
+          completed.result.bytes == resolution, "at_most_once", "another result than was given");
+    } else if (completed.attempt != 0) {
+      close(operation, completed.attempt);
+    }
     operation.ended = true;
   }
 
   void end_operation() { of_event().ended = true; }
 
+  /// It ends with what a person said.
+  static bool is_resolved(OperationTruth const& operation) {
+    return operation.resolved == storage::DoubtResolution::completed && !operation.open_attempt;
+  }
+  [[nodiscard]] bool is_resolved() { return is_resolved(of_event()); }
+
   void fire(storage::TimerFired const& fired, Time latest_clock) {
+    if (auto const found = truth_.operations.find(event_.operation);
+        found != truth_.operations.end() &&
+        found->second.resolved == storage::DoubtResolution::retry) {
+      found->second.resolved.reset();
+      found->second.since = now_;  // it has its whole time again
+    }
     require(now_ >= fired.due, "timers", "recorded before it was due");
     require(latest_clock >= fired.due, "timers", "fired before any clock showed that time");
   }
@@ -254,6 +342,16 @@ void Truth::take(SessionId const& session,
                  Time recorded_at,
                  Time latest_clock) {
   Look look(findings_, session, truth, event, recorded_at);
+  if (auto const* const failed = std::get_if<storage::AttemptFailed>(&event.body);
+      failed != nullptr && failed->type.ends_with("_timeout"))
+    ++rare_ends_[failed->type];
+  if (std::holds_alternative<storage::OperationInDoubt>(event.body))
+    ++rare_ends_["a call in doubt"];
+  if (std::holds_alternative<storage::HeartbeatRecorded>(event.body))
+    ++rare_ends_["a heartbeat that prolongs an attempt"];
+  if (auto const* const completed = std::get_if<storage::OperationCompleted>(&event.body);
+      completed != nullptr && completed->reconciled)
+    ++rare_ends_["a call that the far side had done"];
   auto const is_known = [&](std::uint32_t attempt) {
     look.require(performed_.contains({session, event.operation, attempt}),
                  "effects",
@@ -266,12 +364,12 @@ void Truth::take(SessionId const& session,
                         [&](storage::PolicyDecided const& body) { look.decide(body); },
                         [&](storage::AttemptStarted const& body) { look.attempt(body); },
                         [&](storage::AttemptFailed const& body) {
-                          if (body.type != "timeout") is_known(body.attempt);
+                          if (!body.type.ends_with("_timeout")) is_known(body.attempt);
                           look.fail(body);
                         },
                         [&](storage::AttemptOrphaned const& body) { look.orphan(body); },
                         [&](storage::OperationCompleted const& body) {
-                          if (body.attempt != 0) is_known(body.attempt);
+                          if (body.attempt != 0 && !look.is_resolved()) is_known(body.attempt);
                           look.complete(body);
                         },
                         [&](storage::OperationFailed const&) { look.end_operation(); },
@@ -279,6 +377,9 @@ void Truth::take(SessionId const& session,
                         [&](storage::TimerFired const& body) { look.fire(body, latest_clock); },
                         [&](storage::ApprovalRequested const& body) { look.ask(body); },
                         [&](storage::ApprovalGiven const& body) { look.approve(body); },
+                        [&](storage::HeartbeatRecorded const& body) { look.beat(body); },
+                        [&](storage::OperationInDoubt const& body) { look.doubt(body); },
+                        [&](storage::DoubtResolved const& body) { look.resolve(body); },
                         [&](storage::CancelRequested const&) { truth.cancel_requested = true; },
                         [&](storage::Held const& body) { look.hold(body); },
                         [&](storage::SessionCompleted const& body) { look.complete_session(body); },
@@ -303,6 +404,20 @@ void Truth::performed(SessionId const& session, OperationId operation, std::uint
     findings_.add("written_before_sent", what + " was performed, and the log does not have it");
   if (!performed_.emplace(session, operation, attempt).second)
     findings_.add("effects", what + " was performed twice");
+  if (written && known->at(operation).unbegun.contains(attempt))
+    findings_.add("effects", what + " was performed, and the log says that nobody began it");
+}
+
+void Truth::had_effect(SessionId const& session, OperationId operation, unsigned count) {
+  auto const found = sessions_.find(session);
+  auto const* const known = found == sessions_.end() ? nullptr : &found->second.operations;
+  auto const allowed =
+      known != nullptr && known->contains(operation) ? 1 + known->at(operation).retries : 1;
+  if (count > allowed)
+    findings_.add("at_most_once",
+                  to_string(session) + " operation " + number_of(operation) + " had its effect " +
+                      std::to_string(count) + " times, and people had allowed " +
+                      std::to_string(allowed));
 }
 
 SessionTruth const* Truth::find(SessionId const& session) const {

@@ -5,6 +5,7 @@
 #include "tests/simulation/findings.h"
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <optional>
 #include <set>
@@ -14,6 +15,9 @@
 #include <vector>
 
 namespace dalsegno::simulation {
+
+/// The result that a person gives to a call in doubt.
+extern std::string const resolution;
 
 /// What the log says of one operation.
 struct OperationTruth {
@@ -28,6 +32,14 @@ struct OperationTruth {
   std::optional<storage::ApprovalRequested> asked;
   std::set<std::string> granted_by;
   bool ended = false;
+  // Calls of which nobody is sure.
+  Time since;           ///< asked for, or asked for again by a person
+  Time alive_at;        ///< its open attempt
+  bool unsure = false;  ///< its newest attempt may have had its effect
+  bool in_doubt = false;
+  std::optional<storage::DoubtResolution> resolved;
+  std::uint32_t retries = 0;        ///< that a person asked for
+  std::set<std::uint32_t> unbegun;  ///< attempts of which the log says that nobody began them
 };
 
 /// What the log says of one session.
@@ -66,11 +78,17 @@ class Truth {
   [[nodiscard]] SessionTruth const* find(SessionId const& session) const;
   [[nodiscard]] std::map<SessionId, SessionTruth> const& sessions() const { return sessions_; }
   [[nodiscard]] std::uint64_t steps() const { return steps_; }
+  /// How often calls came to what they rarely come to.
+  [[nodiscard]] std::map<std::string, std::uint64_t, std::less<>> const& rare_ends() const {
+    return rare_ends_;
+  }
   /// Over everything that was applied, in order.
   [[nodiscard]] storage::Digest const& digest() const { return digest_; }
 
   /// The far side has seen this attempt.
   void performed(SessionId const& session, OperationId operation, std::uint32_t attempt);
+  /// A call made at most once had its effect, for the `count`-th time.
+  void had_effect(SessionId const& session, OperationId operation, unsigned count);
 
  private:
   void take(SessionId const& session,
@@ -85,6 +103,7 @@ class Truth {
   std::set<std::tuple<SessionId, OperationId, std::uint32_t>> performed_;
   storage::StepDecoder decoder_{storage::Reading::run};
   std::uint64_t steps_ = 0;
+  std::map<std::string, std::uint64_t, std::less<>> rare_ends_;
   storage::Digest digest_;
 };
 

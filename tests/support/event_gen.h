@@ -89,7 +89,7 @@ struct Draw {
     if (!it.artifact) one(it.bytes);
   }
   static void one(RecordedRetry& it) {
-    each(it.max_attempts, it.initial_ms, it.max_interval_ms, it.factor);
+    each(it.max_attempts, it.initial_ms, it.max_interval_ms, it.factor, it.non_retryable);
   }
 
   static void one(SessionStarted& it) {
@@ -110,7 +110,9 @@ struct Draw {
     each(it.policy_rules, it.outcome, it.reason, it.status);
     each(it.bytes_sent, it.bytes_received, it.elapsed_us);
   }
-  static void one(OperationCompleted& it) { each(it.attempt, it.result, it.contacts); }
+  static void one(OperationCompleted& it) {
+    each(it.attempt, it.result, it.contacts, it.reconciled);
+  }
   static void one(ModelCompleted& it) {
     each(it.attempt,
          it.result,
@@ -121,9 +123,12 @@ struct Draw {
          it.cached_tokens,
          it.contacts);
   }
-  static void one(ToolCompleted& it) { each(it.attempt, it.result, it.is_error, it.contacts); }
+  static void one(ToolCompleted& it) {
+    each(it.attempt, it.result, it.is_error, it.contacts, it.reconciled);
+  }
   static void one(AttemptFailed& it) {
     each(it.attempt, it.type, it.message, it.retryable, it.retry_at, it.contacts);
+    each(it.heartbeat, it.outcome_unknown);
   }
   static void one(AttemptOrphaned& it) { each(it.attempt, it.reason, it.retry_at, it.contacts); }
   static void one(TimerFired& it) { one(it.due); }
@@ -153,7 +158,12 @@ struct Draw {
          it.retry,
          it.start_to_close_ms,
          it.risk,
-         it.untrusted);
+         it.untrusted,
+         it.terms);
+  }
+  static void one(EffectClass& value) { value = static_cast<EffectClass>(*rc::gen::inRange(0, 3)); }
+  static void one(CallTerms& it) {
+    each(it.schedule_to_start_ms, it.schedule_to_close_ms, it.heartbeat_ms, it.effect);
   }
   static void one(PolicyDecided& it) {
     each(it.attempt,
@@ -180,7 +190,7 @@ struct Draw {
   static void one(storage::ShadowDecision& it) {
     each(it.policy, it.effect, it.rules, it.reason, it.errors, it.obligations);
   }
-  static void one(AttemptStarted& it) { each(it.attempt, it.input_digest); }
+  static void one(AttemptStarted& it) { each(it.attempt, it.input_digest, it.asks_first); }
   static void one(OperationFailed& it) { each(it.type, it.message, it.attempts); }
   static void one(OperationCancelled& it) { one(it.reason); }
   static void one(TimerStarted& it) { one(it.due); }
@@ -213,6 +223,15 @@ struct Draw {
     each(it.replaces, it.break_glass);
   }
   static void one(TokenRevoked& it) { each(it.id, it.at); }
+  static void one(HeartbeatRecorded& it) { each(it.attempt, it.at, it.details); }
+  static void one(AttemptDeferred& it) { each(it.attempt, it.heartbeat, it.contacts); }
+  static void one(OperationInDoubt& it) { each(it.attempt, it.reason); }
+  static void one(DoubtResolution& value) {
+    value = static_cast<DoubtResolution>(*rc::gen::inRange(0, 3));
+  }
+  static void one(DoubtResolved& it) {
+    each(it.resolution, it.by, it.credential, it.reason, it.result);
+  }
 };
 
 template <class Body>

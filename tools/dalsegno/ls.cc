@@ -1,4 +1,5 @@
 #include "dalsegno/try.h"
+#include "tools/dalsegno/in_doubt.h"
 #include "tools/dalsegno/output.h"
 #include "tools/dalsegno/printable.h"
 #include "tools/dalsegno/session_rows.h"
@@ -24,6 +25,7 @@ struct Options {
   std::string filter;
   std::vector<std::string> count_by;
   bool held = false;
+  bool in_doubt = false;
   bool all_tenants = false;
 };
 
@@ -170,6 +172,14 @@ Result<> list_rows(Globals const& globals, Options const& options, OpenStore con
 Result<int> list(Globals const& globals, Options const& options) {
   TRY(auto const store, open_store(globals));
   bool const chosen = !options.filter.empty() || !options.count_by.empty();
+  if (options.in_doubt) {
+    if (chosen)
+      return Error{Errc::invalid,
+                   "--in-doubt lists calls: --filter and --count-by are of sessions"};
+    return list_in_doubt(store, globals, [&](SessionId const& id, storage::Head const& head) {
+      return (options.all_tenants || id.tenant == globals.tenant) && wanted(options, head);
+    });
+  }
   TRY_VOID(chosen ? list_rows(globals, options, store) : list_heads(globals, options, store));
   say_not_verified(
       "these are the heads that the store keeps beside its steps; dalsegno verify compares them");
@@ -192,6 +202,9 @@ void add_ls(CLI::App& app, Globals& globals) {
   verb->add_option("--count-by", options->count_by, "how many there are of each value of a field")
       ->delimiter(',');
   verb->add_flag("--held", options->held, "only those that wait for a person");
+  verb->add_flag("--in-doubt",
+                 options->in_doubt,
+                 "calls of which nobody knows whether they had their effect, in open sessions");
   verb->add_flag(
       "--all-tenants", options->all_tenants, "of all tenants, the store's own journal as well");
   verb->callback([options, &globals] { globals.exit_code = ended(list(globals, *options)); });

@@ -39,6 +39,18 @@ std::string decision_text(storage::PolicyDecided const& body) {
   return text;
 }
 
+std::string resolution_text(storage::DoubtResolution resolution) {
+  switch (resolution) {
+    case storage::DoubtResolution::completed:
+      return "is held to have happened";
+    case storage::DoubtResolution::failed:
+      return "is held to have failed";
+    case storage::DoubtResolution::retry:
+      return "is to be made again";
+  }
+  return "is resolved";
+}
+
 /// " [gpt-4, 812 in (640 cached), 57 out]"; counts that nobody reported are left out.
 std::string usage_text(storage::ModelCompleted const& body) {
   auto text = short_text(body.model);
@@ -230,6 +242,26 @@ Line Transcript::tell(storage::Event const& event) {
           },
           [](storage::TokenRevoked const& body) -> Line {
             return TranscriptLine{"token " + printable(body.id) + " is revoked", Style::warning};
+          },
+          [&](storage::HeartbeatRecorded const& body) -> Line {
+            return TranscriptLine{
+                "    " + called(id) + ": attempt " + number(body.attempt) + " gives a sign of life",
+                Style::faint};
+          },
+          [&](storage::AttemptDeferred const& body) -> Line {
+            return TranscriptLine{"    " + called(id) + ": attempt " + number(body.attempt) +
+                                      " will be ended from outside",
+                                  Style::plain};
+          },
+          [&](storage::OperationInDoubt const& body) -> Line {
+            return TranscriptLine{
+                "    " + called(id) + ": IN DOUBT, waits for a person: " + short_text(body.reason),
+                Style::bad};
+          },
+          [&](storage::DoubtResolved const& body) -> Line {
+            return TranscriptLine{"    " + called(id) + ": " + resolution_text(body.resolution) +
+                                      by(body.by) + ": " + short_text(body.reason),
+                                  Style::warning};
           },
       },
       event.body);

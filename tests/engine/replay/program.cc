@@ -29,7 +29,38 @@ constexpr Call slow{"slow",
 
 constexpr Call approved{"approved", {.start_to_close = {}, .retry = four_attempts}};
 
-constexpr std::array calls{&work, &flaky, &broken, &forbidden, &large, &slow, &approved};
+// Limits of time and classes of effects.
+constexpr Call once{"once",
+                    {.start_to_close = milliseconds(1'000),
+                     .retry = four_attempts,
+                     .effect = EffectClass::at_most_once}};
+constexpr Call asked{"asked",
+                     {.start_to_close = milliseconds(1'000),
+                      .retry = four_attempts,
+                      .effect = EffectClass::reconcilable}};
+constexpr Call bounded{"bounded",
+                       {.start_to_close = milliseconds(900),
+                        .retry = four_attempts,
+                        .schedule_to_close = milliseconds(1'500)}};
+constexpr Call queued{"queued",
+                      {.start_to_close = milliseconds(2'000),
+                       .retry = four_attempts,
+                       .schedule_to_start = milliseconds(200),
+                       .effect = EffectClass::at_most_once}};
+constexpr Call alive{"alive", {.retry = four_attempts, .heartbeat = milliseconds(500)}};
+
+constexpr std::array calls{&work,
+                           &flaky,
+                           &broken,
+                           &forbidden,
+                           &large,
+                           &slow,
+                           &approved,
+                           &once,
+                           &asked,
+                           &bounded,
+                           &queued,
+                           &alive};
 
 Call const* find_call(std::string_view kind) {
   for (auto const* const call : calls) {
@@ -170,23 +201,10 @@ std::int64_t below(std::mt19937_64& random, std::uint64_t bound) {
 }
 
 Instruction random_instruction(std::mt19937_64& random, int depth, Place place) {
-  constexpr std::array leaves{"work",
-                              "work",
-                              "flaky",
-                              "broken",
-                              "forbidden",
-                              "large",
-                              "slow",
-                              "approved",
-                              "ask",
-                              "sleep",
-                              "sleep",
-                              "receive",
-                              "receive_until",
-                              "both",
-                              "race",
-                              "record",
-                              "time"};
+  constexpr std::array leaves{"work",  "work",     "flaky",  "broken", "forbidden", "large",
+                              "slow",  "approved", "once",   "asked",  "bounded",   "queued",
+                              "alive", "ask",      "sleep",  "sleep",  "receive",   "receive_until",
+                              "both",  "race",     "record", "time"};
   constexpr std::array nested{"first", "each", "each", "drop"};
   constexpr std::array drawn{"random", "uuid"};  // whose position is certain on the main line only
   Instruction what;
@@ -221,8 +239,17 @@ struct Model {
                                                           {"sleep", "slept"},
                                                           {"record", "recorded"},
                                                           {"time", "time"}};
-    static std::set<std::string> const undecided{
-        "slow", "receive_until", "race", "first", "approved", "ask"};
+    static std::set<std::string> const undecided{"slow",
+                                                 "receive_until",
+                                                 "race",
+                                                 "first",
+                                                 "approved",
+                                                 "ask",
+                                                 "once",
+                                                 "asked",
+                                                 "bounded",
+                                                 "queued",
+                                                 "alive"};
     if (undecided.contains(what.kind)) return std::nullopt;
     if (auto const found = fixed.find(what.kind); found != fixed.end()) return found->second;
     if (what.kind == "work" || what.kind == "flaky") return "did " + std::to_string(what.number);
@@ -254,7 +281,17 @@ Program random_program(std::mt19937_64& random) {
   Program program;
   program.loops = 1 + below(random, 3);
   program.checkpoints = random() % 4 != 0;
-  constexpr std::array carried{"", "work", "flaky", "broken", "forbidden", "slow", "approved"};
+  constexpr std::array carried{"",
+                               "work",
+                               "flaky",
+                               "broken",
+                               "forbidden",
+                               "slow",
+                               "approved",
+                               "once",
+                               "asked",
+                               "bounded",
+                               "alive"};
   program.carried = carried[random() % carried.size()];
   for (auto left = 1 + below(random, 4); left > 0; --left) {
     program.body.push_back(random_instruction(random, 2, Place::main_line));
@@ -303,6 +340,7 @@ std::optional<std::string> far_side(std::string const& name,
                                     std::string const& input,
                                     unsigned performed) {
   if (name == "broken") return std::nullopt;
+  if (name == "bounded" && performed % 3 != 0) return std::nullopt;
   if (name == "flaky" && performed <= 1 + input.size() % 2) return std::nullopt;
   if (name == "large") return to_json(std::string(100'000, 'x'));
   static_assert(100'000 > storage::max_inline_payload_bytes);

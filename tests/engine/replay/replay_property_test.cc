@@ -1,6 +1,7 @@
 // Random workflows, random order of what happens to them, a crash after each durable step: replay
 // equals life, and nothing that was recorded is done again.
 
+#include "engine/session/doubt.h"
 #include "tests/engine/replay/program.h"
 #include "tests/engine/session/session_driver.h"
 
@@ -81,22 +82,45 @@ class World {
       EXPECT_LE(count, started[key]) << "effects of operation " << key;
   }
 
-  /// One attempt of an operation at a time; only the open one is applied; no more fail than may.
+  /// One attempt of an operation at a time; only the open one is applied; no more fail than may;
+  /// what is made at most once is not made again while nobody knows whether it was made.
   void check_attempts() const {
     std::map<OperationId, std::uint32_t> open;
     std::map<OperationId, unsigned> failed;
+    std::map<OperationId, storage::EffectClass> effect_of;
+    std::map<OperationId, unsigned> retries;  // that a person asked for
+    std::set<OperationId> unsure;
+    std::set<OperationId> resolved;
     for (auto const& [sequence, operation, body] : driver_.history()) {
-      if (auto const* const started = std::get_if<storage::AttemptStarted>(&body)) {
+      if (auto const* const requested = std::get_if<storage::OperationRequested>(&body)) {
+        effect_of[operation] = requested->terms.effect;
+      } else if (auto const* const started = std::get_if<storage::AttemptStarted>(&body)) {
+        if (effect_of[operation] == storage::EffectClass::at_most_once) {
+          EXPECT_FALSE(unsure.contains(operation)) << "event " << sequence;
+        }
         EXPECT_TRUE(open.emplace(operation, started->attempt).second) << "event " << sequence;
       } else if (auto const* const completed = std::get_if<storage::OperationCompleted>(&body)) {
-        EXPECT_EQ(open[operation], completed->attempt) << "event " << sequence;
+        if (!resolved.contains(operation))
+          EXPECT_EQ(open[operation], completed->attempt) << "event " << sequence;
         open.erase(operation);
       } else if (auto const* const failure = std::get_if<storage::AttemptFailed>(&body)) {
         EXPECT_EQ(open[operation], failure->attempt) << "event " << sequence;
-        EXPECT_LE(++failed[operation], 4U) << "event " << sequence;
+        EXPECT_LE(++failed[operation], 4U + retries[operation]) << "event " << sequence;
+        if (failure->outcome_unknown) unsure.insert(operation);
         open.erase(operation);
       } else if (auto const* const orphaned = std::get_if<storage::AttemptOrphaned>(&body)) {
-        if (open.contains(operation) && open[operation] == orphaned->attempt) open.erase(operation);
+        if (!open.contains(operation) || open[operation] != orphaned->attempt) continue;
+        open.erase(operation);
+        unsure.insert(operation);
+      } else if (std::holds_alternative<storage::OperationInDoubt>(body)) {
+        EXPECT_TRUE(unsure.contains(operation)) << "event " << sequence;
+        EXPECT_NE(effect_of[operation], storage::EffectClass::idempotent);
+      } else if (auto const* const said = std::get_if<storage::DoubtResolved>(&body)) {
+        resolved.insert(operation);
+        if (said->resolution != storage::DoubtResolution::retry) continue;
+        unsure.erase(operation);
+        resolved.erase(operation);
+        ++retries[operation];
       }
     }
   }
@@ -146,6 +170,15 @@ class World {
   Input perform(StartAttempt const& attempt) {
     EXPECT_TRUE(attempt.permit.covers(
         attempt.run, attempt.operation, attempt.attempt, attempt.input_digest));
+    if (attempt.asks_first) {
+      ResultInput known;
+      known.operation = attempt.operation;
+      known.attempt = attempt.attempt;
+      known.payload = R"("did it")";
+      known.reconciled = true;
+      if (effects_[key_of(attempt.operation)] > 0) return known;
+    }
+    if (breaks_off(attempt.name) && one_in(8)) return broken_off(attempt);
     auto const performed = ++effects_[key_of(attempt.operation)];
     std::vector<Contact> contacts(performed % 3, Contact{.method = "GET", .host = attempt.name});
     if (auto answer = far_side(attempt.name, *attempt.input, performed)) {
@@ -165,8 +198,23 @@ class World {
                         std::move(contacts)};
   }
 
+  /// Calls whose results the model does not predict.
+  static bool breaks_off(std::string const& name) {
+    return name == "once" || name == "asked" || name == "queued" || name == "alive";
+  }
+  /// Nobody knows whether it had its effect.
+  Input broken_off(StartAttempt const& attempt) {
+    if (one_in(2)) ++effects_[key_of(attempt.operation)];
+    FailureInput failure{attempt.operation, attempt.attempt, "exception", "connection reset"};
+    failure.outcome_unknown = true;
+    failure.heartbeat = R"("nearly done")";
+    // Beyond these, attempts would be made until they have used up what the policy allows.
+    failure.retryable = attempt.attempt < 3;
+    return failure;
+  }
+
   void happen() {
-    switch (random_() % 9) {
+    switch (random_() % 10) {
       case 0:
       case 1:
       case 2:
@@ -180,6 +228,8 @@ class World {
         return late_result_comes();
       case 7:
         return somebody_answers();
+      case 8:
+        return somebody_resolves();
       default:
         return nonsense_comes();
     }
@@ -239,6 +289,21 @@ class World {
     auto const events = outside ? driver_.try_answer_outside(answer) : driver_.try_take(answer);
     if (events) note(*events);
     if (answer.by == "tester" || answer.roles.front() == "clerk") EXPECT_FALSE(events);
+  }
+
+  /// A person who looked into the far side's books, or wants it made again.
+  void somebody_resolves() {
+    for (auto const& [id, operation] : driver_.session->state().operations) {
+      if (!is_in_doubt(operation)) continue;
+      ResolveInput input{id, {}, R"("did it, says ann")", "ann", "", "I looked"};
+      input.resolution = static_cast<storage::DoubtResolution>(random_() % 3);
+      bool const outside = !driver_.session->has_open_attempt() && one_in(3);
+      auto const events = outside ? driver_.try_resolve_outside(input) : driver_.try_take(input);
+      ASSERT_TRUE(events) << events.error().detail;
+      note(*events);
+      EXPECT_FALSE(driver_.try_take(input)) << "a second time";
+      return;
+    }
   }
 
   void late_result_comes() {

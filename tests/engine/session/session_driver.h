@@ -135,6 +135,16 @@ class SessionDriver {
     return std::move(step.events);
   }
 
+  /// The same for what a person says about a call in doubt.
+  [[nodiscard]] Result<Events> try_resolve_outside(ResolveInput const& input) {
+    TRY(auto step, make_resolution_step(session->state(), input, now, log->info().epoch));
+    std::vector<storage::Append> batch{std::move(step.append)};
+    TRY(auto receipt, log->append(batch));
+    TRY_VOID(std::move(receipt.each.front()));
+    restart();
+    return std::move(step.events);
+  }
+
   /// The process ends and another one begins: what is in the log is all there is. With another
   /// workflow: a deploy.
   void restart(ReplayFrom from = {}) {
@@ -187,7 +197,8 @@ class SessionDriver {
   WorkflowDefinition workflow;
   PolicySet policy = permit_all();
   std::vector<PolicySet> shadows;
-  Registry registry;  ///< says what is known of tools
+  Registry registry;              ///< says what is known of tools
+  AttemptWatch* watch = nullptr;  ///< says how attempts go; null: nobody has begun any
   std::uint64_t seed = 42;
   Time now = first_moment;
   std::shared_ptr<storage::MemoryStore> store = storage::make_memory_store(3);
@@ -209,7 +220,8 @@ class SessionDriver {
             .epoch = log->info().epoch,
             .policy = policy,
             .shadow_policies = shadows,
-            .registry = &registry};
+            .registry = &registry,
+            .attempts = watch};
   }
   [[nodiscard]] SessionEnvironment environment() {
     return {[this](storage::Digest const& digest) { return log->artifact(id, digest); },

@@ -323,7 +323,7 @@ TEST(Session, records_the_late_result_of_a_timed_out_attempt_and_does_not_apply_
   auto session = driver(one_call);
   session.start(R"("")");
   auto const timed_out = session.fire_next();
-  EXPECT_EQ(find_body<storage::AttemptFailed>(timed_out)->type, "timeout");
+  EXPECT_EQ(find_body<storage::AttemptFailed>(timed_out)->type, "start_to_close_timeout");
   EXPECT_THAT(names_of(session.complete(1, R"("too late")", 1)), ElementsAre("AttemptOrphaned 1"));
   EXPECT_THAT(names_of(session.fire_next()),
               ElementsAre("TimerFired 1", "PolicyDecided 1", "AttemptStarted 1"));

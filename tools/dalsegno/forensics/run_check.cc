@@ -6,6 +6,7 @@
 #include "engine/session/overloaded.h"
 #include "tools/dalsegno/forensics/approval_check.h"
 #include "tools/dalsegno/forensics/calls.h"
+#include "tools/dalsegno/forensics/doubt_check.h"
 #include "tools/dalsegno/forensics/history.h"
 
 #include <algorithm>
@@ -35,6 +36,9 @@ Place place_of(storage::EventBody const& body) {
                         [](storage::Released const&) { return Place::input; },
                         [](storage::CancelRequested const&) { return Place::input; },
                         [](storage::ApprovalGiven const&) { return Place::input; },
+                        [](storage::HeartbeatRecorded const&) { return Place::input; },
+                        [](storage::AttemptDeferred const&) { return Place::input; },
+                        [](storage::DoubtResolved const&) { return Place::input; },
                         [](storage::OperatorActed const&) { return Place::input; },
                         [](storage::PolicyActivated const&) { return Place::input; },
                         [](storage::LossAccepted const&) { return Place::input; },
@@ -44,6 +48,12 @@ Place place_of(storage::EventBody const& body) {
                         [](auto const&) { return Place::command; },
                     },
                     body);
+}
+
+bool is_result(storage::EventBody const& body) {
+  return std::holds_alternative<storage::OperationCompleted>(body) ||
+         std::holds_alternative<storage::ModelCompleted>(body) ||
+         std::holds_alternative<storage::ToolCompleted>(body);
 }
 
 std::string number(std::uint64_t value) { return std::to_string(value); }
@@ -120,6 +130,7 @@ void RunCheck::check_place(storage::Event const& event, bool is_first) {
   // What people said is an input of its own; the operation's end follows from it.
   if (std::holds_alternative<storage::OperationCompleted>(event.body) && is_approval(event))
     place = Place::command;
+  if (is_result(event.body) && ends_a_doubt(state_, event.operation)) place = Place::command;
   auto const name = std::string(storage::name_of(event.body));
   if (is_first && place == Place::command)
     found("step", event.sequence, name + " begins a step; only an input may");
@@ -160,22 +171,25 @@ Result<> RunCheck::check_body(storage::Event const& event) {
           },
           [&](storage::PolicyDecided const& body) { take_decision(event, body); },
           [&](storage::AttemptStarted const& body) { take_start(event, body); },
-          [&](storage::AttemptFailed const& body) { take_failure(event, body.attempt); },
+          [&](storage::AttemptFailed const& body) {
+            take_failure(event, body.attempt);
+            outcome = check_payload(event, body.heartbeat, nullptr);
+          },
           [&](storage::AttemptOrphaned const& body) { take_orphan(event, body); },
           [&](storage::OperationCompleted const& body) {
             if (is_approval(event)) {
               take_approval(event, body);
             } else {
-              take_result(event, body.attempt);
+              take_result(event, body.attempt, body.result);
             }
             outcome = check_payload(event, body.result, nullptr);
           },
           [&](storage::ModelCompleted const& body) {
-            take_result(event, body.attempt);
+            take_result(event, body.attempt, body.result);
             outcome = check_payload(event, body.result, nullptr);
           },
           [&](storage::ToolCompleted const& body) {
-            take_result(event, body.attempt);
+            take_result(event, body.attempt, body.result);
             outcome = check_payload(event, body.result, nullptr);
           },
           [&](storage::OperationFailed const&) { take_end(event); },
@@ -244,6 +258,23 @@ Result<> RunCheck::check_body(storage::Event const& event) {
           },
           [&](storage::TokenCreated const&) {},
           [&](storage::TokenRevoked const&) {},
+          [&](storage::HeartbeatRecorded const& body) {
+            complain(event, not_under_way(state_, event.operation, body.attempt), "attempt");
+            outcome = check_payload(event, body.details, nullptr);
+          },
+          [&](storage::AttemptDeferred const& body) {
+            complain(event, not_under_way(state_, event.operation, body.attempt), "attempt");
+            outcome = check_payload(event, body.heartbeat, nullptr);
+          },
+          [&](storage::OperationInDoubt const& body) {
+            complain(event, wrong_doubt(state_, event.operation, body), "doubt");
+          },
+          [&](storage::DoubtResolved const& body) {
+            complain(event,
+                     wrong_resolution(state_, event.operation, body, shared_.tokens, last_time_),
+                     "doubt");
+            outcome = check_payload(event, body.result, nullptr);
+          },
           [&](storage::SessionCancelled const&) { ended_ = event.sequence; },
       },
       event.body);
@@ -321,7 +352,9 @@ void RunCheck::take_decision(storage::Event const& event, storage::PolicyDecided
   if (auto wrong = wrong_attributes(state_, event.operation, body, last_time_); !wrong.empty())
     found("decision", event.sequence, std::move(wrong));
   operation->decided = body;
-  if (body.effect == storage::DecisionEffect::deny) {
+  auto const open = state_.operations.find(event.operation);
+  bool const unsure = open != state_.operations.end() && open->second.unsure;
+  if (body.effect == storage::DecisionEffect::deny && !unsure) {
     operation->denied = true;
     operation->ended = event.sequence;
   }
@@ -358,13 +391,20 @@ void RunCheck::take_start(storage::Event const& event, storage::AttemptStarted c
   }
   if (body.input_digest != operation->input_digest)
     found("permit", event.sequence, attempt + " was started with another input than was requested");
+  complain(event, made_again(state_, event.operation), "doubt");
   operation->started = std::max(operation->started, body.attempt);
   operation->attempt_open = true;
 }
 
-void RunCheck::take_result(storage::Event const& event, std::uint32_t attempt) {
+void RunCheck::take_result(storage::Event const& event,
+                           std::uint32_t attempt,
+                           storage::Payload const& result) {
   auto* const operation = find(event);
   if (operation == nullptr) return;
+  if (ends_a_doubt(state_, event.operation)) {
+    complain(event, wrong_end(state_, event.operation, result), "doubt");
+    return take_end(event);
+  }
   if (operation->ended != 0) {
     found("attempt",
           event.sequence,
@@ -390,8 +430,8 @@ void RunCheck::take_approval(storage::Event const& event, storage::OperationComp
   take_end(event);
 }
 
-void RunCheck::complain(storage::Event const& event, std::string what) {
-  if (!what.empty()) found("approval", event.sequence, std::move(what));
+void RunCheck::complain(storage::Event const& event, std::string what, std::string_view check) {
+  if (!what.empty()) found(check, event.sequence, std::move(what));
 }
 
 void RunCheck::take_failure(storage::Event const& event, std::uint32_t attempt) {

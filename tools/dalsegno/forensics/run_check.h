@@ -67,10 +67,12 @@ class RunCheck {
   [[nodiscard]] Judgement judge(storage::Event const& event,
                                 storage::PolicyDecided const& body) const;
   void take_start(storage::Event const& event, storage::AttemptStarted const& body);
-  void take_result(storage::Event const& event, std::uint32_t attempt);
+  void take_result(storage::Event const& event,
+                   std::uint32_t attempt,
+                   storage::Payload const& result);
   [[nodiscard]] bool is_approval(storage::Event const& event) const;
   void take_approval(storage::Event const& event, storage::OperationCompleted const& body);
-  void complain(storage::Event const& event, std::string what);
+  void complain(storage::Event const& event, std::string what, std::string_view check = "approval");
   void take_failure(storage::Event const& event, std::uint32_t attempt);
   void take_orphan(storage::Event const& event, storage::AttemptOrphaned const& body);
   void take_end(storage::Event const& event);
