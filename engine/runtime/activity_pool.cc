@@ -256,7 +256,10 @@ Input ActivityPool::perform(StartAttempt const& attempt, ActivityContext const& 
     result.cached_tokens = reply.cached_tokens;
     return result;
   } catch (ActivityError const& error) {
-    return failure(error.type(), error.what(), error.retry() == ActivityError::Retry::allowed);
+    auto failed =
+        failure(error.type(), error.what(), error.retry() == ActivityError::Retry::allowed);
+    failed.retry_after = error.retry_after();
+    return failed;
   } catch (std::exception const& error) {
     return failure("exception", error.what(), true);
   } catch (...) {

@@ -43,6 +43,8 @@ struct FailureInput {
   std::string message;
   bool retryable = true;
   std::vector<Contact> contacts = {};
+  /// How long the far side asks to be left alone: in place of the policy's delay.
+  std::optional<std::chrono::milliseconds> retry_after = {};
 };
 
 /// A timer came due.

@@ -1,5 +1,6 @@
 // Inputs: which event each one makes, if it still means anything.
 
+#include "dalsegno/errors.h"
 #include "dalsegno/try.h"
 #include "engine/session/overloaded.h"
 #include "engine/session/random.h"
@@ -207,7 +208,11 @@ std::optional<storage::EventBody> Session::body_of(FailureInput const& input,
   bool const again = input.retryable &&
                      (operation->retry.max_attempts == 0 || failed < operation->retry.max_attempts);
   std::optional<Time> retry_at;
-  if (again) retry_at = now_ + retry_delay(id, failed);
+  if (again && input.retry_after)
+    retry_at =
+        now_ + std::clamp(*input.retry_after, std::chrono::milliseconds(0), longest_asked_delay);
+  else if (again)
+    retry_at = now_ + retry_delay(id, failed);
   constexpr std::size_t longest_message = 4'096;
   return storage::AttemptFailed{input.attempt,
                                 input.type,

@@ -1,6 +1,8 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <utility>
@@ -87,12 +89,26 @@ class ActivityError : public std::runtime_error {
   ActivityError(std::string type, std::string const& message, Retry retry = Retry::allowed)
       : std::runtime_error(message), type_(std::move(type)), retry_(retry) {}
 
+  /// May be repeated, but not before `delay`: the far side has said so, and that counts for more
+  /// than the retry policy. At most `longest_asked_delay` of it is believed.
+  ActivityError(std::string type, std::string const& message, std::chrono::milliseconds delay)
+      : std::runtime_error(message),
+        type_(std::move(type)),
+        retry_(Retry::allowed),
+        retry_after_(delay) {}
+
   [[nodiscard]] std::string const& type() const { return type_; }
   [[nodiscard]] Retry retry() const { return retry_; }
+  [[nodiscard]] std::optional<std::chrono::milliseconds> retry_after() const {
+    return retry_after_;
+  }
 
  private:
   std::string type_;
   Retry retry_;
+  std::optional<std::chrono::milliseconds> retry_after_;
 };
+
+inline constexpr std::chrono::milliseconds longest_asked_delay = std::chrono::hours(24);
 
 }  // namespace dalsegno
