@@ -30,7 +30,8 @@ enum class Dialect : std::uint8_t { chat, messages };
 
 /// One place that serves the model.
 struct Endpoint {
-  std::string name = {};   ///< in records; empty: its host and port
+  std::string name =
+      {};  ///< in records; empty: host and port, or its number where the host is an address
   std::string url = {};    ///< without the dialect's path: "https://api.example.com/v1"
   std::string model = {};  ///< as this server names it
   Dialect dialect = Dialect::chat;
@@ -91,7 +92,7 @@ struct Options {
   std::chrono::milliseconds first_token_timeout{120'000};
   std::chrono::milliseconds token_timeout{60'000};  ///< between two tokens
   std::chrono::milliseconds total_timeout{600'000};
-  std::size_t max_answer_bytes = 16U << 20U;
+  std::size_t max_answer_bytes = 32U << 20U;
 
   std::uint32_t failures_to_pause = 5;  ///< in a row, until an endpoint is left alone
   std::chrono::milliseconds pause{5'000};
@@ -113,7 +114,7 @@ struct Options {
 /// "too_large", "tls_failed", "denied", "invalid_request", "cancelled", "too_many_redirects",
 /// "prompt_not_recorded", "input_mismatch".
 ///
-/// `store` outlives the registry's use: conversations are read from its log.
+/// `store` is the one that the runtime is then started with: conversations are read from its log.
 /// Errors: Errc::invalid, naming the endpoint or tool; those of a wrong egress document or file of
 /// authorities.
 [[nodiscard]] Result<> add_model(Registry& registry, Store const& store, Options const& options);

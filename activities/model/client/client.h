@@ -36,7 +36,7 @@ struct ModelLimits {
   std::chrono::milliseconds first_token{120'000};  ///< from the request on
   std::chrono::milliseconds between_tokens{60'000};
   std::chrono::milliseconds total{600'000};
-  std::size_t answer_bytes = 16U << 20U;  ///< of the body, as it comes
+  std::size_t answer_bytes = 32U << 20U;  ///< of the body, as it comes
 };
 
 struct ModelCallOptions {

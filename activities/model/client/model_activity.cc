@@ -1,3 +1,5 @@
+#include "activities/model/client/model_activity.h"
+
 #include "activities/http/connect_policy.h"
 #include "activities/http/network_transport.h"
 #include "activities/model/client/client.h"
@@ -164,7 +166,8 @@ class Model {
         http::EgressRules rules,
         std::unique_ptr<http::NetworkTransport> transport,
         std::unique_ptr<activities::EndpointPool> pool,
-        storage::EventLog const& log);
+        storage::EventLog const& log,
+        vault::Redactor const* redactor);
 
   [[nodiscard]] ActivityReply perform(ActivityContext const& context, std::string_view input);
 
@@ -188,7 +191,8 @@ class Model {
   std::unique_ptr<http::NetworkTransport> transport_;
   http::Client http_;
   activities::ModelClient client_;
-  vault::Redactor redactor_;  // of deltas
+  vault::Redactor own_redactor_;
+  vault::Redactor const& redactor_;  // of deltas
   // Each guards itself.
   std::unique_ptr<activities::EndpointPool> pool_;
   activities::ConversationLog conversations_;
@@ -210,19 +214,21 @@ Model::Model(Options options,
              http::EgressRules rules,
              std::unique_ptr<http::NetworkTransport> transport,
              std::unique_ptr<activities::EndpointPool> pool,
-             storage::EventLog const& log)
+             storage::EventLog const& log,
+             vault::Redactor const* redactor)
     : options_(std::move(options)),
       settings_(std::move(settings)),
       guard_(std::move(rules), resolver_),
       transport_(std::move(transport)),
       http_(guard_, *transport_),
       client_(http_),
-      redactor_(random_key()),
+      own_redactor_(random_key()),
+      redactor_(redactor == nullptr ? own_redactor_ : *redactor),
       pool_(std::move(pool)),
       conversations_(log) {
   for (auto const& endpoint : options_.endpoints) {
     targets_.push_back(target_of(endpoint));
-    redactor_.add_known("model_api_key", endpoint.api_key);
+    own_redactor_.add_known("model_api_key", endpoint.api_key);
   }
   limits_.connect = options_.connect_timeout;
   limits_.first_token = options_.first_token_timeout;
@@ -356,14 +362,17 @@ Result<std::unique_ptr<activities::EndpointPool>> make_pool(Options const& optio
                                          .longest_pause = options.longest_pause});
 }
 
-}  // namespace
-
-Result<> add_model(Registry& registry, Store const& store, Options const& options) {
+Result<> add(Registry& registry,
+             storage::EventLog const& log,
+             Options const& options,
+             vault::Redactor const* redactor) {
   TRY(auto const plans, check_endpoints(options.endpoints));
   auto named = options;
   for (std::size_t i = 0; i < plans.size(); ++i)
-    if (named.endpoints[i].name.empty())
-      named.endpoints[i].name = plans[i].host() + ":" + std::to_string(plans[i].port());
+    if (named.endpoints[i].name.empty())  // redaction would take an address for what it is
+      named.endpoints[i].name = plans[i].literal()
+                                    ? "endpoint-" + std::to_string(i + 1)
+                                    : plans[i].host() + ":" + std::to_string(plans[i].port());
   TRY(auto settings, read_settings(options));
   TRY(auto rules,
       http::EgressRules::parse(options.egress.empty() ? rules_for(plans) : options.egress,
@@ -378,7 +387,8 @@ Result<> add_model(Registry& registry, Store const& store, Options const& option
                                              std::move(rules),
                                              std::move(transport),
                                              std::move(pool),
-                                             store.log());
+                                             log,
+                                             redactor);
   registry.add_model(name,
                      [model](ActivityContext const& context, std::string_view input) {
                        return model->perform(context, input);
@@ -387,4 +397,21 @@ Result<> add_model(Registry& registry, Store const& store, Options const& option
   return {};
 }
 
+}  // namespace
+
+Result<> add_model(Registry& registry, Store const& store, Options const& options) {
+  return add(registry, store.log(), options, nullptr);
+}
+
 }  // namespace dalsegno::model
+
+namespace dalsegno::activities {
+
+Result<> add_model(Registry& registry,
+                   storage::EventLog const& log,
+                   model::Options const& options,
+                   vault::Redactor const* redactor) {
+  return model::add(registry, log, options, redactor);
+}
+
+}  // namespace dalsegno::activities

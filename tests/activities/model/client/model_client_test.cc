@@ -229,7 +229,7 @@ TEST_F(ModelClientTest, fifty_megabytes_are_not_taken) {
     EXPECT_EQ(fault.type, "too_large");
     EXPECT_FALSE(fault.retryable);
   }
-  for (auto const& contact : contacts_) EXPECT_LT(contact.bytes_received, 20'000'000U);
+  for (auto const& contact : contacts_) EXPECT_LT(contact.bytes_received, 40'000'000U);
 }
 
 TEST_F(ModelClientTest, a_server_that_hangs_is_left_when_its_time_is_over) {
