@@ -137,7 +137,9 @@ void Journey::reach(DialPlan const& plan, Contact& contact) {
                                         .deadline = deadline_,
                                         .stop = options_.stop,
                                         .on_head = on_head,
-                                        .on_body = on_body});
+                                        .on_body = on_body,
+                                        .body_pace = options_.body_pace,
+                                        .keep_alive = options_.keep_alive});
   answer_.response = std::move(exchanged.response);
   answer_.response.body = std::move(collected);
   answer_.failure = std::move(exchanged.failure);

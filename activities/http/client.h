@@ -34,6 +34,10 @@ struct SendOptions {
   std::stop_token stop = {};    ///< a stop closes the connection
   HeadSink on_head = {};        ///< of the answer that is not a followed redirect
   BodySink on_body = {};        ///< its body, piece by piece; empty: collected in the response
+  BodyPace body_pace = {};      ///< in place of `limits.idle`
+  /// The connection may serve other requests to the same origin, before and after. Each is still
+  /// admitted by the guard, and a kept connection serves only where its address is admitted again.
+  bool keep_alive = false;
 };
 
 /// The one way by which Dalsegno sends HTTP requests.

@@ -32,6 +32,10 @@ class ResponseReader::Parser final {
   std::optional<Failure> end(bool in_order);
   [[nodiscard]] bool has_head() const { return has_head_; }
   [[nodiscard]] bool done() const { return is_stopped_ || (has_head_ && message_->is_done()); }
+  [[nodiscard]] bool leaves_connection_open() const {
+    return has_head_ && message_->is_done() && !is_stopped_ && !failure_ && pending_.empty() &&
+           message_->keep_alive();
+  }
   Response take_head() { return std::move(response_); }
 
  private:
@@ -221,6 +225,7 @@ std::optional<Failure> ResponseReader::read(std::string_view bytes) { return par
 std::optional<Failure> ResponseReader::end(bool in_order) { return parser_->end(in_order); }
 bool ResponseReader::has_head() const { return parser_->has_head(); }
 bool ResponseReader::done() const { return parser_->done(); }
+bool ResponseReader::leaves_connection_open() const { return parser_->leaves_connection_open(); }
 Response ResponseReader::take_head() { return parser_->take_head(); }
 
 }  // namespace dalsegno::http

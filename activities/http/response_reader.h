@@ -9,8 +9,8 @@
 
 namespace dalsegno::http {
 
-/// Reads the answer to one request from the bytes of its connection, which is used for nothing
-/// else.
+/// Reads the answer to one request from the bytes of its connection, on which nothing else is under
+/// way.
 ///
 /// Strict where readers differ: a message has either one Content-Length or, in HTTP/1.1, exactly
 /// "Transfer-Encoding: chunked", or neither and ends with the connection; everything else is
@@ -37,6 +37,8 @@ class ResponseReader {
   [[nodiscard]] bool has_head() const;
   /// The message is whole, or its sink wants no more.
   [[nodiscard]] bool done() const;
+  /// It is done, its end was certain, nothing came after it, and the server keeps the connection.
+  [[nodiscard]] bool leaves_connection_open() const;
   /// Status and headers, as far as they have come.
   [[nodiscard]] Response take_head();
 

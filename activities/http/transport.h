@@ -56,12 +56,22 @@ using BodySink = std::function<bool(std::string_view piece)>;
 /// Called with status and headers before the first piece of a body.
 using HeadSink = std::function<void(Response const& head)>;
 
+/// When the next piece of a body must be there, asked before each; takes the place of
+/// `Limits::idle`. So bytes that bring nothing (a server's signs of life) need not count as a
+/// piece. Called on the caller's thread.
+struct BodyDeadline {
+  std::chrono::steady_clock::time_point at;
+  std::string_view what;  ///< for people: what did not come; lives as long as the exchange
+};
+using BodyPace = std::function<BodyDeadline()>;
+
 /// What came of one contact.
 struct Exchanged {
   std::optional<Failure> failure;
   Response response;  ///< without body; where there is a failure, what had come by then
   Address address;    ///< that was dialled last
   bool connected = false;
+  bool reused = false;  ///< over a connection that had been kept
   std::uint64_t bytes_sent = 0;
   std::uint64_t bytes_received = 0;
 };
@@ -78,6 +88,8 @@ class Transport {
     std::stop_token stop;
     HeadSink const& on_head;
     BodySink const& on_body;
+    BodyPace const& body_pace;  ///< may be empty
+    bool keep_alive = false;    ///< the connection may be one that was kept, and may be kept
   };
 
   Transport() = default;

@@ -9,6 +9,7 @@
 #include "tools/dalsegno/output.h"
 #include "tools/dalsegno/redaction_options.h"
 #include "tools/dalsegno/run_counters.h"
+#include "tools/dalsegno/talk.h"
 #include "tools/dalsegno/work.h"
 
 #include <chrono>
@@ -29,6 +30,7 @@ struct Options {
   std::string policy;
   std::uint64_t kill_after = 0;
   ConversationOptions conversations;
+  TalkOptions talk;
   RedactionOptions redaction;
 };
 
@@ -275,15 +277,32 @@ Result<int> work(Globals const& globals, Options const& options) {
   return totals.completed == totals.sessions ? exit_fine : exit_findings;
 }
 
+/// Without a transcript: a conversation in the terminal.
+Result<int> talk_in_terminal(Globals const& globals, Options const& options) {
+  std::optional<engine::PolicySet> given;
+  if (!options.policy.empty()) {
+    TRY(given, read_policy(options.policy));
+  }
+  auto talk_options = options.talk;
+  talk_options.model = options.conversations.model;
+  talk_options.checkpoint_every = options.conversations.checkpoint_every;
+  return talk(globals, talk_options, options.redaction, [&](storage::EventLog const& log) {
+    return policy_for(log, std::move(given));
+  });
+}
+
 }  // namespace
 
 void add_run(CLI::App& app, Globals& globals) {
   auto const options = std::make_shared<Options>();
-  auto* const verb = app.add_subcommand("run", "run sessions from recorded conversations");
+  auto* const verb = app.add_subcommand("run", "talk to a model, or run recorded conversations");
   verb->add_option("--transcript",
                    options->transcript,
-                   "a file with a conversation a line: an object with \"messages\" or \"traj\"")
-      ->required();
+                   "a file with a conversation a line: an object with \"messages\" or \"traj\"");
+  verb->add_option(
+      "--session", options->talk.session, "of a talk: it goes on if it is there [talk]");
+  verb->add_option(
+      "--system", options->talk.system, "of a talk: what is said before its first turn");
   verb->add_option(
       "--policy",
       options->policy,
@@ -298,6 +317,8 @@ void add_run(CLI::App& app, Globals& globals) {
       "--kill-after", options->kill_after, "SIGKILL to this process after so many durable steps");
   add_redaction_options(*verb, options->redaction);
   verb->footer(
+      "Without --transcript each line of stdin is a turn of a conversation with the model that\n"
+      "DALSEGNO_MODEL_URL, DALSEGNO_MODEL and DALSEGNO_API_KEY name.\n"
       "The same command on the same store goes on where an earlier one was ended.\n"
       "Exit codes: 0 all sessions completed; 1 a session failed, is held, waits for approval, or "
       "asked for something "
@@ -306,7 +327,8 @@ void add_run(CLI::App& app, Globals& globals) {
       "write;\n"
       "3 the store is damaged.\n");
   verb->callback([options, &globals] {
-    auto const code = work(globals, *options);
+    auto const code =
+        options->transcript.empty() ? talk_in_terminal(globals, *options) : work(globals, *options);
     globals.exit_code = code ? *code : fail(code.error());
   });
 }

@@ -56,6 +56,24 @@ class HttpTls : public testing::Test {
   std::size_t requests_ = 0;
 };
 
+TEST_F(HttpTls, a_kept_connection_serves_its_own_name_only) {
+  FarSide const far(
+      [](Peer& peer) {
+        while (!peer.read_request().empty()) peer.write(reply("over TLS"));
+      },
+      signed_for({.names = {"DNS:a.test", "DNS:x.a.test"}}));
+  auto const connections_after = [&](std::string const& host) {
+    auto const answer =
+        Client(guard_, *transport_)
+            .send({.url = "https://" + host + ':' + far.text_port() + '/'}, {.keep_alive = true});
+    EXPECT_EQ(answer.response.body, "over TLS") << failure_of(answer);
+    return far.connections();
+  };
+  EXPECT_EQ(connections_after("a.test"), 1);
+  EXPECT_EQ(connections_after("a.test"), 1);
+  EXPECT_EQ(connections_after("x.a.test"), 2) << "the certificate was verified for another name";
+}
+
 TEST_F(HttpTls, reaches_the_true_name_at_the_pinned_address) {
   auto const answer = get_from(signed_for({.names = {"DNS:a.test"}}));
   EXPECT_EQ(answer.response.body, "over TLS") << (answer.failure ? answer.failure->message : "");

@@ -120,5 +120,29 @@ RC_GTEST_PROP(Retry, is_computed_alike_in_life_after_a_restart_and_by_an_auditor
   }
 }
 
+TEST(Retry, waits_as_long_as_the_far_side_asks_and_no_longer_than_a_day) {
+  using namespace std::chrono_literals;
+  auto const definition = define_workflow(
+      "under_test", +[](Context& ctx, std::string input) -> Workflow<std::string> {
+        co_return co_await ctx.call(flaky, input);
+      });
+  test::SessionDriver session(definition);
+  session.start(R"("")");
+  std::uint32_t attempt = 0;
+  auto const retried_after = [&](std::chrono::milliseconds asked) {
+    auto const events =
+        session.take(FailureInput{OperationId{1}, ++attempt, "busy", "later", true, {}, asked});
+    auto const delay = *test::find_body<storage::AttemptFailed>(events)->retry_at - session.now;
+    if (delay > 0s) session.fire_next();  // else it has begun
+    return delay;
+  };
+  EXPECT_EQ(retried_after(90s), 90s);
+  EXPECT_EQ(retried_after(0s), 0s);
+  EXPECT_EQ(retried_after(-5s), 0s);
+  EXPECT_EQ(retried_after(std::chrono::milliseconds::max()), longest_asked_delay);
+  session.complete(1, R"("done")", ++attempt);
+  session.expect_replays();
+}
+
 }  // namespace
 }  // namespace dalsegno::engine

@@ -1,0 +1,31 @@
+#pragma once
+
+#include "activities/model/client/client.h"
+#include "activities/model/client/endpoint_pool.h"
+#include "activities/model/price_table.h"
+#include "dalsegno/registry.h"
+
+#include <optional>
+#include <string>
+
+namespace dalsegno::activities {
+
+/// All that is known of a call when it has brought an answer.
+struct CallFacts {
+  EndpointPool const& pool;
+  EndpointPool::Chosen const& chosen;
+  PromptBlocks const& prompt;
+  std::optional<MissAccount> cache;  ///< predicted against reported
+  Time started;
+  std::optional<Time> first_token;
+  Time ended;
+  std::optional<Cost> cost;
+};
+
+/// What the log keeps of an answer: an agent::ModelReply with more beside it (docs/models.md, "What
+/// is recorded"). A refusal is the content of an answer that has none.
+[[nodiscard]] ActivityReply reply_of(ModelAnswer const& answer,
+                                     std::string const& model,
+                                     CallFacts const& facts);
+
+}  // namespace dalsegno::activities

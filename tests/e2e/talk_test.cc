@@ -1,0 +1,85 @@
+// `dalsegno run` without a transcript: a conversation in the terminal with a model server.
+
+#include "dalsegno/json.h"
+#include "tests/e2e/command.h"
+#include "tests/support/model_server/model_server.h"
+#include "tests/support/temporary_folder.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <string>
+#include <vector>
+
+namespace dalsegno::test {
+namespace {
+
+using testing::HasSubstr;
+
+class Talk : public testing::Test {
+ protected:
+  Talk() {
+    ::setenv("DALSEGNO_MODEL_URL", server_.url().c_str(), 1);
+    ::setenv("DALSEGNO_MODEL", "small", 1);
+    ::setenv("DALSEGNO_API_KEY", "sk-test-0123456789abcdef", 1);
+  }
+  ~Talk() override {
+    for (auto const* const name : {"DALSEGNO_MODEL_URL", "DALSEGNO_MODEL", "DALSEGNO_API_KEY"})
+      ::unsetenv(name);
+  }
+
+  [[nodiscard]] Ran run(std::string const& in, std::vector<std::string> const& more = {}) const {
+    std::vector<std::string> arguments = {
+        "run", "--data", (folder_.path() / "data").string(), "--system", "be brief"};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    return dalsegno(arguments, in);
+  }
+
+  ModelServer server_;
+  TemporaryFolder folder_;
+};
+
+TEST_F(Talk, answers_each_line_and_goes_on_another_day) {
+  auto const first = run("hello\n\nhow are you?\n");
+  EXPECT_EQ(first.code, 0) << first.err;
+  EXPECT_EQ(first.out, "2 messages, the last one: hello\n4 messages, the last one: how are you?\n");
+  auto const second = run("still there?\n", {"--json"});
+  EXPECT_EQ(second.code, 0) << second.err;
+  EXPECT_THAT(second.err, HasSubstr("session talk goes on after 2 turns"));
+  auto const line = parse_json(second.out);
+  ASSERT_TRUE(line) << second.out;
+  EXPECT_EQ(line->text("schema"), "dalsegno.answer");
+  EXPECT_EQ(line->text("answer"), "6 messages, the last one: still there?");
+  EXPECT_EQ(server_.requests().size(), 3U);
+}
+
+TEST_F(Talk, tells_of_failures_and_tool_calls_on_the_way) {
+  server_.script(R"([{"fault":"status","status":"429 Too Many Requests",
+      "headers":"Retry-After-Ms: 1\r\n"}])");
+  auto const ran = run("call nothing\n");
+  EXPECT_EQ(ran.code, 0) << ran.err;
+  EXPECT_THAT(ran.err, HasSubstr("rate_limited: endpoint-1: status 429"));
+  EXPECT_THAT(ran.err, HasSubstr("tool nothing"));
+  EXPECT_THAT(ran.out, HasSubstr("the tools said: "));
+}
+
+TEST_F(Talk, a_session_that_has_failed_says_so_and_leaves_others_alone) {
+  server_.script(R"([{"fault":"status","status":"401 Unauthorized"}])");
+  auto const refused = run("hello\n");
+  EXPECT_NE(refused.code, 0) << "the session has failed";
+  EXPECT_THAT(refused.err, HasSubstr("unauthorized"));
+  auto const after = run("again\n");
+  EXPECT_NE(after.code, 0) << "and stays so";
+  EXPECT_EQ(run("hello\n", {"--session", "other"}).code, 0);
+}
+
+TEST_F(Talk, says_what_the_environment_lacks) {
+  ::unsetenv("DALSEGNO_MODEL");
+  auto const ran = run("hello\n");
+  EXPECT_EQ(ran.code, 2);
+  EXPECT_THAT(ran.err, HasSubstr("DALSEGNO_MODEL"));
+}
+
+}  // namespace
+}  // namespace dalsegno::test
