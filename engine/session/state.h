@@ -53,9 +53,16 @@ struct OpenOperation {
   /// waits for approval the next escalation or expiry, or at once, when somebody has answered.
   std::optional<Time> timer_due;
   std::vector<AskedApproval> approvals;  ///< by the rules that ask for them
+  storage::CancelMode on_cancel = storage::CancelMode::attempt;
+  bool cancel_asked = false;                  ///< and it is waited for
+  std::optional<storage::ChildRecord> child;  ///< the session that it asks for
 
   friend bool operator==(OpenOperation const&, OpenOperation const&) = default;
 };
+
+/// Whether something is under way for it outside of its session: an attempt, or a session that it
+/// asked for.
+[[nodiscard]] bool is_under_way(OpenOperation const& operation);
 
 /// A session as its events tell it, without running workflow code: the fold of `apply` over them.
 struct SessionState {
@@ -88,6 +95,11 @@ struct SessionState {
   std::set<std::string> taint;
   /// Who sent signals, and the sequence of the first: what is requested later may come from it.
   std::map<std::string, Sequence> senders;
+  std::optional<RunId> follows;           ///< the run before this one
+  std::optional<storage::Origin> parent;  ///< waits for the session's end
+  /// What the code begins with when its time has come (SessionStarted::not_before); it is kept when
+  /// that was.
+  std::optional<storage::Payload> delayed_input;
 
   friend bool operator==(SessionState const&, SessionState const&) = default;
 };

@@ -17,7 +17,8 @@ constexpr std::array<std::string_view, std::variant_size_v<EventBody>> names = {
     "Released",           "OperatorActed",     "PolicyActivated",    "LossAccepted",
     "SessionCompleted",   "SessionFailed",     "VersionChosen",      "CancelRequested",
     "SessionCancelled",   "ApprovalRequested", "ApprovalGiven",      "TokenCreated",
-    "TokenRevoked"};
+    "TokenRevoked",       "RunCarried",        "ContinuedAsNew",     "ChildStarted",
+    "ChildEnded",         "ParentEnded",       "CancellationAsked"};
 static_assert(!names.back().empty());
 
 }  // namespace
