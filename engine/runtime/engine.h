@@ -30,6 +30,7 @@ namespace dalsegno::engine {
 struct AttemptEnd;
 class ActivityPool;
 class CallCounters;
+class Errands;
 class TimerService;
 
 struct EngineOptions {
@@ -122,7 +123,8 @@ class Engine {
   void deliver(SessionId const& session, RunId const& run, AttemptEnd ended);
   void release_effects(std::span<PendingStep> steps, std::span<Result<> const> results, bool fatal);
   void abandon_attempts(StepResult const& step);
-  void announce(PendingStep const& pending);
+  void announce(SessionId const& session, StepResult const& step);
+  void run_errands();
   void fail(Error const& error);
   [[nodiscard]] std::optional<Error> refusal() const;
   [[nodiscard]] Result<VaultRecords> take_in(SessionId const& session,
@@ -154,6 +156,7 @@ class Engine {
   std::vector<std::unique_ptr<Shard>> shards_;
   std::unique_ptr<ActivityPool> pool_;
   std::unique_ptr<TimerService> timers_;
+  std::unique_ptr<Errands> errands_;  // used by the threads
   bool stopped_ = false;
 };
 

@@ -32,9 +32,16 @@ Result<StepResult> Session::start(Ambient const& ambient) {
   body.input = make_payload(std::move(start_->input));
   body.random_seed = start_->random_seed;
   body.redaction = start_->redaction;
+  body.origin = start_->origin;
+  body.not_before = start_->not_before;
+  if (start_->follows) {
+    body.follows = start_->follows->run;
+    body.follows_hash = start_->follows->hash;
+  }
   run_input(OperationId::none, std::move(body));
   TRY(auto result, end_live_step());
-  result.append.secret = secret_;
+  result.append.follows = start_->follows;
+  if (!start_->follows) result.append.secret = secret_;
   return result;
 }
 
@@ -57,9 +64,12 @@ Result<std::optional<StepResult>> Session::handle(Input const& input, Ambient co
     return handle_cancel(*cancel, ambient);
   if (auto const* const approval = std::get_if<ApprovalInput>(&input))
     return handle_approval(*approval, ambient);
+  if (auto const* const parent = std::get_if<ParentInput>(&input))
+    return handle_parent(*parent, ambient);
 
   auto const id = std::visit(overloaded{[](SignalInput const&) { return OperationId::none; },
                                         [](CancelInput const&) { return OperationId::none; },
+                                        [](ParentInput const&) { return OperationId::none; },
                                         [](auto const& other) { return other.operation; }},
                              input);
   auto const found = state_.operations.find(id);
@@ -70,6 +80,8 @@ Result<std::optional<StepResult>> Session::handle(Input const& input, Ambient co
           [&](SignalInput const&) -> std::optional<storage::EventBody> { return std::nullopt; },
           [&](CancelInput const&) -> std::optional<storage::EventBody> { return std::nullopt; },
           [&](ApprovalInput const&) -> std::optional<storage::EventBody> { return std::nullopt; },
+          [&](ParentInput const&) -> std::optional<storage::EventBody> { return std::nullopt; },
+          [&](ChildEndInput const& ended) { return body_of(ended, id, operation); },
           [&](ResultInput const& result) { return body_of(result, id, operation); },
           [&](FailureInput const& failure) { return body_of(failure, id, operation); },
           [&](TimerInput const& timer) { return body_of(timer, id, operation); },
@@ -80,6 +92,14 @@ Result<std::optional<StepResult>> Session::handle(Input const& input, Ambient co
   begin_live_step(ambient, operation == nullptr ? 0 : operation->cause);
   if (auto* const payload = result_payload(*body))
     *payload = make_payload(std::move(payload->bytes));
+  if (auto const* const ended = std::get_if<ChildEndInput>(&input)) {
+    errands_done_.push_back(errand(storage::ErrandKind::start, id));
+    errands_done_.push_back(errand(storage::ErrandKind::tell, id));
+    errands_done_.push_back({storage::ErrandKind::report,
+                             {state_.session.tenant, ended->session},
+                             ended->run,
+                             OperationId::none});
+  }
   run_input(id, std::move(*body));
   TRY(auto result, end_live_step());
   return std::optional<StepResult>(std::move(result));
@@ -204,7 +224,7 @@ std::optional<storage::EventBody> Session::body_of(FailureInput const& input,
                                                    OpenOperation const* operation) const {
   if (!awaits(operation, input.attempt)) return late(input.attempt, input.contacts);
   auto const failed = operation->failed + 1;
-  bool const again = input.retryable &&
+  bool const again = input.retryable && !operation->cancel_asked &&
                      (operation->retry.max_attempts == 0 || failed < operation->retry.max_attempts);
   std::optional<Time> retry_at;
   if (again) retry_at = now_ + retry_delay(id, failed);
@@ -241,7 +261,7 @@ std::optional<storage::EventBody> Session::body_of(OrphanInput const& input,
   if (!awaits(operation, input.attempt)) return std::nullopt;
   std::optional<Time> retry_at;
   auto const orphaned = operation->orphaned + 1;
-  if (orphaned <= max_orphaned_attempts) {
+  if (orphaned <= max_orphaned_attempts && !operation->cancel_asked) {
     // The first one is repeated at once; in a crash loop the far side is left more and more time.
     retry_at =
         now_ + (orphaned == 1 ? std::chrono::microseconds(0) : retry_delay(id, orphaned - 1));
@@ -254,6 +274,7 @@ storage::Payload* Session::result_payload(storage::EventBody& body) {
       overloaded{[](storage::OperationCompleted& completed) { return &completed.result; },
                  [](storage::ModelCompleted& completed) { return &completed.result; },
                  [](storage::ToolCompleted& completed) { return &completed.result; },
+                 [](storage::ChildEnded& ended) { return &ended.result; },
                  [](auto&) -> storage::Payload* { return nullptr; }},
       body);
 }

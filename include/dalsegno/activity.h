@@ -39,6 +39,16 @@ enum class Risk : std::uint8_t {
   external = 5      ///< reaches people or systems outside
 };
 
+/// What becomes of the effect of an operation that is cancelled: by Operation::cancel, as the loser
+/// of an `any`, or by a request to cancel the session. The first recorded of its end and its
+/// cancellation wins. The numbers are on disk.
+enum class OnCancel : std::uint8_t {
+  attempt = 0,  ///< it is asked to stop and not waited for: the operation ends as cancelled
+  wait = 1,     ///< it is asked to stop and waited for: the operation ends as it ends, and is not
+                ///< repeated
+  abandon = 2   ///< it is left alone: the operation ends as cancelled
+};
+
 struct ActivityOptions {
   /// How long one attempt may take; its late result is recorded as orphaned and not applied. 0: no
   /// bound.
@@ -51,6 +61,7 @@ struct ActivityOptions {
   /// Whoever performs it goes only where ActivityContext::routes allows. Without it a permit that
   /// says where the call may go denies.
   bool honours_route = false;
+  OnCancel on_cancel = OnCancel::attempt;
 };
 
 /// An effect on the outside world that workflows may call: a name and how it is retried. What it

@@ -4,9 +4,11 @@
 // workflow.h; not for users.
 
 #include "dalsegno/activity.h"
+#include "dalsegno/child.h"
 #include "dalsegno/ids.h"
 
 #include <coroutine>
+#include <cstddef>
 #include <cstdint>
 #include <exception>
 #include <functional>
@@ -71,7 +73,18 @@ struct ApprovalRequest {
   std::optional<Time> escalate_at;
   std::vector<std::string> escalate_to;
 };
-using Request = std::variant<CallRequest, SleepRequest, ReceiveRequest, ApprovalRequest>;
+struct ChildRequest {
+  std::string workflow;
+  std::string session;  ///< its name; "": one is made
+  std::string input;    ///< canonical JSON
+  ParentClose parent_close = ParentClose::terminate;
+  OnCancel on_cancel = OnCancel::attempt;
+  Reuse reuse = Reuse::reject;
+  bool detached = false;
+  std::optional<Time> not_before;
+};
+using Request =
+    std::variant<CallRequest, SleepRequest, ReceiveRequest, ApprovalRequest, ChildRequest>;
 
 enum class OutcomeKind : std::uint8_t { completed, failed, denied, cancelled, timed_out };
 
@@ -88,6 +101,8 @@ struct Outcome {
 
 /// Throws ActivityFailed, PolicyDenied (or ApprovalDenied) or Cancelled.
 void throw_unless_completed(Outcome const& outcome);
+/// The same for a child: throws ChildFailed in place of ActivityFailed.
+void throw_unless_child_completed(Outcome const& outcome);
 
 enum class CheckpointPlace : std::uint8_t { at_entry, frame_ends };
 
@@ -131,6 +146,8 @@ class Host {
   virtual CheckpointPlace checkpoint(std::string state) = 0;
   virtual std::uint32_t version(std::string change, std::uint32_t oldest, std::uint32_t newest) = 0;
   [[nodiscard]] virtual bool cancel_requested() const = 0;
+  virtual void continue_as_new(std::string input) = 0;
+  [[nodiscard]] virtual std::size_t unread_signals() const = 0;
 
  protected:
   Host() = default;
