@@ -53,6 +53,26 @@ Result<> check_digest(storage::DecodedStep const& step, Sequence sequence, std::
                    std::to_string(sequence) + " does not match the digest in the log"};
 }
 
+/// What the steps of a run that is not the newest come to.
+Result<storage::Head> head_of_run(storage::EventLog const& log,
+                                  SessionId const& session,
+                                  RunId const& run) {
+  SessionState state;
+  state.session = session;
+  state.run = run;
+  TRY_VOID(storage::read_verified(
+      log, session, run, 1, storage::Reading::replay, [&](storage::DecodedStep const& step) {
+        for (auto const& event : step.step.events)
+          apply(state, event, step.step.header.recorded_at);
+        apply_step_end(state, step.step.header, step.hash);
+        return true;
+      }));
+  if (state.last_sequence == 0)
+    return Error{Errc::not_found,
+                 "session " + to_string(session) + " has no run " + to_string(run)};
+  return head_of(state);
+}
+
 }  // namespace
 
 Result<ReplayReport> replay_session(storage::EventLog const& log,
@@ -62,6 +82,9 @@ Result<ReplayReport> replay_session(storage::EventLog const& log,
                                     std::function<void(SessionId const&, std::string_view)> say) {
   TRY(auto head, log.head(session));
   if (!head) return Error{Errc::not_found, "there is no session " + to_string(session)};
+  if (from.run && *from.run != head->run) {
+    TRY(head, head_of_run(log, session, *from.run));
+  }
   auto const* const workflow = find_workflow(head->workflow);
   if (workflow == nullptr) {
     return Error{Errc::unknown_workflow,

@@ -25,6 +25,7 @@ struct ReplayFrom {
     checkpoint
   } kind = Kind::newest_checkpoint;
   Sequence sequence = 0;
+  std::optional<RunId> run = {};  ///< absent: the session's newest
 };
 
 struct ReplayReport {

@@ -16,12 +16,16 @@ namespace {
 constexpr std::size_t most_steps = 2'048;
 constexpr std::size_t most_bytes = 8U << 20U;
 
-std::size_t size_of(PendingStep const& pending) {
-  if (!pending.step) return 0;
-  auto size = pending.step->append.step.bytes.size();
-  for (auto const& artifact : pending.step->append.artifacts) size += artifact.bytes.size();
-  for (auto const& checkpoint : pending.step->append.checkpoints) size += checkpoint.bytes.size();
+std::size_t size_of(StepResult const& step) {
+  auto size = step.append.step.bytes.size();
+  for (auto const& artifact : step.append.artifacts) size += artifact.bytes.size();
+  for (auto const& checkpoint : step.append.checkpoints) size += checkpoint.bytes.size();
+  for (auto const& next : step.then) size += size_of(next);
   return size;
+}
+
+std::size_t size_of(PendingStep const& pending) {
+  return pending.step ? size_of(*pending.step) : 0;
 }
 
 /// How many of the steps that wait the next write takes.
@@ -116,7 +120,9 @@ void Committer::write(std::span<PendingStep> steps) {
     std::vector<storage::Append> appends;
     appends.reserve(steps.size());
     for (auto& pending : steps) {
-      if (pending.step) appends.push_back(std::move(pending.step->append));
+      if (!pending.step) continue;
+      appends.push_back(std::move(pending.step->append));
+      for (auto& next : pending.step->then) appends.push_back(std::move(next.append));
     }
     if (!appends.empty()) {
       auto receipt = log_.append(appends);
@@ -125,12 +131,21 @@ void Committer::write(std::span<PendingStep> steps) {
       } else {
         std::size_t next = 0;
         for (std::size_t i = 0; i < steps.size(); ++i) {
-          if (steps[i].step) results[i] = std::move(receipt->each[next++]);
+          if (!steps[i].step) continue;
+          results[i] = std::move(receipt->each[next++]);
+          // What begins a run follows the end before it: it was refused where that was.
+          for (auto const& following : steps[i].step->then) {
+            static_cast<void>(following);
+            auto const& also = receipt->each[next++];
+            if (!also && results[i]) results[i] = also;
+          }
         }
       }
       std::size_t next = 0;
       for (auto& pending : steps) {
-        if (pending.step) pending.step->append = std::move(appends[next++]);
+        if (!pending.step) continue;
+        pending.step->append = std::move(appends[next++]);
+        for (auto& following : pending.step->then) following.append = std::move(appends[next++]);
       }
     }
   }

@@ -59,16 +59,22 @@ class RunCalls {
       auto const call = calls_.find(event.operation);
       if (call != calls_.end()) call->second.rules = rated_rules(*decided);
     } else if (auto const* const started = std::get_if<storage::AttemptStarted>(&event.body)) {
-      auto const call = calls_.find(event.operation);
-      if (call == calls_.end() || started->attempt != 1) return;
-      auto const& [action, name, rules] = call->second;
-      counters_.add(session_, action, name, recorded_at);
-      for (auto const& rule : rules) counters_.rates().add(session_.tenant, rule, recorded_at);
-      calls_.erase(call);
+      if (started->attempt == 1) count(event.operation, recorded_at);
+    } else if (std::holds_alternative<storage::ChildStarted>(event.body)) {
+      count(event.operation, recorded_at);
     }
   }
 
  private:
+  void count(OperationId id, Time recorded_at) {
+    auto const call = calls_.find(id);
+    if (call == calls_.end()) return;
+    auto const& [action, name, rules] = call->second;
+    counters_.add(session_, action, name, recorded_at);
+    for (auto const& rule : rules) counters_.rates().add(session_.tenant, rule, recorded_at);
+    calls_.erase(call);
+  }
+
   CallCounters& counters_;
   SessionId const& session_;
   struct Call {

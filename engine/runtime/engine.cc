@@ -7,6 +7,7 @@
 #include "engine/runtime/activity_pool.h"
 #include "engine/runtime/attempt_scope.h"
 #include "engine/runtime/counters.h"
+#include "engine/runtime/errands.h"
 #include "engine/runtime/system_clock.h"
 #include "engine/runtime/timer_service.h"
 #include "engine/session/call_policy.h"
@@ -66,6 +67,10 @@ Result<std::unique_ptr<Engine>> Engine::start(storage::EventLog& log,
     TRY_VOID(engine->hold_poisoned());
   }
   auto& self = *engine;
+  self.errands_ = std::make_unique<Errands>(
+      log,
+      [&self](SessionId const& to, Message message) { self.shard_of(to).post(std::move(message)); },
+      self.options_.say);
   self.committer_ = std::make_unique<Committer>(
       log,
       [&self](std::span<PendingStep> steps, std::span<Result<> const> results, bool fatal) {
@@ -88,7 +93,8 @@ Result<std::unique_ptr<Engine>> Engine::start(storage::EventLog& log,
                            self.options_.max_idle_sessions / self.options_.shards,
                            self.options_.hurry_up_to,
                            self.options_.threads,
-                           [&self] { return self.pool_.get(); }};
+                           [&self] { return self.pool_.get(); },
+                           [&self] { self.run_errands(); }};
     self.shards_.push_back(std::make_unique<Shard>(
         std::move(services), self.markers_ ? self.markers_->marker(i) : Marker()));
   }
@@ -149,7 +155,13 @@ Result<> Engine::count_calls() {
 /// Gives back the calls of a step that was not recorded: they did not start.
 void Engine::uncount(StepResult const& step) {
   if (counters_ == nullptr) return;
+  for (auto const& next : step.then) uncount(next);
   for (auto const& effect : step.effects) {
+    if (auto const* const child = std::get_if<StartChild>(&effect))
+      counters_->take_back(step.append.session,
+                           action_of(storage::OperationKind::child),
+                           child->workflow,
+                           step.recorded_at);
     auto const* const call = std::get_if<StartAttempt>(&effect);
     if (call == nullptr || call->attempt != 1) continue;
     counters_->take_back(call->session, action_of(call->kind), call->name, step.recorded_at);
@@ -239,13 +251,18 @@ Result<> Engine::hold_poisoned() {
 }
 
 /// Sessions with attempts that a former process left open are brought into memory; all others wait
-/// for their input.
+/// for their input. What sessions owed each other is done.
 Result<> Engine::recover() {
-  return log_.scan_heads([this](SessionId const& session, storage::Head const& head) {
+  TRY_VOID(log_.scan_heads([this](SessionId const& session, storage::Head const& head) {
     if (head.status == storage::SessionStatus::open && head.open_attempts > 0)
       shard_of(session).post(LoadMessage{session});
     return true;
-  });
+  }));
+  return errands_->run_all();
+}
+
+void Engine::run_errands() {
+  if (auto const done = errands_->run_all(); !done) options_.say({}, done.error().detail);
 }
 
 // ---- after each write ----
@@ -255,37 +272,55 @@ void Engine::deliver(SessionId const& session, RunId const& run, AttemptEnd ende
       InputMessage{session, run, std::move(ended.input), std::move(ended.vault)});
 }
 
+namespace {
+
+/// The step, and those that stand or fall with it.
+template <class Step, class Use>
+void for_each_step(Step& step, Use use) {
+  use(step);
+  for (auto& next : step.then) use(next);
+}
+
+}  // namespace
+
 void Engine::release_effects(std::span<PendingStep> steps,
                              std::span<Result<> const> results,
                              bool fatal) {
   std::vector<StartAttempt> attempts;
   std::vector<std::vector<Message>> committed(shards_.size());
   std::optional<Time> first_due;
+  auto const release = [&](SessionId const& session, StepResult& step) {
+    if (options_.on_durable) options_.on_durable(session, step.events);
+    for (auto const& timer : step.append.timers_set)
+      first_due = first_due ? std::min(*first_due, timer.due) : timer.due;
+    for (auto& effect : step.effects) {
+      if (auto* const attempt = std::get_if<StartAttempt>(&effect))
+        attempts.push_back(std::move(*attempt));
+    }
+  };
   for (std::size_t i = 0; i < steps.size(); ++i) {
     auto& pending = steps[i];
     if (!pending.step) continue;
-    auto const& append = pending.step->append;
+    auto const& newest =
+        pending.step->then.empty() ? pending.step->append : pending.step->then.back().append;
     committed[shard_index(pending.session)].emplace_back(
-        CommittedMessage{pending.session, append.head.last_sequence, results[i]});
+        CommittedMessage{pending.session, newest.run, newest.head.last_sequence, results[i]});
     if (!results[i]) {
       uncount(*pending.step);
       continue;
     }
-    if (options_.on_durable) options_.on_durable(pending.session, pending.step->events);
-    for (auto const& timer : append.timers_set)
-      first_due = first_due ? std::min(*first_due, timer.due) : timer.due;
-    for (auto& effect : pending.step->effects) {
-      if (auto* const attempt = std::get_if<StartAttempt>(&effect))
-        attempts.push_back(std::move(*attempt));
-    }
+    for_each_step(*pending.step, [&](StepResult& step) { release(pending.session, step); });
   }
   if (!attempts.empty()) pool_->submit(std::move(attempts));
   for (std::size_t i = 0; i < steps.size(); ++i) {
     bool const done = steps[i].step && results[i];
     // First: who has the acknowledgement of a cancellation knows that its calls were told.
-    if (done) abandon_attempts(*steps[i].step);
+    if (done)
+      for_each_step(*steps[i].step, [&](StepResult const& step) { abandon_attempts(step); });
     if (steps[i].acknowledge) steps[i].acknowledge(results[i]);
-    if (done) announce(steps[i]);
+    if (done)
+      for_each_step(*steps[i].step,
+                    [&](StepResult const& step) { announce(steps[i].session, step); });
   }
   if (first_due) timers_->armed(*first_due);
   for (std::size_t i = 0; i < shards_.size(); ++i) {
@@ -303,10 +338,11 @@ void Engine::abandon_attempts(StepResult const& step) {
   auto const& run = step.append.run;
   for (auto const& event : step.events) {
     auto const id = event.operation;
-    std::visit(overloaded{[&](storage::OperationCancelled const&) {
-                            pool_->abandon(run, id);
+    std::visit(overloaded{[&](storage::OperationCancelled const& cancelled) {
+                            if (!cancelled.abandoned) pool_->abandon(run, id);
                             pool_->forget(run, id);
                           },
+                          [&](storage::CancellationAsked const&) { pool_->abandon(run, id); },
                           [&](storage::AttemptFailed const& failed) {
                             pool_->abandon(run, id, failed.attempt);
                             pool_->forget(run, id, failed.attempt);
@@ -337,19 +373,39 @@ Result<std::string> Engine::token_of(StartAttempt const& attempt) const {
                       proof_of(digester, attempt.run, attempt.operation, attempt.attempt)});
 }
 
-/// Answers and ends, to those who wait for them.
-void Engine::announce(PendingStep const& pending) {
-  for (auto const& effect : pending.step->effects) {
+namespace {
+
+/// Where the signals stand in a run that the run before it had not received.
+std::map<Sequence, Sequence> carried_signals(StepResult const& first) {
+  std::map<Sequence, Sequence> carried;
+  for (auto const& event : first.events) {
+    auto const* const signal = std::get_if<storage::InputReceived>(&event.body);
+    if (signal != nullptr && signal->carried_from > 0)
+      carried.emplace(signal->carried_from, event.sequence);
+  }
+  return carried;
+}
+
+}  // namespace
+
+/// Answers and ends, to those who wait for them; what sessions say to each other.
+void Engine::announce(SessionId const& session, StepResult const& step) {
+  if (step.append.follows) waiters_.continued(session, carried_signals(step));
+  for (auto const& effect : step.effects) {
     std::visit(overloaded{[](StartAttempt const&) {},
                           [&](GiveAnswer const& given) {
-                            waiters_.answer(pending.session, given.turn, given.answer);
+                            waiters_.answer(session, given.turn, given.answer);
                           },
-                          [&](AnnounceEnd const& end) { waiters_.end(pending.session, end); }},
+                          [&](AnnounceEnd const& end) {
+                            waiters_.end(session, end);
+                            errands_->report(session, end);
+                          },
+                          [&](StartChild const& child) { errands_->start(child); },
+                          [&](TellChild const& told) { errands_->tell(told); }},
                effect);
   }
-  if (pending.step->append.head.status == storage::SessionStatus::held) {
-    waiters_.fail(pending.session,
-                  {Errc::held, "session " + to_string(pending.session) + " is held"});
+  if (step.append.head.status == storage::SessionStatus::held) {
+    waiters_.fail(session, {Errc::held, "session " + to_string(session) + " is held"});
   }
 }
 
@@ -482,7 +538,8 @@ void Engine::find_answer(SessionId const& session, RunId const& run, Sequence tu
     for (auto const& event : step->step.events) {
       ended = ended || std::holds_alternative<storage::SessionCompleted>(event.body) ||
               std::holds_alternative<storage::SessionFailed>(event.body) ||
-              std::holds_alternative<storage::SessionCancelled>(event.body);
+              std::holds_alternative<storage::SessionCancelled>(event.body) ||
+              std::holds_alternative<storage::ContinuedAsNew>(event.body);
       auto const* const given = std::get_if<storage::AnswerGiven>(&event.body);
       if (given == nullptr || given->turn != turn) continue;
       if (!given->answer.artifact) {

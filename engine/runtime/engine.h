@@ -31,6 +31,7 @@ namespace dalsegno::engine {
 struct AttemptEnd;
 class ActivityPool;
 class CallCounters;
+class Errands;
 class TimerService;
 
 struct EngineOptions {
@@ -154,7 +155,8 @@ class Engine {
   void release_effects(std::span<PendingStep> steps, std::span<Result<> const> results, bool fatal);
   void abandon_attempts(StepResult const& step);
   [[nodiscard]] Result<std::string> token_of(StartAttempt const& attempt) const;
-  void announce(PendingStep const& pending);
+  void announce(SessionId const& session, StepResult const& step);
+  void run_errands();
   void fail(Error const& error);
   [[nodiscard]] std::optional<Error> refusal() const;
   [[nodiscard]] Result<VaultRecords> take_in(SessionId const& session,
@@ -186,6 +188,7 @@ class Engine {
   std::vector<std::unique_ptr<Shard>> shards_;
   std::unique_ptr<ActivityPool> pool_;
   std::unique_ptr<TimerService> timers_;
+  std::unique_ptr<Errands> errands_;  // used by the threads
   bool stopped_ = false;
 };
 

@@ -112,6 +112,17 @@ Result<Acknowledgement> Runtime::start_with_json(SessionId const& session,
       {session, std::move(workflow), std::move(input), std::move(principal)}));
 }
 
+Result<Acknowledgement> Runtime::start_with_json(SessionId const& session,
+                                                 std::string workflow,
+                                                 std::string input,
+                                                 StartOptions options) {
+  engine::StartRequest request{
+      session, std::move(workflow), std::move(input), std::move(options.principal)};
+  request.reuse = static_cast<storage::Reuse>(options.reuse);
+  request.delay = options.delay;
+  return acknowledge(parts_->engine->start_session(std::move(request)));
+}
+
 Result<Acknowledgement> Runtime::signal_with_json(SessionId const& session,
                                                   std::string name,
                                                   std::string payload,

@@ -4,9 +4,11 @@
 #include "dalsegno/try.h"
 #include "engine/replay/replayer.h"
 #include "engine/runtime/entropy.h"
+#include "engine/runtime/run_lookup.h"
 #include "engine/runtime/system_clock.h"
 #include "engine/runtime/thread_name.h"
 #include "engine/session/control_step.h"
+#include "engine/session/next_run.h"
 #include "engine/session/overloaded.h"
 #include "storage/event/codec.h"
 #include "storage/log/crash_point.h"
@@ -42,9 +44,43 @@ bool is_blamed_on_the_workflow(Error const& error) {
   return error.code == Errc::held || error.code == Errc::too_large || error.code == Errc::invalid;
 }
 
+/// What is not owed any more once an input means nothing: the end of a session that nobody waits
+/// for, or its start.
+std::vector<storage::Errand> told_by(InputMessage const& message) {
+  auto const* const ended = std::get_if<ChildEndInput>(&message.input);
+  if (ended == nullptr) return {};
+  using storage::ErrandKind;
+  return {{ErrandKind::start, message.session, message.run, ended->operation},
+          {ErrandKind::tell, message.session, message.run, ended->operation},
+          {ErrandKind::report,
+           {message.session.tenant, ended->session},
+           ended->run,
+           OperationId::none}};
+}
+
 /// A session that cannot be kept in step with the log is read back so often before it is left
 /// alone until its next input.
 constexpr unsigned most_read_back_in_a_row = 3;
+
+/// Whether the session has ended and the request may begin another run of it.
+bool may_begin_again(StartRequest const& request, storage::Head const& head) {
+  using storage::SessionStatus;
+  switch (head.status) {
+    case SessionStatus::completed:
+      return request.reuse == storage::Reuse::allow;
+    case SessionStatus::failed:
+    case SessionStatus::cancelled:
+      return request.reuse != storage::Reuse::reject;
+    case SessionStatus::open:
+    case SessionStatus::held:
+    case SessionStatus::continued:
+      break;
+  }
+  return false;
+}
+
+/// A run that begins and ends at once so often in a row goes on for ever.
+constexpr unsigned most_continued_in_a_row = 1'000;
 
 /// A refusal that rests on steps which are not durable yet: told once they are.
 std::function<void(Result<>)> refuse(OnReceipt done, Error error) {
@@ -218,7 +254,17 @@ void Shard::take(StartMessage message) {
         Error{Errc::unknown_workflow, "this program has no workflow \"" + request.workflow + "\""});
     return;
   }
-  if (auto const known = sessions_.find(request.session); known != sessions_.end()) {
+  auto const known = sessions_.find(request.session);
+  if (known != sessions_.end() && may_begin_again(request, known->second.head)) {
+    // Its end is on its way to the disk: look again once it is there.
+    auto const session = request.session;
+    acknowledge_in_order(session, [this, message = std::move(message)](Result<> ready) {
+      if (!ready) return message.done(ready.error());
+      post(Message(message));
+    });
+    return;
+  }
+  if (known != sessions_.end()) {
     // Its first step may still be on its way to the disk: compare once everything before this is
     // durable.
     auto const head = known->second.head;
@@ -234,65 +280,110 @@ void Shard::take(StartMessage message) {
     message.done(head.error());
     return;
   }
-  if (*head) {
-    message.done(same_start(request, **head));
-    return;
+  if (!*head) return begin(std::move(message), *workflow, std::nullopt);
+  if (!may_begin_again(request, **head)) return message.done(same_start(request, **head));
+  if (request.origin) {
+    // It may be the one that it began already, and that has ended since.
+    auto const run = run_asked_by(services_.log, request.session, *request.origin);
+    if (!run) return message.done(run.error());
+    if (*run) return message.done(Receipt{**run, 1, true});
   }
-  if (auto room = services_.log.room_for_new_sessions(); !room) {
-    message.done(room.error());
-    return;
-  }
+  begin(std::move(message), *workflow, *head);
+}
+
+SessionEnvironment Shard::environment_of(SessionId const& session) const {
+  SessionEnvironment environment;
+  environment.load_artifact = [&log = services_.log, session](storage::Digest const& digest) {
+    return log.artifact(session, digest);
+  };
+  environment.log = services_.say;
+  return environment;
+}
+
+/// `before`: the session's head, where it has had a run.
+Result<SessionStart> Shard::make_start(StartMessage& message,
+                                       std::optional<storage::Head> const& before) {
+  TRY_VOID(services_.log.room_for_new_sessions());
+  auto& request = message.request;
   SessionStart start;
   start.session = request.session;
   start.run = fresh_run_id(services_.entropy);
   start.log_id = info_.log_id;
-  start.input = request.input;
-  start.principal = request.principal;
+  start.input = std::move(request.input);
+  start.principal = std::move(request.principal);
   start.random_seed = fresh_seed(services_.entropy);
-  start.secret = fresh_secret(services_.entropy);
   if (services_.intake != nullptr) start.redaction = storage::sha256({services_.intake->version()});
-  SessionEnvironment environment;
-  environment.load_artifact = [&log = services_.log,
-                               session = request.session](storage::Digest const& digest) {
-    return log.artifact(session, digest);
-  };
-  environment.log = services_.say;
-  auto session = std::make_unique<Session>(*workflow, start, std::move(environment));
-  Marker::Scope const running(marker_, start.run, start.session, 0);
-  auto step = session->start(ambient(request.session));
+  start.origin = std::move(request.origin);
+  start.carried = std::move(request.carried);
+  start.not_before = request.not_before;
+  if (!before) {
+    start.secret = fresh_secret(services_.entropy);
+    return start;
+  }
+  auto secret = services_.log.secret(request.session);
+  if (!secret)
+    return Error{secret.error().code == Errc::not_found ? Errc::conflict : secret.error().code,
+                 "session " + to_string(request.session) + " was erased: choose another name; " +
+                     secret.error().detail};
+  start.secret = *secret;
+  start.follows = storage::Predecessor{before->run, before->hash};
+  start.not_earlier = before->updated_at;
+  return start;
+}
+
+void Shard::begin(StartMessage message,
+                  WorkflowDefinition const& workflow,
+                  std::optional<storage::Head> const& before) {
+  auto const id = message.request.session;
+  auto start = make_start(message, before);
+  if (!start) return message.done(start.error());
+  auto const surroundings = ambient(id);
+  if (auto const delay = message.request.delay; delay > std::chrono::microseconds(0)) {
+    constexpr Time last = std::chrono::sys_days(std::chrono::year(9999) / 12 / 31);
+    start->not_before = delay < last - surroundings.now ? surroundings.now + delay : last;
+  }
+  auto session = std::make_unique<Session>(workflow, *start, environment_of(id));
+  Marker::Scope const running(marker_, start->run, id, 0);
+  auto step = session->start(surroundings);
+  if (step) {
+    if (auto continued = continue_run(id, session, *step, surroundings); !continued)
+      step = continued.error();
+  }
   if (!step) {
     if (counters_) counters_->give_back();
     message.done(step.error());
     return;
   }
   std::ranges::move(message.vault, std::back_inserter(step->append.vault));
-  auto& entry = sessions_[request.session];
+  auto& entry = sessions_[id];
   entry.session = std::move(session);
-  Receipt const receipt{start.run, 1, false};
-  submit(request.session,
-         entry,
-         std::move(*step),
-         [receipt, done = std::move(message.done)](Result<> durable) {
-           done(durable ? Result<Receipt>(receipt) : Result<Receipt>(durable.error()));
-         });
-  settle(request.session, entry);
+  Receipt const receipt{start->run, 1, false};
+  submit(id, entry, std::move(*step), [receipt, done = std::move(message.done)](Result<> durable) {
+    done(durable ? Result<Receipt>(receipt) : Result<Receipt>(durable.error()));
+  });
+  settle(id, entry);
 }
 
 /// A start of a session that exists: the same request gets the same answer, any other is a
 /// conflict.
 Result<Receipt> Shard::same_start(StartRequest const& request, storage::Head const& head) const {
-  std::optional<storage::SessionStarted> started;
-  TRY_VOID(services_.log.read_steps(request.session, head.run, 1, [&](std::string_view bytes) {
-    auto step = storage::decode(bytes, storage::Reading::show);
-    if (step) {
-      if (auto* const body =
-              std::get_if<storage::SessionStarted>(&step->step.events.front().body)) {
-        started = std::move(*body);
-      }
-    }
-    return false;
-  }));
+  if (request.origin) {
+    TRY(auto const run, run_asked_by(services_.log, request.session, *request.origin));
+    if (run) return Receipt{*run, 1, true};
+    return Error{Errc::conflict,
+                 "session " + to_string(request.session) +
+                     " exists and was not started for this: choose another name"};
+  }
   auto secret = services_.log.secret(request.session);
+  std::optional<storage::SessionStarted> started;
+  auto run = head.run;
+  for (;;) {
+    TRY(started, start_of_run(services_.log, request.session, run));
+    bool const continues = secret && started && started->follows &&
+                           next_run(storage::KeyedDigester(*secret), *started->follows) == run;
+    if (!continues) break;
+    run = *started->follows;  // a run that continues another one was not started by anybody
+  }
   bool const same = started && secret && started->workflow == request.workflow &&
                     started->input_digest == storage::KeyedDigester(*secret).digest(request.input);
   if (!same) {
@@ -300,7 +391,7 @@ Result<Receipt> Shard::same_start(StartRequest const& request, storage::Head con
                  "session " + to_string(request.session) +
                      " exists with another workflow or input: choose another name"};
   }
-  return Receipt{head.run, 1, true};
+  return Receipt{run, 1, true};
 }
 
 /// The receipt of a signal that a session took before it ended or was held: that stays true.
@@ -311,7 +402,7 @@ std::optional<Result<Receipt>> Shard::taken_before(SessionId const& session,
   if (!head || !*head) return std::nullopt;
   auto const first = services_.log.find_producer_key(session, key);
   if (!first || !*first) return std::nullopt;
-  return Receipt{(*head)->run, **first, true};
+  return first_recorded(session, key, **first, (*head)->run);
 }
 
 void Shard::take(SignalMessage message) {
@@ -329,7 +420,8 @@ void Shard::take(SignalMessage message) {
   if (!key.empty()) {
     auto const pending = entry.keys.find(key);
     if (pending != entry.keys.end()) {
-      Receipt const receipt{entry.head.run, pending->second, true};
+      auto receipt = pending->second;
+      receipt.repeated = true;
       acknowledge_in_order(
           message.session,
           [this, session = message.session, key, receipt, done = message.done](Result<> ready) {
@@ -343,7 +435,7 @@ void Shard::take(SignalMessage message) {
       return;
     }
     if (*first) {
-      message.done(Receipt{entry.head.run, **first, true});
+      message.done(first_recorded(message.session, key, **first, entry.head.run));
       return;
     }
   }
@@ -361,13 +453,13 @@ void Shard::take(SignalMessage message) {
     return;
   }
   Receipt const receipt{entry.head.run, entry.head.last_sequence + 1, false};
-  auto step = entry.session->handle(message.input, ambient(message.session));
+  auto step = handle(message.session, entry, message.input, ambient(message.session));
   if (!step) {
     give_up(message.session, entry, step.error(), refuse(std::move(message.done), step.error()));
     return;
   }
   std::ranges::move(message.vault, std::back_inserter((*step)->append.vault));
-  if (!key.empty()) entry.keys.emplace(key, receipt.sequence);
+  if (!key.empty()) entry.keys.emplace(key, receipt);
   submit(message.session,
          entry,
          std::move(**step),
@@ -375,6 +467,15 @@ void Shard::take(SignalMessage message) {
            done(durable ? Result<Receipt>(receipt) : Result<Receipt>(durable.error()));
          });
   settle(message.session, entry);
+}
+
+/// Where a signal was recorded first: perhaps in a run before the newest.
+Result<Receipt> Shard::first_recorded(SessionId const& session,
+                                      std::string_view key,
+                                      Sequence sequence,
+                                      RunId const& newest) const {
+  TRY(auto const place, place_of_signal(services_.log, session, key, {newest, sequence}));
+  return Receipt{place.run, place.sequence, true};
 }
 
 /// A repeated signal whose first one was on its way to the disk: did it arrive?
@@ -416,7 +517,7 @@ void Shard::take_request(FromOutside message) {
       return;
     }
   }
-  auto step = entry.session->handle(message.input, ambient(message.session));
+  auto step = handle(message.session, entry, message.input, ambient(message.session));
   if (!step) {
     give_up(message.session, entry, step.error(), refuse(std::move(message.done), step.error()));
     return;
@@ -486,13 +587,14 @@ void Shard::take(InputMessage message) {
   auto found = live(message.session);
   if (!found) {
     auto const code = found.error().code;
+    if (code == Errc::ended) settled(nullptr, told_by(message));
     if (code != Errc::ended && code != Errc::held && code != Errc::not_found) {
       services_.say(message.session, found.error().detail);
     }
     return;
   }
   auto& entry = **found;
-  if (entry.head.run != message.run) return;
+  if (entry.head.run != message.run) return settled(&entry, told_by(message));
   if (entry.read_back) {
     entry.waiting.emplace_back(std::move(message));
     return;
@@ -505,7 +607,7 @@ void Shard::take(InputMessage message) {
     surroundings.now = std::max(surroundings.now, timer->due);
   }
   if (!fire_due_timers(message.session, entry, surroundings.now)) return;
-  auto step = entry.session->handle(message.input, surroundings);
+  auto step = handle(message.session, entry, message.input, surroundings);
   if (!step) {
     give_up(message.session, entry, step.error());
     return;
@@ -513,8 +615,106 @@ void Shard::take(InputMessage message) {
   if (*step) {
     std::ranges::move(message.vault, std::back_inserter((*step)->append.vault));
     submit(message.session, entry, std::move(**step), {});
+  } else {
+    settled(&entry, told_by(message));
   }
   settle(message.session, entry);
+}
+
+void Shard::take(ParentMessage message) {
+  auto const& parent = message.input.parent;
+  std::vector<storage::Errand> const errand{{storage::ErrandKind::tell,
+                                             {message.session.tenant, parent.session},
+                                             parent.run,
+                                             parent.operation}};
+  auto found = live(message.session);
+  if (!found) {
+    auto const code = found.error().code;
+    if (code == Errc::ended) {
+      settled(nullptr, errand);
+    } else if (code != Errc::held) {
+      services_.say(message.session, found.error().detail);
+    }
+    return;
+  }
+  auto& entry = **found;
+  if (entry.read_back) {
+    entry.waiting.emplace_back(std::move(message));
+    return;
+  }
+  if (entry.session == nullptr) return;
+  Marker::Scope const running(marker_, entry.head.run, message.session, entry.head.last_sequence);
+  auto step = handle(message.session, entry, message.input, ambient(message.session));
+  if (!step) {
+    if (step.error().code == Errc::ended) settled(&entry, errand);
+    give_up(message.session, entry, step.error());
+    return;
+  }
+  if (*step) {
+    submit(message.session, entry, std::move(**step), {});
+  } else {
+    settled(&entry, errand);
+  }
+  settle(message.session, entry);
+}
+
+/// Errands that nobody needs any more, as far as durable steps say so: the next step that is
+/// written takes them away.
+void Shard::settled(Live const* entry, std::vector<storage::Errand> errands) {
+  if (entry != nullptr && entry->in_flight > 0) return;
+  std::ranges::move(errands, std::back_inserter(settled_));
+}
+
+/// Lets the session take an input. The runs that it continues as begin with it.
+Result<std::optional<StepResult>> Shard::handle(SessionId const& session,
+                                                Live& entry,
+                                                Input const& input,
+                                                Ambient const& surroundings) {
+  auto step = entry.session->handle(input, surroundings);
+  if (!step || !*step) return step;
+  TRY_VOID(continue_run(session, entry.session, **step, surroundings));
+  return step;
+}
+
+Result<> Shard::continue_run(SessionId const& session,
+                             std::unique_ptr<Session>& run,
+                             StepResult& step,
+                             Ambient const& surroundings) {
+  auto continuation = std::exchange(step.continuation, std::nullopt);
+  if (!continuation) return {};
+  auto const name = step.append.head.workflow;
+  auto const* const workflow = services_.registry.find_workflow(name);
+  if (workflow == nullptr)
+    return Error{Errc::unknown_workflow, "this program has no workflow \"" + name + "\""};
+  auto const secret = run->secret();
+  std::unique_ptr<Session> next;
+  for (unsigned in_a_row = 0; continuation; ++in_a_row) {
+    if (in_a_row == most_continued_in_a_row)
+      return Error{Errc::held,
+                   "workflow " + name + " continued as new " + std::to_string(in_a_row) +
+                       " times without waiting for anything"};
+    SessionStart start;
+    start.session = session;
+    start.run = continuation->run;
+    start.log_id = info_.log_id;
+    start.input = std::move(continuation->input);
+    start.principal = std::move(continuation->principal);
+    start.random_seed = continuation->random_seed;
+    start.secret = secret;
+    if (services_.intake != nullptr)
+      start.redaction = storage::sha256({services_.intake->version()});
+    start.follows = continuation->follows;
+    start.origin = std::move(continuation->parent);
+    start.continues = true;
+    start.not_earlier = step.recorded_at;
+    start.carried = std::move(continuation->carried);
+    next = std::make_unique<Session>(*workflow, start, environment_of(session));
+    TRY(auto first, next->start(surroundings));
+    continuation = std::exchange(first.continuation, std::nullopt);
+    step.then.push_back(std::move(first));
+  }
+  run = std::move(next);
+  return {};
 }
 
 /// What came due before an input fires before it, in (due, operation) order, however late the timer
@@ -523,7 +723,7 @@ bool Shard::fire_due_timers(SessionId const& session, Live& entry, Time now) {
   auto surroundings = ambient(session);
   surroundings.now = now;
   while (auto const timer = entry.session->due_timer(now)) {
-    auto step = entry.session->handle(*timer, surroundings);
+    auto step = handle(session, entry, *timer, surroundings);
     if (!step) {
       give_up(session, entry, step.error());
       return false;
@@ -591,10 +791,14 @@ void Shard::take(CommittedMessage const& message) {
     if (!entry.read_back) refuse_waiting(entry, message.result.error());
   } else {
     if (entry.session != nullptr) {
-      entry.session->durable_up_to(message.last_sequence);
+      if (entry.session->state().run == message.run)
+        entry.session->durable_up_to(message.last_sequence);
       entry.read_back_in_a_row = 0;
     }
-    std::erase_if(entry.keys, [&](auto const& key) { return key.second <= message.last_sequence; });
+    std::erase_if(entry.keys, [&](auto const& key) {
+      return entry.in_flight == 0 ||
+             (key.second.run == message.run && key.second.sequence <= message.last_sequence);
+    });
   }
   if (entry.read_back && entry.in_flight == 0) {
     read_back(message.session);
@@ -626,6 +830,7 @@ void Shard::read_back(SessionId const& session) {
   for (auto message : waiting) {
     std::visit([this](auto& one) { take(std::move(one)); }, message);
   }
+  if (services_.run_errands) services_.run_errands();
 }
 
 void Shard::refuse_waiting(Live& entry, Error const& error) {
@@ -674,7 +879,8 @@ Result<Shard::Live*> Shard::revive(SessionId const& session, storage::Head const
   }
   entry.session = std::move(replayed.session);
   for (auto const& orphan : entry.session->open_attempts("the process that made it ended")) {
-    auto step = entry.session->handle(orphan, ambient(session));
+    if (entry.session->state().run != head.run) break;  // it goes on in another one
+    auto step = handle(session, entry, orphan, ambient(session));
     if (!step && counters_) counters_->give_back();
     if (!step && is_blamed_on_the_workflow(step.error())) {
       hold(session, entry, "workflow_bug", report(step.error().detail));
@@ -745,7 +951,9 @@ void Shard::submit(SessionId const& session,
                    StepResult step,
                    std::function<void(Result<>)> acknowledge) {
   if (counters_) counters_->keep();
-  entry.head = step.append.head;
+  entry.head = step.then.empty() ? step.append.head : step.then.back().append.head;
+  std::ranges::move(settled_, std::back_inserter(step.append.errands_done));
+  settled_.clear();
   ++entry.in_flight;
   not_idle(entry);
   outgoing_.push_back({session, std::move(step), std::move(acknowledge)});

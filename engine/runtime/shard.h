@@ -11,6 +11,7 @@
 #include "storage/log/event_log.h"
 
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <cstdint>
 #include <functional>
@@ -34,6 +35,11 @@ struct StartRequest {
   std::string workflow;
   std::string input;  ///< JSON
   std::string principal;
+  storage::Reuse reuse = storage::Reuse::reject;
+  std::chrono::microseconds delay{0};          ///< its code begins so much later …
+  std::optional<Time> not_before = {};         ///< … or then
+  std::optional<storage::Origin> origin = {};  ///< the session that asks for it
+  CarriedOver carried = {};                    ///< from that one
 };
 
 /// What a start or a signal was acknowledged with: durable.
@@ -89,6 +95,11 @@ struct InputMessage {
   Input input;
   VaultRecords vault = {};
 };
+/// What the session that asked for this one says. Whichever run of it is the newest takes it.
+struct ParentMessage {
+  SessionId session;
+  ParentInput input;
+};
 /// Bring the session into memory and take up what was under way when its process ended.
 struct LoadMessage {
   SessionId session;
@@ -109,6 +120,7 @@ struct ReleaseMessage {
 };
 struct CommittedMessage {
   SessionId session;
+  RunId run;
   Sequence last_sequence = 0;
   Result<> result;
 };
@@ -117,6 +129,7 @@ using Message = std::variant<StartMessage,
                              CancelMessage,
                              ApprovalMessage,
                              InputMessage,
+                             ParentMessage,
                              LoadMessage,
                              QueryMessage,
                              ReleaseMessage,
@@ -143,6 +156,7 @@ struct ShardServices {
   std::size_t hurry_up_to = 0;        ///< sessions with something under way; see EngineOptions
   Threads threads = Threads::own;
   std::function<AttemptWatch*()> attempts = {};  ///< null: nothing is known of those under way
+  std::function<void()> run_errands = {};  ///< a session is back that may have missed something
 };
 
 /// Messages that may wait in one shard before starts and signals are refused as Errc::overloaded.
@@ -176,10 +190,10 @@ class Shard {
 
  private:
   struct Live {
-    std::unique_ptr<Session> session;                   // null while held or read back
-    storage::Head head;                                 // after the newest submitted step
-    std::size_t in_flight = 0;                          // steps not yet durable
-    std::map<std::string, Sequence, std::less<>> keys;  // of signals that are not yet durable
+    std::unique_ptr<Session> session;                  // null while held or read back
+    storage::Head head;                                // after the newest submitted step
+    std::size_t in_flight = 0;                         // steps not yet durable
+    std::map<std::string, Receipt, std::less<>> keys;  // of signals that are not yet durable
     std::list<SessionId>::iterator idle;
     bool is_idle = false;
     // Once nothing is in flight any more the session is read back from the log; what comes for it
@@ -194,6 +208,7 @@ class Shard {
   void take(StartMessage message);
   void take(SignalMessage message);
   void take(InputMessage message);
+  void take(ParentMessage message);
   void take(LoadMessage const& message);
   void take(CancelMessage message);
   void take(QueryMessage message);
@@ -205,12 +220,31 @@ class Shard {
   void take(ReleaseMessage message);
   void take(CommittedMessage const& message);
 
+  void begin(StartMessage message,
+             WorkflowDefinition const& workflow,
+             std::optional<storage::Head> const& before);
+  [[nodiscard]] Result<SessionStart> make_start(StartMessage& message,
+                                                std::optional<storage::Head> const& before);
+  [[nodiscard]] SessionEnvironment environment_of(SessionId const& session) const;
+  [[nodiscard]] Result<std::optional<StepResult>> handle(SessionId const& session,
+                                                         Live& live,
+                                                         Input const& input,
+                                                         Ambient const& ambient);
+  [[nodiscard]] Result<> continue_run(SessionId const& session,
+                                      std::unique_ptr<Session>& run,
+                                      StepResult& step,
+                                      Ambient const& ambient);
+  void settled(Live const* live, std::vector<storage::Errand> errands);
   [[nodiscard]] Result<Live*> live(SessionId const& session);
   [[nodiscard]] Result<Live*> revive(SessionId const& session, storage::Head const& head);
   [[nodiscard]] std::optional<Result<Receipt>> taken_before(SessionId const& session,
                                                             std::string_view key) const;
   [[nodiscard]] Result<Receipt> same_start(StartRequest const& request,
                                            storage::Head const& head) const;
+  [[nodiscard]] Result<Receipt> first_recorded(SessionId const& session,
+                                               std::string_view key,
+                                               Sequence sequence,
+                                               RunId const& newest) const;
   [[nodiscard]] Result<Receipt> confirm(SessionId const& session,
                                         std::string_view key,
                                         Receipt const& receipt) const;
@@ -247,6 +281,7 @@ class Shard {
   std::list<SessionId> idle_;  // least recently used first
   std::size_t evicted_ = 0;    // since memory was last given back to the machine
   std::vector<PendingStep> outgoing_;
+  std::vector<storage::Errand> settled_;     // of no use any more; the next step says so
   std::unique_ptr<ShardCounters> counters_;  // null: policy asks for none
   // Guarded by mutex_.
   mutable std::mutex mutex_;

@@ -43,6 +43,30 @@ std::vector<Waiters::OnEnd> Waiters::take_ends(SessionId const& session) {
   return calls;
 }
 
+void Waiters::continued(SessionId const& session, std::map<Sequence, Sequence> const& carried) {
+  std::vector<OnAnswer> gone;
+  {
+    std::lock_guard const lock(mutex_);
+    std::vector<std::pair<Sequence, OnAnswer>> moved;
+    auto const first = answers_.lower_bound(Turn{session, 0});
+    auto last = first;
+    for (; last != answers_.end() && last->first.first == session; ++last) {
+      auto const place = carried.find(last->first.second);
+      if (place == carried.end()) {
+        gone.push_back(std::move(last->second));
+      } else {
+        moved.emplace_back(place->second, std::move(last->second));
+      }
+    }
+    answers_.erase(first, last);
+    for (auto& [sequence, call] : moved) answers_.emplace(Turn{session, sequence}, std::move(call));
+  }
+  Error const none{
+      Errc::ended,
+      "session " + to_string(session) + " continued as a new run without an answer to this turn"};
+  for (auto const& call : gone) call(none);
+}
+
 void Waiters::end(SessionId const& session, AnnounceEnd const& end) {
   Error const none{Errc::ended,
                    "session " + to_string(session) + " ended without an answer to this turn"};

@@ -24,6 +24,9 @@ class Waiters {
   void wait_for_end(SessionId const& session, OnEnd call);
 
   void answer(SessionId const& session, Sequence turn, std::string const& answer);
+  /// The session goes on in another run: a turn that was carried over has another sequence there,
+  /// who waits for an answer to another one learns that none will come.
+  void continued(SessionId const& session, std::map<Sequence, Sequence> const& carried);
   /// The session ended: who waits for its end is told, who waits for an answer learns that none
   /// will come.
   void end(SessionId const& session, AnnounceEnd const& end);

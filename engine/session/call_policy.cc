@@ -119,6 +119,8 @@ std::string_view action_of(OperationKind kind) {
       return "model.call";
     case OperationKind::tool:
       return "tool.call";
+    case OperationKind::child:
+      return "session.start";
     default:
       return "activity.call";
   }

@@ -17,7 +17,8 @@ namespace dalsegno::engine {
 /// unless the session has what it takes (counters, redaction, a handler that honours routes).
 [[nodiscard]] ObligationKinds obligations_of_calls();
 
-/// How policy calls what an operation does: "model.call", "tool.call", "activity.call".
+/// How policy calls what an operation does: "model.call", "tool.call", "activity.call",
+/// "session.start".
 [[nodiscard]] std::string_view action_of(storage::OperationKind kind);
 
 /// What a counter of a session stands at: its calls so far, without `deciding` (at its second

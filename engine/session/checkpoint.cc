@@ -109,6 +109,22 @@ struct Doubt {
 };
 BOOST_DESCRIBE_STRUCT(Doubt, (), (attempt, reason, since_us, resolution))
 
+struct Child {
+  std::string session;
+  std::uint32_t parent_close = 0;
+  std::uint32_t reuse = 0;
+  bool detached = false;
+  std::optional<std::int64_t> not_before_us;
+};
+BOOST_DESCRIBE_STRUCT(Child, (), (session, parent_close, reuse, detached, not_before_us))
+
+struct Parent {
+  std::string session;
+  std::string run;
+  std::uint64_t operation = 0;
+};
+BOOST_DESCRIBE_STRUCT(Parent, (), (session, run, operation))
+
 // What came with later versions is optional, and left out where it is empty.
 struct Operation {
   std::uint64_t id = 0;
@@ -140,6 +156,9 @@ struct Operation {
   std::optional<bool> deferred;
   std::optional<bool> unsure;
   std::optional<Doubt> doubt;
+  std::optional<std::uint32_t> on_cancel;
+  std::optional<bool> cancel_asked;
+  std::optional<Child> child;
 };
 BOOST_DESCRIBE_STRUCT(Operation,
                       (),
@@ -171,7 +190,10 @@ BOOST_DESCRIBE_STRUCT(Operation,
                        heartbeat,
                        deferred,
                        unsure,
-                       doubt))
+                       doubt,
+                       on_cancel,
+                       cancel_asked,
+                       child))
 
 struct Finished {
   std::uint64_t id = 0;
@@ -236,6 +258,8 @@ struct Document {
   std::vector<Calls> calls;
   std::optional<std::vector<std::string>> taint;
   std::optional<std::vector<Sender>> senders;
+  std::optional<std::string> follows;
+  std::optional<Parent> parent;
   std::string workflow_state;
 };
 BOOST_DESCRIBE_STRUCT(Document,
@@ -264,6 +288,8 @@ BOOST_DESCRIBE_STRUCT(Document,
                        calls,
                        taint,
                        senders,
+                       follows,
+                       parent,
                        workflow_state))
 
 }  // namespace checkpoint_json
@@ -447,11 +473,32 @@ checkpoint_json::Operation to_document(OperationId id, OpenOperation const& oper
   if (operation.deferred) document.deferred = true;
   if (operation.unsure) document.unsure = true;
   if (operation.doubt) document.doubt = to_document(*operation.doubt);
+  if (operation.on_cancel != storage::CancelMode::attempt)
+    document.on_cancel = static_cast<std::uint32_t>(operation.on_cancel);
+  if (operation.cancel_asked) document.cancel_asked = true;
+  if (auto const& child = operation.child) {
+    document.child = {child->session,
+                      static_cast<std::uint32_t>(child->parent_close),
+                      static_cast<std::uint32_t>(child->reuse),
+                      child->detached,
+                      microseconds_of(child->not_before)};
+  }
   return document;
 }
 
+Result<storage::ChildRecord> from_document(checkpoint_json::Child document) {
+  if (document.parent_close > static_cast<std::uint32_t>(storage::ParentClose::abandon) ||
+      document.reuse > static_cast<std::uint32_t>(storage::Reuse::allow_if_failed))
+    return corrupt("a child with settings that are not known");
+  return storage::ChildRecord{std::move(document.session),
+                              static_cast<storage::ParentClose>(document.parent_close),
+                              static_cast<storage::Reuse>(document.reuse),
+                              document.detached,
+                              time_of(document.not_before_us)};
+}
+
 Result<storage::OperationKind> kind_of(std::uint32_t number) {
-  if (number > static_cast<std::uint32_t>(storage::OperationKind::approval))
+  if (number > static_cast<std::uint32_t>(storage::OperationKind::child))
     return corrupt("an operation of unknown kind " + std::to_string(number));
   return static_cast<storage::OperationKind>(number);
 }
@@ -502,6 +549,14 @@ Result<OpenOperation> from_document(checkpoint_json::Operation document) {
     TRY_VOID(read_terms(*document.terms, operation));
   } else {
     derive_clock(operation);
+  }
+  auto const on_cancel = document.on_cancel.value_or(0);
+  if (on_cancel > static_cast<std::uint32_t>(storage::CancelMode::abandon))
+    return corrupt("an operation with an unknown way to be cancelled");
+  operation.on_cancel = static_cast<storage::CancelMode>(on_cancel);
+  operation.cancel_asked = document.cancel_asked.value_or(false);
+  if (document.child) {
+    TRY(operation.child, from_document(std::move(*document.child)));
   }
   return operation;
 }
@@ -581,6 +636,10 @@ std::string encode(Checkpoint const& checkpoint) {
     auto& senders = document.senders.emplace();
     for (auto const& [name, first] : state.senders) senders.push_back({name, first});
   }
+  if (state.follows) document.follows = to_string(*state.follows);
+  if (auto const& parent = state.parent)
+    document.parent = {
+        parent->session, to_string(parent->run), static_cast<std::uint64_t>(parent->operation)};
   document.workflow_state = checkpoint.workflow_state;
   return to_json(document);
 }
@@ -646,6 +705,17 @@ Result<Checkpoint> decode_checkpoint(std::string_view bytes) {
   if (document.taint) state.taint.insert(document.taint->begin(), document.taint->end());
   if (document.senders)
     for (auto& [name, first] : *document.senders) state.senders.emplace(std::move(name), first);
+  if (document.follows) {
+    state.follows = parse_run_id(*document.follows);
+    if (!state.follows) return corrupt("the run that it follows is no id of a run");
+  }
+  if (document.parent) {
+    auto const parent_run = parse_run_id(document.parent->run);
+    if (!parent_run) return corrupt("the parent's run is no id of a run");
+    state.parent = storage::Origin{std::move(document.parent->session),
+                                   *parent_run,
+                                   static_cast<OperationId>(document.parent->operation)};
+  }
   checkpoint.random_position = document.random_position;
   checkpoint.workflow_state = std::move(document.workflow_state);
   return checkpoint;

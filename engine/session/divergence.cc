@@ -17,6 +17,14 @@ bool same_payload(storage::Payload const& recorded, storage::Payload const& prod
   return recorded.bytes == produced.bytes && recorded.content_type == produced.content_type;
 }
 
+/// Which session is asked for; what becomes of it may change with a deploy.
+bool same_child(std::optional<storage::ChildRecord> const& recorded,
+                std::optional<storage::ChildRecord> const& produced) {
+  if (!recorded || !produced) return recorded.has_value() == produced.has_value();
+  return recorded->session == produced->session && recorded->detached == produced->detached &&
+         recorded->not_before == produced->not_before;
+}
+
 bool same_digest(storage::Digest const& recorded, storage::Digest const& produced) {
   return produced == storage::Digest{} || recorded == produced;
 }
@@ -31,6 +39,7 @@ class Comparison {
     field("kind", recorded.kind == produced.kind);
     field("name", recorded.name == produced.name);
     field("label", recorded.label == produced.label);
+    field("child", same_child(recorded.child, produced.child));
     field("input",
           same_payload(recorded.input, produced.input) &&
               same_digest(recorded.input_digest, produced.input_digest));
@@ -72,6 +81,16 @@ class Comparison {
   void operator()(storage::SessionFailed const& recorded, storage::SessionFailed const& produced) {
     field("type", recorded.type == produced.type);
     field("message", vault::could_be_redacted_text(recorded.message, produced.message));
+  }
+  void operator()(storage::ChildStarted const& recorded, storage::ChildStarted const& produced) {
+    field("session", recorded.session == produced.session);
+    field("attempt", recorded.attempt == produced.attempt);
+  }
+  void operator()(storage::ContinuedAsNew const& recorded,
+                  storage::ContinuedAsNew const& produced) {
+    field("next", recorded.next == produced.next);
+    field("input", same_payload(recorded.input, produced.input));
+    field("unread_signals", recorded.unread_signals == produced.unread_signals);
   }
   template <class Body>
   void operator()(Body const& recorded, Body const& produced) {

@@ -117,6 +117,27 @@ struct ResolveInput {
   std::string reason;
 };
 
+/// How the session ended that an operation asked for, or why it was not started.
+struct ChildEndInput {
+  OperationId operation = OperationId::none;
+  std::string session;  ///< its name
+  RunId run;            ///< zero: it was not started
+  storage::ChildOutcome outcome = storage::ChildOutcome::completed;
+  std::string payload;  ///< JSON, when completed
+  std::string type;
+  std::string message;
+  std::vector<std::string> taint;
+  std::vector<std::string> senders;
+};
+
+/// The session that asked for this one does not wait for it any more, or asks it to end.
+struct ParentInput {
+  storage::Origin parent;
+  /// Absent: it is asked to end, and waited for.
+  std::optional<storage::ParentClose> close;
+  std::string reason;
+};
+
 using Input = std::variant<SignalInput,
                            ResultInput,
                            FailureInput,
@@ -126,6 +147,8 @@ using Input = std::variant<SignalInput,
                            ApprovalInput,
                            DeferInput,
                            OutsideInput,
-                           ResolveInput>;
+                           ResolveInput,
+                           ChildEndInput,
+                           ParentInput>;
 
 }  // namespace dalsegno::engine

@@ -30,6 +30,9 @@ Session::Session(WorkflowDefinition const& workflow,
     : Session(
           workflow, start.session, start.run, start.log_id, start.secret, std::move(environment)) {
   start_ = start;
+  if (start.follows) state_.hash = start.follows->hash;
+  state_.last_time = start.not_earlier;
+  for (auto const& artifact : start.carried.artifacts) not_yet_durable_.emplace_back(1, artifact);
 }
 
 Session::Session(WorkflowDefinition const& workflow,
@@ -170,7 +173,7 @@ void Session::take_input(storage::Event const& event) {
   apply_event(event);
   std::visit(
       overloaded{
-          [&](storage::SessionStarted const& body) { enter(payload_text(body.input)); },
+          [&](storage::SessionStarted const& body) { begin_code(body); },
           [&](storage::InputReceived const& body) {
             if (live() && !body.producer_key.empty()) {
               producer_keys_.push_back({body.producer_key, event.sequence});
@@ -195,7 +198,23 @@ void Session::take_input(storage::Event const& event) {
             }
           },
           [&](storage::TimerFired const&) { on_timer(id, kind); },
-          [&](storage::CancelRequested const&) { cancel_unshielded(); },
+          [&](storage::CancelRequested const&) {
+            if (entered_) {
+              cancel_unshielded();
+            } else {
+              end_before_code();
+            }
+          },
+          [&](storage::ChildEnded const& body) { end_child(id, body); },
+          [&](storage::ParentEnded const& body) {
+            if (body.close == storage::ParentClose::terminate) {
+              terminate(body.reason);
+            } else if (body.close == storage::ParentClose::cancel && entered_) {
+              cancel_unshielded();
+            } else if (body.close == storage::ParentClose::cancel) {
+              end_before_code();
+            }
+          },
           [&](auto const&) {},
       },
       event.body);
@@ -203,6 +222,10 @@ void Session::take_input(storage::Event const& event) {
 }
 
 void Session::on_timer(OperationId id, OperationKind kind) {
+  if (state_.delayed_input && !entered_) {
+    enter(payload_text(*state_.delayed_input));
+    return;
+  }
   if (kind == OperationKind::sleep || kind == OperationKind::receive) {
     detail::Outcome outcome;
     outcome.kind = kind == OperationKind::sleep ? detail::OutcomeKind::completed
@@ -248,6 +271,14 @@ void Session::fail_or_doubt(OperationId id, std::string const& type, std::string
 
 void Session::fail_operation(OperationId id, std::string const& type, std::string const& message) {
   auto const attempts = state_.operations.at(id).attempt;
+  if (state_.operations.at(id).cancel_asked) {
+    detail::Outcome cancelled;
+    cancelled.kind = detail::OutcomeKind::cancelled;
+    cancelled.message = "it was asked to end, and ended with " + type;
+    command(id, storage::OperationCancelled{cancelled.message});
+    end_operation(id, std::move(cancelled));
+    return;
+  }
   command(id, storage::OperationFailed{type, message, attempts});
   detail::Outcome outcome;
   outcome.kind = detail::OutcomeKind::failed;
@@ -279,6 +310,10 @@ void Session::end_operation(OperationId id, detail::Outcome outcome) {
   auto& issued = found->second;
   issued.ended_at = state_.last_sequence;
   if (outcome.sequence == 0) outcome.sequence = state_.last_sequence;
+  if (issued.lingers) {
+    issued_.erase(found);
+    return;
+  }
   issued.outcome = std::move(outcome);
   if (auto* const waiter = std::exchange(issued.waiter, nullptr)) waiter->done();
 }
@@ -358,6 +393,7 @@ void Session::begin_attempt(OperationId id) {
   bool const waits = ask_for_approval(id, decision);
   if (reservations != nullptr) reservations->settle(!waits);
   if (waits) return;
+  if (operation.kind == OperationKind::child) return begin_child(id, *permit);
   auto permitting = live() ? decision : storage::PolicyDecided();
   bool const asks_first =
       operation.unsure && operation.terms.effect == storage::EffectClass::reconcilable;
@@ -387,6 +423,7 @@ void Session::begin_attempt(OperationId id) {
 void Session::enter(std::string input) {
   // Nothing of the frame before may show: a recovery that begins here does not know it.
   at_entry_ = true;
+  entered_ = true;
   commands_since_entry_ = 0;
   oldest_versions_.clear();
   last_taken_ = OperationId::none;
@@ -396,6 +433,10 @@ void Session::enter(std::string input) {
 
 void Session::drain() {
   while (!stopped_) {
+    if (next_run_) {
+      continue_run(std::move(*next_run_));
+      return;
+    }
     cancel_dropped();
     if (next_entry_) {
       auto input = std::move(*next_entry_);
@@ -452,9 +493,15 @@ void Session::cancel_dropped() {
   auto dropped = std::exchange(dropped_, {});
   std::ranges::sort(dropped);
   for (auto const id : dropped) {
-    issued_.erase(id);
-    if (state_.operations.contains(id))
-      command(id, storage::OperationCancelled{"the workflow let it go"});
+    constexpr char const* why = "the workflow let it go";
+    if (!state_.operations.contains(id)) {
+      issued_.erase(id);
+    } else if (ask_to_end(id, why)) {
+      issued_.at(id).lingers = true;
+    } else {
+      issued_.erase(id);
+      end_open(id, why, SessionEnds::no);
+    }
   }
 }
 
@@ -491,7 +538,7 @@ void Session::finish() {
   if (auto* const completed = std::get_if<storage::SessionCompleted>(&*end))
     completed->result = command_payload(announcement.result);
   command(OperationId::none, std::move(*end));
-  if (live()) effects_.emplace_back(std::move(announcement));
+  announce(std::move(announcement));
   leave();
 }
 
@@ -512,7 +559,7 @@ void Session::cancel_open_operations(std::string const& reason) {
   std::vector<OperationId> open;
   open.reserve(state_.operations.size());
   for (auto const& [id, operation] : state_.operations) open.push_back(id);
-  for (auto const id : open) command(id, storage::OperationCancelled{reason});
+  for (auto const id : open) end_open(id, reason, SessionEnds::yes);
 }
 
 /// All that waits outside a shield ends as cancelled, in operation order; the workflow goes on from
@@ -527,7 +574,8 @@ void Session::cancel_unshielded() {
     auto const issued = issued_.find(id);
     auto* const waiter = issued == issued_.end() ? nullptr : issued->second.waiter;
     cancel(id, state_.cancel_reason);
-    if (waiter != nullptr) waiter->done();
+    bool const waited_for = state_.operations.contains(id);
+    if (waiter != nullptr && !waited_for) waiter->done();
   }
 }
 

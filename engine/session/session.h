@@ -73,6 +73,15 @@ struct SessionStart {
   storage::SessionSecret secret;
   /// Of the rules that redact what comes in; zero: none do.
   storage::Digest redaction = {};
+  /// The end of the session's run before.
+  std::optional<storage::Predecessor> follows = {};
+  /// The session that asked for it; for it, where this is not a continuation, nothing is left to
+  /// do once the start is durable.
+  std::optional<storage::Origin> origin = {};
+  bool continues = false;
+  Time not_earlier = {};                ///< log time of the run before
+  std::optional<Time> not_before = {};  ///< its code begins then
+  CarriedOver carried = {};
 };
 
 /// What a session needs for its whole life.
@@ -149,6 +158,7 @@ class Session final : private detail::Host {
   [[nodiscard]] std::optional<Divergence> const& divergence() const { return divergence_; }
 
   [[nodiscard]] SessionState const& state() const { return state_; }
+  [[nodiscard]] storage::SessionSecret const& secret() const { return secret_; }
   /// Of the state that replay must reproduce, workflow position included: equal states give equal
   /// texts.
   [[nodiscard]] std::string fingerprint() const;
@@ -178,6 +188,7 @@ class Session final : private detail::Host {
     std::optional<Time> deadline;              // of a receiver
     Sequence ended_at = 0;
     bool taken = false;
+    bool lingers = false;  // no object stands for it any more, and it goes on all the same
   };
   /// An operation that the workflow named: it outlives the frame that issued it.
   struct Named {
@@ -223,6 +234,11 @@ class Session final : private detail::Host {
   [[nodiscard]] Result<std::optional<StepResult>> take_body(OperationId id,
                                                             storage::EventBody body,
                                                             Ambient const& ambient);
+  [[nodiscard]] std::optional<storage::EventBody> body_of(ChildEndInput const& input,
+                                                          OperationId id,
+                                                          OpenOperation const* operation) const;
+  [[nodiscard]] Result<std::optional<StepResult>> handle_parent(ParentInput const& input,
+                                                                Ambient const& ambient);
   [[nodiscard]] static storage::Payload* result_payload(storage::EventBody& body);
   [[nodiscard]] std::chrono::microseconds retry_delay(OperationId id, std::uint32_t failed) const;
 
@@ -256,6 +272,22 @@ class Session final : private detail::Host {
   void finish();
   void blame_code(std::string const& what);
   void cancel_open_operations(std::string const& reason);
+  enum class SessionEnds : std::uint8_t { no, yes };
+  void end_open(OperationId id, std::string const& reason, SessionEnds session_ends);
+  [[nodiscard]] bool ask_to_end(OperationId id, std::string const& reason);
+  void begin_child(OperationId id, Permit const& permit);
+  void end_child(OperationId id, storage::ChildEnded const& ended);
+  void announce(AnnounceEnd end);
+  void take_over();
+  void begin_code(storage::SessionStarted const& started);
+  void end_before_code();
+  void terminate(std::string const& reason);
+  void continue_run(std::string input);
+  [[nodiscard]] CarriedOver carried_over() const;
+  [[nodiscard]] storage::Errand errand(storage::ErrandKind kind, OperationId id) const {
+    return {kind, state_.session, state_.run, id};
+  }
+  void errand_done(storage::ErrandKind kind, storage::Origin const& origin);
   void cancel_unshielded();
   [[nodiscard]] bool shielded(detail::TaskId task) const;
   void refuse_when_cancelled() const;
@@ -293,6 +325,7 @@ class Session final : private detail::Host {
   void declare(storage::OperationRequested& call, ActivityOptions const& options) const;
   void issue_receive(OperationId id, detail::ReceiveRequest receive);
   void issue_approval(OperationId id, detail::ApprovalRequest asked);
+  void issue_child(OperationId id, detail::ChildRequest asked);
   storage::Payload input_of(OperationId id, std::string const& what, std::string input);
   [[nodiscard]] bool done(OperationId id) const override;
   [[nodiscard]] Sequence done_at(OperationId id) const override;
@@ -319,6 +352,8 @@ class Session final : private detail::Host {
   [[nodiscard]] OperationId last_taken() const override { return last_taken_; }
   detail::CheckpointPlace checkpoint(std::string state) override;
   std::uint32_t version(std::string change, std::uint32_t oldest, std::uint32_t newest) override;
+  void continue_as_new(std::string input) override;
+  [[nodiscard]] std::size_t unread_signals() const override { return state_.inbox.size(); }
   [[nodiscard]] bool cancel_requested() const override { return state_.cancel_requested; }
   detail::QueryId add_query(std::string name, detail::Query query) override;
   void remove_query(detail::QueryId id) noexcept override;
@@ -362,6 +397,8 @@ class Session final : private detail::Host {
   bool querying_ = false;
   bool at_entry_ = true;                   // no checkpoint yet since the frame was entered
   std::optional<std::string> next_entry_;  // a checkpoint ended the frame: enter again with this
+  std::optional<std::string> next_run_;    // the run ends: the next one begins with this
+  bool entered_ = false;                   // the code has begun
   bool stopped_ = false;                   // no workflow code may run any more
   std::optional<Error> step_error_;        // why the step under way cannot be used
   std::optional<Divergence> divergence_;
@@ -381,6 +418,10 @@ class Session final : private detail::Host {
   std::vector<storage::ProducerKey> producer_keys_;
   std::vector<storage::VaultRecord> vault_;
   std::vector<storage::VaultRecord> input_vault_;  // that the input under way brings along
+  std::vector<storage::Errand> input_errands_;     // that it comes from: done once it is recorded
+  std::vector<storage::Errand> errands_set_;
+  std::vector<storage::Errand> errands_done_;
+  std::optional<Continuation> continuation_;
   std::map<OperationId, std::pair<std::optional<Time>, std::optional<Time>>>
       timers_;  // before, after
 

@@ -68,7 +68,8 @@ storage::OperationKind kind_of(detail::Request const& request) {
       overloaded{[](detail::CallRequest const& call) { return kind_of(call.kind); },
                  [](detail::SleepRequest const&) { return OperationKind::sleep; },
                  [](detail::ReceiveRequest const&) { return OperationKind::receive; },
-                 [](detail::ApprovalRequest const&) { return OperationKind::approval; }},
+                 [](detail::ApprovalRequest const&) { return OperationKind::approval; },
+                 [](detail::ChildRequest const&) { return OperationKind::child; }},
       request);
 }
 
@@ -76,7 +77,8 @@ std::string target_of(detail::Request const& request) {
   return std::visit(overloaded{[](detail::CallRequest const& call) { return call.name; },
                                [](detail::SleepRequest const&) { return std::string(); },
                                [](detail::ReceiveRequest const& receive) { return receive.signal; },
-                               [](detail::ApprovalRequest const& asked) { return asked.what; }},
+                               [](detail::ApprovalRequest const& asked) { return asked.what; },
+                               [](detail::ChildRequest const& asked) { return asked.workflow; }},
                     request);
 }
 
@@ -119,7 +121,8 @@ OperationId Session::issue(detail::Request request, std::string name) {
       overloaded{[&](detail::CallRequest& call) { issue_call(id, std::move(call)); },
                  [&](detail::SleepRequest const& sleep) { issue_sleep(id, sleep); },
                  [&](detail::ReceiveRequest& receive) { issue_receive(id, std::move(receive)); },
-                 [&](detail::ApprovalRequest& asked) { issue_approval(id, std::move(asked)); }},
+                 [&](detail::ApprovalRequest& asked) { issue_approval(id, std::move(asked)); },
+                 [&](detail::ChildRequest& asked) { issue_child(id, std::move(asked)); }},
       request);
   return id;
 }
@@ -178,6 +181,7 @@ void Session::issue_call(OperationId id, detail::CallRequest call) {
     body.input_digest = digest_of(*issued.input);  // in replay the bytes themselves are compared
   body.retry = recorded(call.options.retry);
   body.start_to_close_ms = recorded(call.options.start_to_close);
+  body.on_cancel = static_cast<storage::CancelMode>(call.options.on_cancel);
   declare(body, call.options);
   command(id, std::move(body));
   begin_attempt(id);
@@ -275,6 +279,7 @@ void Session::collect_open(detail::TaskId task, std::vector<OperationId>& open) 
 void Session::cancel(OperationId id, std::string const& reason) {
   if (!state_.operations.contains(id)) return;
   count_command();
+  if (ask_to_end(id, reason)) return;
   if (auto const found = issued_.find(id); found != issued_.end()) {
     auto& issued = found->second;
     issued.waiter = nullptr;
@@ -284,7 +289,7 @@ void Session::cancel(OperationId id, std::string const& reason) {
     issued.ended_at = state_.last_sequence + 1;
     forget_name(id, issued);
   }
-  command(id, storage::OperationCancelled{reason});
+  end_open(id, reason, SessionEnds::no);
 }
 
 void Session::forget(OperationId id) noexcept {
@@ -301,6 +306,11 @@ void Session::forget(OperationId id) noexcept {
     return;
   }
   found->second.waiter = nullptr;
+  auto const& operation = state_.operations.at(id);
+  if (operation.child || operation.cancel_asked) {
+    found->second.lingers = true;
+    return;
+  }
   dropped_.push_back(id);  // cancelled at the next place where commands may be issued
 }
 

@@ -33,9 +33,16 @@ Result<StepResult> Session::start(Ambient const& ambient) {
   body.input = make_payload(std::move(start_->input));
   body.random_seed = start_->random_seed;
   body.redaction = start_->redaction;
+  body.origin = start_->origin;
+  body.not_before = start_->not_before;
+  if (start_->follows) {
+    body.follows = start_->follows->run;
+    body.follows_hash = start_->follows->hash;
+  }
   run_input(OperationId::none, std::move(body));
   TRY(auto result, end_live_step());
-  result.append.secret = secret_;
+  result.append.follows = start_->follows;
+  if (!start_->follows) result.append.secret = secret_;
   return result;
 }
 
@@ -64,9 +71,12 @@ Result<std::optional<StepResult>> Session::handle(Input const& input, Ambient co
     return handle_outside(*outside, ambient);
   if (auto const* const resolve = std::get_if<ResolveInput>(&input))
     return handle_resolution(*resolve, ambient);
+  if (auto const* const parent = std::get_if<ParentInput>(&input))
+    return handle_parent(*parent, ambient);
 
   auto const id = std::visit(overloaded{[](SignalInput const&) { return OperationId::none; },
                                         [](CancelInput const&) { return OperationId::none; },
+                                        [](ParentInput const&) { return OperationId::none; },
                                         [](auto const& other) { return other.operation; }},
                              input);
   auto const found = state_.operations.find(id);
@@ -80,6 +90,8 @@ Result<std::optional<StepResult>> Session::handle(Input const& input, Ambient co
           [&](ApprovalInput const&) -> std::optional<storage::EventBody> { return std::nullopt; },
           [&](OutsideInput const&) -> std::optional<storage::EventBody> { return std::nullopt; },
           [&](ResolveInput const&) -> std::optional<storage::EventBody> { return std::nullopt; },
+          [&](ParentInput const&) -> std::optional<storage::EventBody> { return std::nullopt; },
+          [&](ChildEndInput const& ended) { return body_of(ended, id, operation); },
           [&](ResultInput const& result) { return body_of(result, id, operation); },
           [&](FailureInput const& failure) { return body_of(failure, id, operation); },
           [&](TimerInput const& timer) { return body_of(timer, id, operation, ambient); },
@@ -88,6 +100,14 @@ Result<std::optional<StepResult>> Session::handle(Input const& input, Ambient co
       },
       input);
   if (!body) return std::nullopt;
+  if (auto const* const ended = std::get_if<ChildEndInput>(&input)) {
+    input_errands_ = {errand(storage::ErrandKind::start, id),
+                      errand(storage::ErrandKind::tell, id),
+                      {storage::ErrandKind::report,
+                       {state_.session.tenant, ended->session},
+                       ended->run,
+                       OperationId::none}};
+  }
   return take_body(id, std::move(*body), ambient);
 }
 
@@ -98,6 +118,7 @@ Result<std::optional<StepResult>> Session::take_body(OperationId id,
   auto const found = state_.operations.find(id);
   begin_live_step(ambient, found == state_.operations.end() ? 0 : found->second.cause);
   vault_ = std::exchange(input_vault_, {});
+  errands_done_ = std::exchange(input_errands_, {});
   if (auto* const payload = result_payload(body))
     *payload = make_payload(std::move(payload->bytes));
   run_input(id, std::move(body));
@@ -235,7 +256,7 @@ std::optional<storage::EventBody> Session::body_of(FailureInput const& input,
   body.retryable = input.retryable &&
                    std::ranges::find(retry.non_retryable, input.type) == retry.non_retryable.end();
   bool const may_repeat = effect != storage::EffectClass::at_most_once || !body.outcome_unknown;
-  if (body.retryable && may_repeat && (retry.max_attempts == 0 || failed < retry.max_attempts))
+  if (body.retryable && may_repeat && !operation->cancel_asked && (retry.max_attempts == 0 || failed < retry.max_attempts))
     body.retry_at =
         now_ + (input.retry_after
                     ? std::clamp<std::chrono::microseconds>(
@@ -260,7 +281,7 @@ std::optional<storage::EventBody> Session::body_of(OrphanInput const& input,
   std::optional<Time> retry_at;
   auto const orphaned = operation->orphaned + 1;
   if (operation->terms.effect != storage::EffectClass::at_most_once &&
-      orphaned <= max_orphaned_attempts) {
+      orphaned <= max_orphaned_attempts && !operation->cancel_asked) {
     // The first one is repeated at once; in a crash loop the far side is left more and more time.
     retry_at =
         now_ + (orphaned == 1 ? std::chrono::microseconds(0) : retry_delay(id, orphaned - 1));
@@ -273,6 +294,7 @@ storage::Payload* Session::result_payload(storage::EventBody& body) {
       overloaded{[](storage::OperationCompleted& completed) { return &completed.result; },
                  [](storage::ModelCompleted& completed) { return &completed.result; },
                  [](storage::ToolCompleted& completed) { return &completed.result; },
+                 [](storage::ChildEnded& ended) { return &ended.result; },
                  [](auto&) -> storage::Payload* { return nullptr; }},
       body);
 }

@@ -95,6 +95,7 @@ storage::Payload const* handed_out(storage::EventBody const& body) {
                  [](storage::AttributeSet const& set) { return &set.value; },
                  [](storage::AnswerGiven const& given) { return &given.answer; },
                  [](storage::SessionCompleted const& completed) { return &completed.result; },
+                 [](storage::ContinuedAsNew const& continued) { return &continued.input; },
                  [](auto const&) -> storage::Payload const* { return nullptr; }},
       body);
 }
@@ -177,6 +178,9 @@ void Session::begin_live_step(Ambient const& ambient, Sequence cause) {
   checkpoints_.clear();
   producer_keys_.clear();
   vault_.clear();
+  errands_set_.clear();
+  errands_done_.clear();
+  continuation_.reset();
   timers_.clear();
   step_error_.reset();
 }
@@ -217,6 +221,12 @@ Result<StepResult> Session::end_live_step() {
   append.checkpoints = std::move(checkpoints_);
   append.artifacts = std::move(artifacts_);
   append.vault = std::move(vault_);
+  append.errands_set = std::move(errands_set_);
+  append.errands_done = std::move(errands_done_);
+  if (continuation_) {
+    continuation_->follows = {state_.run, state_.hash};
+    result.continuation = std::exchange(continuation_, std::nullopt);
+  }
   result.events = std::move(step.events);
   result.recorded_at = now_;
   result.effects = std::move(effects_);

@@ -30,6 +30,14 @@ std::optional<Delivery> deliver(SessionState& state, InboxEntry entry) {
   return std::nullopt;
 }
 
+void take_over(SessionState& state, storage::RunCarried const& carried, Sequence sequence) {
+  for (auto const& call : carried.calls) state.calls[{call.kind, call.name}] += call.count;
+  state.taint.insert(carried.taint.begin(), carried.taint.end());
+  for (auto const& sender : carried.senders) state.senders.emplace(sender, sequence);
+  for (auto const& attribute : carried.attributes)
+    state.attributes[attribute.name] = attribute.value;
+}
+
 std::optional<Delivery> open(SessionState& state,
                              storage::Event const& event,
                              storage::OperationRequested const& requested,
@@ -58,6 +66,8 @@ std::optional<Delivery> open(SessionState& state,
   operation.requested = event.sequence;
   operation.terms = requested.terms;
   operation.clock.end_by = storage::limit(recorded_at, requested.terms.schedule_to_close_ms);
+  operation.on_cancel = requested.on_cancel;
+  operation.child = requested.child;
   return std::nullopt;
 }
 
@@ -128,6 +138,9 @@ std::optional<Delivery> apply(SessionState& state, storage::Event const& event, 
             state.rules_version = body.rules_version;
             state.random_seed = body.random_seed;
             state.started_at = recorded_at;
+            state.follows = body.follows;
+            if (body.origin && !body.origin->detached) state.parent = body.origin;
+            if (body.not_before && *body.not_before > recorded_at) state.delayed_input = body.input;
           },
           [&](storage::InputReceived const& body) {
             if (state.rules_version >= senders_since_rules && !body.principal.empty())
@@ -243,6 +256,31 @@ std::optional<Delivery> apply(SessionState& state, storage::Event const& event, 
           [&](storage::SessionCompleted const&) { state.status = SessionStatus::completed; },
           [&](storage::SessionFailed const&) { state.status = SessionStatus::failed; },
           [&](storage::SessionCancelled const&) { state.status = SessionStatus::cancelled; },
+          [&](storage::RunCarried const& body) { take_over(state, body, event.sequence); },
+          [&](storage::ContinuedAsNew const&) { state.status = SessionStatus::continued; },
+          [&](storage::ChildStarted const& body) {
+            if (operation == nullptr) return;
+            ++state.calls[{operation->kind, operation->name}];
+            operation->first_started = recorded_at;
+            for (auto& asked : operation->approvals) asked.waiting = false;
+            operation->attempt = body.attempt;
+            operation->cause = event.sequence;
+            operation->timer_due.reset();
+          },
+          [&](storage::ChildEnded const& body) {
+            state.taint.insert(body.taint.begin(), body.taint.end());
+            for (auto const& sender : body.senders) state.senders.emplace(sender, event.sequence);
+            end();
+          },
+          [&](storage::ParentEnded const& body) {
+            state.parent.reset();
+            if (body.close != storage::ParentClose::cancel) return;
+            state.cancel_requested = true;
+            state.cancel_reason = body.reason;
+          },
+          [&](storage::CancellationAsked const&) {
+            if (operation != nullptr) operation->cancel_asked = true;
+          },
           [&](storage::VersionChosen const& body) { state.versions[body.change] = body.version; },
           [&](storage::CancelRequested const& body) {
             state.cancel_requested = true;
@@ -256,6 +294,11 @@ std::optional<Delivery> apply(SessionState& state, storage::Event const& event, 
 std::string idempotency_key(SessionId const& session, RunId const& run, OperationId operation) {
   return to_string(session) + '/' + to_string(run) + '/' +
          std::to_string(static_cast<std::uint64_t>(operation));
+}
+
+bool is_under_way(OpenOperation const& operation) {
+  bool const child = operation.kind == OperationKind::child && operation.attempt > 0;
+  return operation.attempt_open || child;
 }
 
 bool awaited(SessionState const& state, std::string const& signal) {

@@ -71,9 +71,16 @@ struct OpenOperation {
   bool deferred = false;       ///< its open attempt will be ended from outside
   bool unsure = false;         ///< its newest attempt has ended and may have had its effect
   std::optional<Doubt> doubt;
+  storage::CancelMode on_cancel = storage::CancelMode::attempt;
+  bool cancel_asked = false;                  ///< and it is waited for
+  std::optional<storage::ChildRecord> child;  ///< the session that it asks for
 
   friend bool operator==(OpenOperation const&, OpenOperation const&) = default;
 };
+
+/// Whether something is under way for it outside of its session: an attempt, or a session that it
+/// asked for.
+[[nodiscard]] bool is_under_way(OpenOperation const& operation);
 
 /// A session as its events tell it, without running workflow code: the fold of `apply` over them.
 struct SessionState {
@@ -106,6 +113,11 @@ struct SessionState {
   std::set<std::string> taint;
   /// Who sent signals, and the sequence of the first: what is requested later may come from it.
   std::map<std::string, Sequence> senders;
+  std::optional<RunId> follows;           ///< the run before this one
+  std::optional<storage::Origin> parent;  ///< waits for the session's end
+  /// What the code begins with when its time has come (SessionStarted::not_before); it is kept when
+  /// that was.
+  std::optional<storage::Payload> delayed_input;
 
   friend bool operator==(SessionState const&, SessionState const&) = default;
 };

@@ -38,15 +38,63 @@ struct GiveAnswer {
   std::string answer;  ///< JSON
 };
 
+/// Start the session that an operation asks for. Cannot be built without a permit.
+struct StartChild {
+  Permit permit;
+  SessionId session;
+  storage::Origin origin;
+  std::string workflow;
+  std::shared_ptr<std::string const> input;  // shared: with the operation
+  std::string principal;
+  storage::Reuse reuse = storage::Reuse::reject;
+  std::optional<Time> not_before;
+  std::vector<std::string> taint;  ///< of the session that asks
+  std::vector<std::string> senders;
+};
+
+/// Tell a session that was asked for that nobody waits for it any more, or that it is to end.
+struct TellChild {
+  SessionId session;
+  storage::Origin parent;
+  std::optional<storage::ParentClose> close;  ///< as in ParentInput
+  std::string reason;
+};
+
 /// Tell whoever waits: the session ended.
 struct AnnounceEnd {
   storage::SessionStatus status = storage::SessionStatus::completed;
   std::string result;  ///< JSON, when completed
   std::string type;    ///< when failed
   std::string message;
+  std::optional<storage::Origin> parent = {};  ///< is told, too
+  RunId run = {};
+  std::vector<std::string> taint = {};
+  std::vector<std::string> senders = {};
 };
 
-using Effect = std::variant<StartAttempt, GiveAnswer, AnnounceEnd>;
+using Effect = std::variant<StartAttempt, GiveAnswer, AnnounceEnd, StartChild, TellChild>;
+
+/// What a run takes over from the one that it continues, or from the session that asked for it.
+struct CarriedOver {
+  std::vector<storage::CallCount> calls = {};
+  std::vector<std::string> taint = {};
+  std::vector<std::string> senders = {};
+  std::vector<storage::NamedPayload> attributes = {};
+  std::vector<storage::InputReceived> signals = {};
+  /// Of these signals, and perhaps not durable yet.
+  std::vector<storage::StoredArtifact> artifacts = {};
+};
+
+/// The next run of a session, which begins with the end of this one.
+struct Continuation {
+  RunId run;
+  storage::Predecessor follows;
+  std::string input;  ///< JSON
+  std::string principal;
+  std::uint64_t random_seed = 0;
+  std::optional<storage::Origin> parent;
+  CarriedOver carried;
+};
 
 /// What one input leads to: the events to append, and the effects to perform once these are
 /// durable.
@@ -55,6 +103,11 @@ struct StepResult {
   std::vector<storage::Event> events;
   Time recorded_at;
   std::vector<Effect> effects;
+  /// The run has ended and is to be continued: whoever appends this step appends the first one of
+  /// that run with it.
+  std::optional<Continuation> continuation = {};
+  /// Steps that stand or fall with this one: the first ones of runs that continue it, in order.
+  std::vector<StepResult> then = {};
 };
 
 }  // namespace dalsegno::engine

@@ -20,7 +20,7 @@ namespace dalsegno {
 namespace {
 
 constexpr char const* permit_all = R"({"dalsegno_policy": 1, "name": "tests", "rules": [
-  {"id": "all", "effect": "permit", "actions": ["*.call"]}]})";
+  {"id": "all", "effect": "permit", "actions": ["*.call", "session.start"]}]})";
 
 /// A workflow that goes on for so long without time going by will go on for ever.
 constexpr std::uint64_t most_at_one_moment = 1'000'000;
@@ -228,6 +228,19 @@ Result<Acknowledgement> TestRuntime::start_with_json(SessionId const& session,
   }));
 }
 
+Result<Acknowledgement> TestRuntime::start_with_json(SessionId const& session,
+                                                     std::string workflow,
+                                                     std::string input,
+                                                     StartOptions options) {
+  engine::StartRequest request{
+      session, std::move(workflow), std::move(input), std::move(options.principal)};
+  request.reuse = static_cast<storage::Reuse>(options.reuse);
+  request.delay = options.delay;
+  return acknowledge(parts_->ask([&](engine::Engine& engine, engine::OnReceipt done) {
+    engine.start_session(request, std::move(done));
+  }));
+}
+
 Result<Acknowledgement> TestRuntime::signal_with_json(SessionId const& session,
                                                       std::string name,
                                                       std::string payload,
@@ -366,6 +379,12 @@ std::vector<std::string> TestRuntime::history(SessionId const& session) const {
       });
   if (!read) throw std::runtime_error(read.error().detail);
   return lines;
+}
+
+std::size_t TestRuntime::runs(SessionId const& session) const {
+  auto const runs = parts_->log().runs(session);
+  if (!runs) throw std::runtime_error(runs.error().detail);
+  return runs->size();
 }
 
 std::uint64_t TestRuntime::steps() const { return parts_->steps(); }

@@ -55,4 +55,11 @@ void throw_unless_completed(Outcome const& outcome) {
   }
 }
 
+void throw_unless_child_completed(Outcome const& outcome) {
+  if (outcome.kind == OutcomeKind::failed && outcome.type != approval_denied &&
+      outcome.type != approval_expired)
+    throw ChildFailed(outcome.type, outcome.message);
+  throw_unless_completed(outcome);
+}
+
 }  // namespace dalsegno::detail

@@ -59,6 +59,16 @@ enum class EffectClass : std::uint8_t {
   at_most_once = 2
 };
 
+/// What becomes of the effect of an operation that is cancelled: by Operation::cancel, as the loser
+/// of an `any`, or by a request to cancel the session. The first recorded of its end and its
+/// cancellation wins. The numbers are on disk.
+enum class OnCancel : std::uint8_t {
+  attempt = 0,  ///< it is asked to stop and not waited for: the operation ends as cancelled
+  wait = 1,     ///< it is asked to stop and waited for: the operation ends as it ends, and is not
+                ///< repeated
+  abandon = 2   ///< it is left alone: the operation ends as cancelled
+};
+
 struct ActivityOptions {
   /// How long one attempt may take; its late result is recorded as orphaned and not applied. 0: no
   /// bound. So are the other limits of time below; all end with an ActivityTimedOut that says which
@@ -80,6 +90,7 @@ struct ActivityOptions {
   /// How long an attempt may go without ActivityContext::heartbeat.
   std::chrono::milliseconds heartbeat{0};
   EffectClass effect = EffectClass::idempotent;
+  OnCancel on_cancel = OnCancel::attempt;
 };
 
 /// An effect on the outside world that workflows may call: a name and how it is retried. What it

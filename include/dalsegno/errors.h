@@ -95,6 +95,14 @@ class ApprovalDenied : public PolicyDenied {
 inline constexpr char const* approval_denied = "approval_denied";
 inline constexpr char const* approval_expired = "approval_expired";
 
+/// A child did not complete. The type is that of its failure, "cancelled" when it was cancelled, or
+/// says why it could not be started: "conflict" when another session has its name,
+/// "unknown_workflow", "too_large", "no_space", "held" …
+class ChildFailed : public Failure {
+ public:
+  ChildFailed(std::string type, std::string const& message) : Failure(std::move(type), message) {}
+};
+
 /// The operation was cancelled, for example as the loser of an `any`.
 class Cancelled : public Failure {
  public:

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "dalsegno/approval.h"
+#include "dalsegno/child.h"
 #include "dalsegno/doubt.h"
 #include "dalsegno/ids.h"
 #include "dalsegno/payload.h"
@@ -9,6 +10,7 @@
 #include "dalsegno/result.h"
 #include "dalsegno/store.h"
 
+#include <chrono>
 #include <cstddef>
 #include <filesystem>
 #include <functional>
@@ -58,6 +60,15 @@ struct RuntimeOptions {
   std::function<void(SessionId const&, std::string_view)> log = {};
 };
 
+/// How a session is started.
+struct StartOptions {
+  std::string principal = {};  ///< on whose behalf
+  /// Whether a session of that name that has ended may begin a new run. With `allow` a start that
+  /// is repeated after the end begins another one.
+  Reuse reuse = Reuse::reject;
+  std::chrono::microseconds delay{0};  ///< its code begins so much later; 0: at once
+};
+
 /// What a start or a signal was acknowledged with. When you have it, it is durable.
 struct Acknowledgement {
   RunId run;
@@ -105,6 +116,18 @@ class Runtime {
                                           std::string workflow,
                                           std::string input,
                                           std::string principal = {});
+  /// The same with options. Errors: also Errc::conflict when the session was erased.
+  template <class In>
+  Result<Acknowledgement> start_session(SessionId const& session,
+                                        std::string workflow,
+                                        In const& input,
+                                        StartOptions options) {
+    return start_with_json(session, std::move(workflow), to_json(input), std::move(options));
+  }
+  Result<Acknowledgement> start_with_json(SessionId const& session,
+                                          std::string workflow,
+                                          std::string input,
+                                          StartOptions options);
 
   /// Sends a signal; waits until it is durable. A `key` makes it safe to repeat: the session gets
   /// it once. Errors: Errc::not_found, Errc::ended, Errc::held, Errc::overloaded, Errc::too_large,

@@ -76,6 +76,17 @@ class TestRuntime {
                                           std::string workflow,
                                           std::string input,
                                           std::string principal = {});
+  template <class In>
+  Result<Acknowledgement> start_session(SessionId const& session,
+                                        std::string workflow,
+                                        In const& input,
+                                        StartOptions options) {
+    return start_with_json(session, std::move(workflow), to_json(input), std::move(options));
+  }
+  Result<Acknowledgement> start_with_json(SessionId const& session,
+                                          std::string workflow,
+                                          std::string input,
+                                          StartOptions options);
   /// Without a key the signal gets one of its own, so that it arrives once however often the
   /// process ends meanwhile.
   template <class T>
@@ -138,6 +149,8 @@ class TestRuntime {
   [[nodiscard]] bool has_ended(SessionId const& session);
   /// The events of the session's newest run, each as a line of JSON (docs/cli.md, "show --json").
   [[nodiscard]] std::vector<std::string> history(SessionId const& session) const;
+  /// How many runs the session has had.
+  [[nodiscard]] std::size_t runs(SessionId const& session) const;
   /// Steps that are in the store: each is a place where a process may end.
   [[nodiscard]] std::uint64_t steps() const;
 

@@ -7,6 +7,7 @@
 // threads, no other kind of coroutine.
 
 #include "dalsegno/activity.h"
+#include "dalsegno/child.h"
 #include "dalsegno/errors.h"
 #include "dalsegno/ids.h"
 #include "dalsegno/payload.h"
@@ -463,6 +464,21 @@ class [[nodiscard]] Any {
   Gate gate_;
 };
 
+class [[nodiscard]] ContinueAwaiter {
+ public:
+  ContinueAwaiter(Host& host, std::string input) : host_(host), input_(std::move(input)) {}
+  bool await_ready() {
+    host_.continue_as_new(std::move(input_));
+    return false;
+  }
+  void await_suspend(std::coroutine_handle<>) noexcept {}  // the run ends here
+  void await_resume() noexcept {}
+
+ private:
+  Host& host_;
+  std::string input_;
+};
+
 class [[nodiscard]] CheckpointAwaiter {
  public:
   CheckpointAwaiter(Host& host, std::string state) : host_(host), state_(std::move(state)) {}
@@ -651,6 +667,67 @@ class Context {
     return host_.version(std::move(change), oldest, newest);
   }
 
+  /// Runs another workflow as a session of its own and gives its result: as `start_child`, awaited.
+  template <class Out, class In>
+  Operation<Out> call_child(std::string workflow, In const& input, ChildOptions options = {}) {
+    return Operation<Out>(host_,
+                          detail::ChildRequest{std::move(workflow),
+                                               std::move(options.id),
+                                               to_json(input),
+                                               options.parent_close,
+                                               options.on_cancel,
+                                               options.reuse,
+                                               false,
+                                               std::nullopt},
+                          &decode_child<Out>);
+  }
+  /// Starts another workflow as a session of its own, in the same tenant and for the same
+  /// principal, once policy permits it ("session.start"); it is started once, whatever ends
+  /// meanwhile. Await the operation for its result, now or later. When the operation's object goes,
+  /// the child goes on: it ends with this run as `parent_close` says. What taints this session
+  /// taints the child, and the other way round. Throws (from co_await): ChildFailed, PolicyDenied,
+  /// Cancelled.
+  template <class Out, class In>
+  Operation<Out> start_child(std::string workflow, In const& input, ChildOptions options = {}) {
+    auto child = call_child<Out>(std::move(workflow), input, std::move(options));
+    child.begin();
+    return child;
+  }
+  /// Starts another session without a tie to this one, perhaps later. Gives its name, once its
+  /// start is durable; it need not be awaited. Throws (from co_await): ChildFailed when it could
+  /// not be started, PolicyDenied, Cancelled.
+  template <class In>
+  Operation<std::string> start_detached(std::string workflow,
+                                        In const& input,
+                                        DetachedOptions options = {}) {
+    detail::ChildRequest request;
+    request.workflow = std::move(workflow);
+    request.session = std::move(options.id);
+    request.input = to_json(input);
+    request.parent_close = ParentClose::abandon;
+    request.on_cancel = OnCancel::abandon;
+    request.reuse = options.reuse;
+    request.detached = true;
+    if (options.delay > std::chrono::microseconds(0)) request.not_before = after(options.delay);
+    Operation<std::string> started(host_, std::move(request), &decode_child<std::string>);
+    started.begin();
+    return started;
+  }
+
+  /// Ends this run and begins the next one of the session with `input`, in one step: nothing comes
+  /// between them. Await it in the workflow itself, not in a spawned one; it does not return. What
+  /// is open is cancelled, children are dealt with as their `parent_close` says; signals that were
+  /// not received, attributes, taint and the counts that policies ask for are carried over.
+  /// Throws Failure("inbox_too_full") when more than 5'000 signals or 16 MiB of them are unread,
+  /// Cancelled, WorkflowError.
+  template <class In>
+  detail::ContinueAwaiter continue_as_new(In const& input) {
+    return detail::ContinueAwaiter(host_, to_json(input));
+  }
+  /// Signals that were recorded and not received. Nothing is recorded between this and what the
+  /// workflow does next without waiting: one that returns when it is 0 has left none unread.
+  [[nodiscard]] std::size_t unread_signals() const { return host_.unread_signals(); }
+
   /// Log time of the step under way: the same for all that happens in it, and never running
   /// backward.
   [[nodiscard]] Time now() const { return host_.now(); }
@@ -744,6 +821,11 @@ class Context {
   template <class T>
   static T decode_value(detail::Outcome const& outcome) {
     detail::throw_unless_completed(outcome);
+    return decode_text<T>(outcome.payload);
+  }
+  template <class T>
+  static T decode_child(detail::Outcome const& outcome) {
+    detail::throw_unless_child_completed(outcome);
     return decode_text<T>(outcome.payload);
   }
   template <class T>

@@ -4,9 +4,11 @@
 // workflow.h; not for users.
 
 #include "dalsegno/activity.h"
+#include "dalsegno/child.h"
 #include "dalsegno/ids.h"
 
 #include <coroutine>
+#include <cstddef>
 #include <cstdint>
 #include <exception>
 #include <functional>
@@ -71,7 +73,18 @@ struct ApprovalRequest {
   std::optional<Time> escalate_at;
   std::vector<std::string> escalate_to;
 };
-using Request = std::variant<CallRequest, SleepRequest, ReceiveRequest, ApprovalRequest>;
+struct ChildRequest {
+  std::string workflow;
+  std::string session;  ///< its name; "": one is made
+  std::string input;    ///< canonical JSON
+  ParentClose parent_close = ParentClose::terminate;
+  OnCancel on_cancel = OnCancel::attempt;
+  Reuse reuse = Reuse::reject;
+  bool detached = false;
+  std::optional<Time> not_before;
+};
+using Request =
+    std::variant<CallRequest, SleepRequest, ReceiveRequest, ApprovalRequest, ChildRequest>;
 
 enum class OutcomeKind : std::uint8_t { completed, failed, denied, cancelled, timed_out };
 
@@ -88,6 +101,8 @@ struct Outcome {
 
 /// Throws ActivityFailed, PolicyDenied (or ApprovalDenied) or Cancelled.
 void throw_unless_completed(Outcome const& outcome);
+/// The same for a child: throws ChildFailed in place of ActivityFailed.
+void throw_unless_child_completed(Outcome const& outcome);
 
 /// Arguments in, answer out, both JSON.
 using Query = std::function<std::string(std::string const&)>;
@@ -137,6 +152,8 @@ class Host {
   [[nodiscard]] virtual bool cancel_requested() const = 0;
   virtual QueryId add_query(std::string name, Query query) = 0;
   virtual void remove_query(QueryId id) noexcept = 0;
+  virtual void continue_as_new(std::string input) = 0;
+  [[nodiscard]] virtual std::size_t unread_signals() const = 0;
 
  protected:
   Host() = default;

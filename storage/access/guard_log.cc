@@ -77,6 +77,9 @@ class GuardLog final : public EventLog {
   Result<std::vector<Timer>> timers(Time from, Time until, std::size_t limit) const override {
     return log_.timers(from, until, limit);
   }
+  Result<> scan_errands(ErrandVisitor const& visit) const override {
+    return log_.scan_errands(visit);
+  }
   Result<std::optional<Sequence>> find_producer_key(SessionId const& session,
                                                     std::string_view key) const override {
     return log_.find_producer_key(session, key);
@@ -199,6 +202,9 @@ class GuardLog final : public EventLog {
     if (timers && !answers) return refuse(append.session, "change timers");
     if (!append.producer_keys.empty()) return refuse(append.session, "write producers' keys");
     if (!append.checkpoints.empty()) return refuse(append.session, "write checkpoints");
+    if (!append.errands_set.empty() || !append.errands_done.empty())
+      return refuse(append.session, "change what sessions owe each other");
+    if (append.follows) return refuse(append.session, "begin a run");
     if (append.secret || !append.vault.empty())
       return refuse(append.session, "write a session's keys");
     if (here) return {};

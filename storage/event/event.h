@@ -45,8 +45,22 @@ enum class OperationKind : std::uint8_t {
   tool = 2,
   sleep = 3,
   receive = 4,
-  approval = 5
+  approval = 5,
+  child = 6
 };
+
+/// What becomes of an effect whose operation is cancelled. Numbers are on disk: never reuse one.
+enum class CancelMode : std::uint8_t {
+  attempt = 0,  ///< it is told, and not waited for
+  wait = 1,     ///< it is told, and the operation ends as it ends
+  abandon = 2   ///< it is not told
+};
+
+/// What becomes of a child when its parent ends. Numbers are on disk: never reuse one.
+enum class ParentClose : std::uint8_t { terminate = 0, cancel = 1, abandon = 2 };
+
+/// Whether a session that has ended may be started again. Numbers are on disk: never reuse one.
+enum class Reuse : std::uint8_t { reject = 0, allow = 1, allow_if_failed = 2 };
 
 /// What a call can do, as its tool declares it. Numbers are on disk: never reuse one.
 enum class Risk : std::uint8_t {
@@ -88,6 +102,25 @@ struct RecordedRetry {
   friend bool operator==(RecordedRetry const&, RecordedRetry const&) = default;
 };
 
+/// The operation of another session of the same tenant that asked for a session.
+struct Origin {
+  std::string session;  ///< its name
+  RunId run;
+  OperationId operation = OperationId::none;
+  bool detached = false;  ///< nobody waits for its end
+  friend bool operator==(Origin const&, Origin const&) = default;
+};
+
+/// The session that an operation asks for; the tenant is the same.
+struct ChildRecord {
+  std::string session;  ///< its name
+  ParentClose parent_close = ParentClose::terminate;
+  Reuse reuse = Reuse::reject;
+  bool detached = false;  ///< the operation ends when it has been started
+  std::optional<Time> not_before = {};
+  friend bool operator==(ChildRecord const&, ChildRecord const&) = default;
+};
+
 // ---- inputs: the first event of a step ----
 
 struct SessionStarted {
@@ -100,6 +133,8 @@ struct SessionStarted {
   std::optional<RunId> follows;  ///< the run that this one continues or was forked from …
   Digest follows_hash;           ///< … and the hash of that run's last step
   Digest redaction = {};  ///< of the rules that redact what comes in; zero: it stays as it is
+  std::optional<Origin> origin = {};    ///< who asked for it, if it was another session
+  std::optional<Time> not_before = {};  ///< its code begins then; absent: at once
   friend bool operator==(SessionStarted const&, SessionStarted const&) = default;
 };
 
@@ -109,6 +144,9 @@ struct InputReceived {
   std::string principal;
   Payload payload;
   Digest payload_digest;
+  /// It came as this event of the run that this one continues, and was not received there; 0: it
+  /// came to this run.
+  Sequence carried_from = 0;
   friend bool operator==(InputReceived const&, InputReceived const&) = default;
 };
 
@@ -225,6 +263,8 @@ struct OperationRequested {
   Risk risk = Risk::undeclared;
   bool untrusted = false;  ///< its result taints what follows
   CallTerms terms = {};
+  CancelMode on_cancel = CancelMode::attempt;
+  std::optional<ChildRecord> child = {};
   friend bool operator==(OperationRequested const&, OperationRequested const&) = default;
 };
 
@@ -308,6 +348,8 @@ struct OperationFailed {
 
 struct OperationCancelled {
   std::string reason;
+  bool abandoned = false;                ///< its effect goes on and was not told
+  std::optional<ParentClose> told = {};  ///< what the session that it asked for is told
   friend bool operator==(OperationCancelled const&, OperationCancelled const&) = default;
 };
 
@@ -463,6 +505,77 @@ struct DoubtResolved {
   friend bool operator==(DoubtResolved const&, DoubtResolved const&) = default;
 };
 
+/// How often something of this kind and name was called.
+struct CallCount {
+  OperationKind kind = OperationKind::activity;
+  std::string name;
+  std::uint64_t count = 0;
+  friend bool operator==(CallCount const&, CallCount const&) = default;
+};
+
+struct NamedPayload {
+  std::string name;
+  Payload value;
+  friend bool operator==(NamedPayload const&, NamedPayload const&) = default;
+};
+
+/// In the first step of a run: what it takes over from the run that it continues, beside the
+/// signals that were not received (InputReceived::carried_from), or from its parent. There may be
+/// several.
+struct RunCarried {
+  std::vector<CallCount> calls;
+  std::vector<std::string> taint;
+  std::vector<std::string> senders;
+  std::vector<NamedPayload> attributes;
+  friend bool operator==(RunCarried const&, RunCarried const&) = default;
+};
+
+/// The run ends, and the next one of the session begins in the same write.
+struct ContinuedAsNew {
+  RunId next;
+  Payload input;  ///< what the next run begins with
+  Digest input_digest;
+  std::uint32_t unread_signals = 0;  ///< carried over
+  friend bool operator==(ContinuedAsNew const&, ContinuedAsNew const&) = default;
+};
+
+/// Another session is to be started for the operation: once this is durable.
+struct ChildStarted {
+  std::string session;  ///< its name; the tenant is the same
+  std::uint32_t attempt = 0;
+  Digest input_digest;
+  friend bool operator==(ChildStarted const&, ChildStarted const&) = default;
+};
+
+/// Numbers are on disk.
+enum class ChildOutcome : std::uint8_t { completed = 0, failed = 1, cancelled = 2 };
+
+/// An input: how the session ended that was started for the operation, or why it was not started
+/// (then `run` is zero and `type` says what an Errc is called).
+struct ChildEnded {
+  RunId run;
+  ChildOutcome outcome = ChildOutcome::completed;
+  Payload result;
+  std::string type;
+  std::string message;
+  std::vector<std::string> taint;    ///< of the session: what it brought back may derive from it
+  std::vector<std::string> senders;  ///< who sent it signals
+  friend bool operator==(ChildEnded const&, ChildEnded const&) = default;
+};
+
+/// An input of a child: its parent does not wait for it any more.
+struct ParentEnded {
+  ParentClose close = ParentClose::terminate;
+  std::string reason;
+  friend bool operator==(ParentEnded const&, ParentEnded const&) = default;
+};
+
+/// An operation was asked to end, and is waited for: it ends as its effect does.
+struct CancellationAsked {
+  std::string reason;
+  friend bool operator==(CancellationAsked const&, CancellationAsked const&) = default;
+};
+
 /// An event that a newer version wrote: it can be shown and its hash verified, not run.
 struct UnknownBody {
   std::uint8_t type = 0;
@@ -505,7 +618,13 @@ using EventBody = std::variant<UnknownBody,
                                HeartbeatRecorded,
                                AttemptDeferred,
                                OperationInDoubt,
-                               DoubtResolved>;
+                               DoubtResolved,
+                               RunCarried,
+                               ContinuedAsNew,
+                               ChildStarted,
+                               ChildEnded,
+                               ParentEnded,
+                               CancellationAsked>;
 
 struct Event {
   Sequence sequence = 0;

@@ -25,6 +25,56 @@ std::string_view kind_name(OperationKind kind) {
       return "receive";
     case OperationKind::approval:
       return "approval";
+    case OperationKind::child:
+      return "child";
+  }
+  return "unknown";
+}
+
+std::string_view cancel_mode_name(CancelMode mode) {
+  switch (mode) {
+    case CancelMode::attempt:
+      return "";
+    case CancelMode::wait:
+      return "wait";
+    case CancelMode::abandon:
+      return "abandon";
+  }
+  return "unknown";
+}
+
+std::string_view parent_close_name(ParentClose close) {
+  switch (close) {
+    case ParentClose::terminate:
+      return "terminate";
+    case ParentClose::cancel:
+      return "cancel";
+    case ParentClose::abandon:
+      return "abandon";
+  }
+  return "unknown";
+}
+
+std::string_view reuse_name(Reuse reuse) {
+  switch (reuse) {
+    case Reuse::reject:
+      return "";
+    case Reuse::allow:
+      return "allow";
+    case Reuse::allow_if_failed:
+      return "allow_if_failed";
+  }
+  return "unknown";
+}
+
+std::string_view outcome_name(ChildOutcome outcome) {
+  switch (outcome) {
+    case ChildOutcome::completed:
+      return "completed";
+    case ChildOutcome::failed:
+      return "failed";
+    case ChildOutcome::cancelled:
+      return "cancelled";
   }
   return "unknown";
 }
@@ -147,6 +197,14 @@ class Fields {
       object_.set("follows", to_string(*body.follows))
           .set("follows_hash", to_hex(body.follows_hash));
     if (body.redaction != Digest{}) object_.set("redaction", to_hex(body.redaction));
+    if (body.origin) {
+      Json origin;
+      origin.set("session", body.origin->session).set("run", to_string(body.origin->run));
+      origin.set("operation", number(static_cast<std::uint64_t>(body.origin->operation)));
+      if (body.origin->detached) origin.set("detached", true);
+      object_.set("origin", std::move(origin));
+    }
+    time("not_before", body.not_before);
   }
   void operator()(InputReceived const& body) {
     object_.set("signal", body.signal);
@@ -154,6 +212,7 @@ class Fields {
     text("principal", body.principal);
     object_.set("payload", to_json_value(body.payload))
         .set("payload_digest", to_hex(body.payload_digest));
+    if (body.carried_from > 0) object_.set("carried_from", number(body.carried_from));
   }
   void operator()(OperationCompleted const& body) {
     object_.set("attempt", number(body.attempt)).set("result", to_json_value(body.result));
@@ -236,6 +295,20 @@ class Fields {
     object_.set("retry", std::move(retry));
     text("risk", std::string(risk_name(body.risk)));
     if (body.untrusted) object_.set("untrusted", true);
+    text("on_cancel", std::string(cancel_mode_name(body.on_cancel)));
+    if (body.child) {
+      Json child;
+      Fields fields(child);
+      child.set("session", body.child->session);
+      if (body.child->detached) {
+        child.set("detached", true);
+      } else {
+        child.set("parent_close", parent_close_name(body.child->parent_close));
+      }
+      fields.text("reuse", std::string(reuse_name(body.child->reuse)));
+      fields.time("not_before", body.child->not_before);
+      object_.set("child", std::move(child));
+    }
     if (body.start_to_close_ms > 0)
       object_.set("start_to_close_ms", number(body.start_to_close_ms));
     auto const& terms = body.terms;
@@ -274,7 +347,11 @@ class Fields {
         .set("message", body.message)
         .set("attempts", number(body.attempts));
   }
-  void operator()(OperationCancelled const& body) { object_.set("reason", body.reason); }
+  void operator()(OperationCancelled const& body) {
+    object_.set("reason", body.reason);
+    if (body.abandoned) object_.set("abandoned", true);
+    if (body.told) object_.set("told", parent_close_name(*body.told));
+  }
   void operator()(TimerStarted const& body) { object_.set("due", to_string(body.due)); }
   void operator()(ValueRecorded const& body) {
     object_.set("name", body.name).set("value", to_json_value(body.value));
@@ -354,6 +431,46 @@ class Fields {
     text("reason", body.reason);
     payload("result", body.result);
   }
+  void operator()(RunCarried const& body) {
+    Json::Array calls;
+    for (auto const& it : body.calls) {
+      Json one;
+      one.set("kind", kind_name(it.kind)).set("name", it.name).set("count", number(it.count));
+      calls.push_back(std::move(one));
+    }
+    list("calls", body.calls, std::move(calls));
+    list("taint", body.taint, strings(body.taint));
+    list("senders", body.senders, strings(body.senders));
+    Json::Array attributes;
+    for (auto const& it : body.attributes) {
+      Json one;
+      one.set("name", it.name).set("value", to_json_value(it.value));
+      attributes.push_back(std::move(one));
+    }
+    list("attributes", body.attributes, std::move(attributes));
+  }
+  void operator()(ContinuedAsNew const& body) {
+    object_.set("next", to_string(body.next)).set("input", to_json_value(body.input));
+    object_.set("input_digest", to_hex(body.input_digest));
+    object_.set("unread_signals", number(body.unread_signals));
+  }
+  void operator()(ChildStarted const& body) {
+    object_.set("session", body.session).set("attempt", number(body.attempt));
+    object_.set("input_digest", to_hex(body.input_digest));
+  }
+  void operator()(ChildEnded const& body) {
+    if (body.run != RunId{}) object_.set("run", to_string(body.run));
+    object_.set("outcome", outcome_name(body.outcome));
+    if (body.outcome == ChildOutcome::completed) object_.set("result", to_json_value(body.result));
+    text("error", body.type);
+    text("message", body.message);
+    list("taint", body.taint, strings(body.taint));
+    list("senders", body.senders, strings(body.senders));
+  }
+  void operator()(ParentEnded const& body) {
+    object_.set("close", parent_close_name(body.close)).set("reason", body.reason);
+  }
+  void operator()(CancellationAsked const& body) { object_.set("reason", body.reason); }
 
  private:
   /// A list, left out when it is empty.

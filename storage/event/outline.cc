@@ -10,7 +10,9 @@ static_assert(type_number<SessionStarted>() ==
               static_cast<std::size_t>(wire::EventBody::SessionStarted));
 static_assert(type_number<OperatorActed>() ==
               static_cast<std::size_t>(wire::EventBody::OperatorActed));
-static_assert(type_number<DoubtResolved>() == static_cast<std::size_t>(wire::EventBody::MAX));
+static_assert(type_number<TokenRevoked>() ==
+              static_cast<std::size_t>(wire::EventBody::TokenRevoked));
+static_assert(type_number<CancellationAsked>() == static_cast<std::size_t>(wire::EventBody::MAX));
 
 Result<StepOutline> outline(std::string_view bytes) {
   Record record;

@@ -51,6 +51,10 @@ class EventReader {
     to = value ? std::bit_cast<Digest>(*value) : Digest{};
   }
 
+  static void set(RunId& to, wire::RunId const* value) {
+    to = value ? std::bit_cast<RunId>(*value) : RunId{};
+  }
+
   static void set(std::optional<RunId>& to, wire::RunId const* value) {
     to = value ? std::optional(std::bit_cast<RunId>(*value)) : std::nullopt;
   }
@@ -244,6 +248,18 @@ class EventReader {
         return get(*event.body_as_OperationInDoubt(), as<OperationInDoubt>(to));
       case wire::EventBody::DoubtResolved:
         return get(*event.body_as_DoubtResolved(), as<DoubtResolved>(to));
+      case wire::EventBody::RunCarried:
+        return get(*event.body_as_RunCarried(), as<RunCarried>(to));
+      case wire::EventBody::ContinuedAsNew:
+        return get(*event.body_as_ContinuedAsNew(), as<ContinuedAsNew>(to));
+      case wire::EventBody::ChildStarted:
+        return get(*event.body_as_ChildStarted(), as<ChildStarted>(to));
+      case wire::EventBody::ChildEnded:
+        return get(*event.body_as_ChildEnded(), as<ChildEnded>(to));
+      case wire::EventBody::ParentEnded:
+        return get(*event.body_as_ParentEnded(), as<ParentEnded>(to));
+      case wire::EventBody::CancellationAsked:
+        return get(*event.body_as_CancellationAsked(), as<CancellationAsked>(to));
     }
     to = UnknownBody{static_cast<std::uint8_t>(event.body_type())};
   }
@@ -258,6 +274,15 @@ class EventReader {
     set(to.follows, it.follows());
     set(to.follows_hash, it.follows_hash());
     set(to.redaction, it.redaction());
+    to.origin.reset();
+    if (auto const* const origin = it.origin()) {
+      auto& from = to.origin.emplace();
+      set(from.session, origin->session());
+      set(from.run, origin->run());
+      from.operation = OperationId{origin->operation()};
+      from.detached = origin->detached();
+    }
+    set(to.not_before, it.not_before());
   }
   void get(wire::InputReceived const& it, InputReceived& to) {
     set(to.signal, it.signal());
@@ -265,6 +290,7 @@ class EventReader {
     set(to.principal, it.principal());
     set(to.payload, it.payload());
     set(to.payload_digest, it.payload_digest());
+    to.carried_from = it.carried_from();
   }
   void get(wire::OperationRequested const& it, OperationRequested& to) {
     to.kind = enumerator<OperationKind>(it.kind());
@@ -277,6 +303,16 @@ class EventReader {
     to.risk = enumerator<Risk>(it.risk());
     to.untrusted = it.untrusted();
     set(to.terms, it.terms());
+    to.on_cancel = enumerator<CancelMode>(it.on_cancel());
+    to.child.reset();
+    if (auto const* const child = it.child()) {
+      auto& wanted = to.child.emplace();
+      set(wanted.session, child->session());
+      wanted.parent_close = enumerator<ParentClose>(child->parent_close());
+      wanted.reuse = enumerator<Reuse>(child->reuse());
+      wanted.detached = child->detached();
+      set(wanted.not_before, child->not_before());
+    }
   }
   void get(wire::PolicyDecided const& it, PolicyDecided& to) {
     to.attempt = it.attempt();
@@ -329,8 +365,11 @@ class EventReader {
     set(to.message, it.message());
     to.attempts = it.attempts();
   }
-  static void get(wire::OperationCancelled const& it, OperationCancelled& to) {
+  void get(wire::OperationCancelled const& it, OperationCancelled& to) {
     set(to.reason, it.reason());
+    to.abandoned = it.abandoned();
+    to.told.reset();
+    if (auto const told = it.told()) to.told = enumerator<ParentClose>(*told);
   }
   void get(wire::TimerStarted const& it, TimerStarted& to) { set(to.due, it.due()); }
   void get(wire::TimerFired const& it, TimerFired& to) { set(to.due, it.due()); }
@@ -473,6 +512,48 @@ class EventReader {
     set(to.credential, it.credential());
     set(to.reason, it.reason());
     set(to.result, it.result());
+  }
+  void set(CallCount& to, wire::CallCount const& it) {
+    to.kind = enumerator<OperationKind>(it.kind());
+    set(to.name, it.name());
+    to.count = it.count();
+  }
+  void set(NamedPayload& to, wire::NamedPayload const& it) {
+    set(to.name, it.name());
+    set(to.value, it.value());
+  }
+  void get(wire::RunCarried const& it, RunCarried& to) {
+    set(to.calls, it.calls());
+    set(to.taint, it.taint());
+    set(to.senders, it.senders());
+    set(to.attributes, it.attributes());
+  }
+  void get(wire::ContinuedAsNew const& it, ContinuedAsNew& to) {
+    set(to.next, it.next());
+    set(to.input, it.input());
+    set(to.input_digest, it.input_digest());
+    to.unread_signals = it.unread_signals();
+  }
+  static void get(wire::ChildStarted const& it, ChildStarted& to) {
+    set(to.session, it.session());
+    to.attempt = it.attempt();
+    set(to.input_digest, it.input_digest());
+  }
+  void get(wire::ChildEnded const& it, ChildEnded& to) {
+    set(to.run, it.run());
+    to.outcome = enumerator<ChildOutcome>(it.outcome());
+    set(to.result, it.result());
+    set(to.type, it.type());
+    set(to.message, it.message());
+    set(to.taint, it.taint());
+    set(to.senders, it.senders());
+  }
+  void get(wire::ParentEnded const& it, ParentEnded& to) {
+    to.close = enumerator<ParentClose>(it.close());
+    set(to.reason, it.reason());
+  }
+  static void get(wire::CancellationAsked const& it, CancellationAsked& to) {
+    set(to.reason, it.reason());
   }
 
   bool fine_ = true;

@@ -217,6 +217,25 @@ class EventWriter {
         out_, value.schedule_to_start_ms, value.schedule_to_close_ms, value.heartbeat_ms, effect);
   }
 
+  Offset<wire::Origin> origin(std::optional<Origin> const& value) {
+    if (!value) return 0;
+    auto const session = text(value->session);
+    auto const run = to_wire(value->run);
+    return wire::CreateOrigin(
+        out_, session, &run, static_cast<std::uint64_t>(value->operation), value->detached);
+  }
+
+  Offset<wire::Child> child(std::optional<ChildRecord> const& value) {
+    if (!value) return 0;
+    auto const session = text(value->session);
+    return wire::CreateChild(out_,
+                             session,
+                             enumerator(value->parent_close, wire::ParentClose::MAX),
+                             enumerator(value->reuse, wire::Reuse::MAX),
+                             value->detached,
+                             time(value->not_before));
+  }
+
   template <class Table>
   static Body body(Offset<Table> offset) {
     return {wire::EventBodyTraits<Table>::enum_value, offset.Union()};
@@ -230,6 +249,7 @@ class EventWriter {
     auto const workflow = text(it.workflow);
     auto const principal = text(it.principal);
     auto const input = payload(it.input);
+    auto const from = origin(it.origin);
     return body(wire::CreateSessionStarted(out_,
                                            workflow,
                                            it.rules_version,
@@ -239,15 +259,22 @@ class EventWriter {
                                            it.random_seed,
                                            if_there(it.follows),
                                            unless_zero(it.follows_hash),
-                                           unless_zero(it.redaction)));
+                                           unless_zero(it.redaction),
+                                           from,
+                                           time(it.not_before)));
   }
   Body put(InputReceived const& it) {
     auto const signal = text(it.signal);
     auto const producer_key = text(it.producer_key);
     auto const principal = text(it.principal);
     auto const input = payload(it.payload);
-    return body(wire::CreateInputReceived(
-        out_, signal, producer_key, principal, input, unless_zero(it.payload_digest)));
+    return body(wire::CreateInputReceived(out_,
+                                          signal,
+                                          producer_key,
+                                          principal,
+                                          input,
+                                          unless_zero(it.payload_digest),
+                                          it.carried_from));
   }
   Body put(OperationRequested const& it) {
     auto const kind = enumerator(it.kind, wire::OperationKind::MAX);
@@ -257,6 +284,7 @@ class EventWriter {
     auto const input = payload(it.input);
     auto const policy = retry(it.retry);
     auto const call_terms = terms(it.terms);
+    auto const wanted = child(it.child);
     return body(wire::CreateOperationRequested(out_,
                                                kind,
                                                name,
@@ -267,7 +295,9 @@ class EventWriter {
                                                it.start_to_close_ms,
                                                risk,
                                                it.untrusted,
-                                               call_terms));
+                                               call_terms,
+                                               enumerator(it.on_cancel, wire::CancelMode::MAX),
+                                               wanted));
   }
   Body put(PolicyDecided const& it) {
     auto const effect = enumerator(it.effect, wire::DecisionEffect::MAX);
@@ -337,7 +367,10 @@ class EventWriter {
     return body(wire::CreateOperationFailed(out_, type, message, it.attempts));
   }
   Body put(OperationCancelled const& it) {
-    return body(wire::CreateOperationCancelled(out_, text(it.reason)));
+    auto const reason = text(it.reason);
+    flatbuffers::Optional<wire::ParentClose> told;
+    if (it.told) told = enumerator(*it.told, wire::ParentClose::MAX);
+    return body(wire::CreateOperationCancelled(out_, reason, it.abandoned, told));
   }
   Body put(TimerStarted const& it) { return body(wire::CreateTimerStarted(out_, time(it.due))); }
   Body put(TimerFired const& it) { return body(wire::CreateTimerFired(out_, time(it.due))); }
@@ -510,6 +543,49 @@ class EventWriter {
     auto const reason = text(it.reason);
     auto const result = payload(it.result);
     return body(wire::CreateDoubtResolved(out_, resolution, by, credential, reason, result));
+  }
+  Body put(RunCarried const& it) {
+    auto const calls = tables(it.calls, [this](CallCount const& one) {
+      auto const kind = enumerator(one.kind, wire::OperationKind::MAX);
+      auto const name = text(one.name);
+      return wire::CreateCallCount(out_, kind, name, one.count);
+    });
+    auto const taint = texts(it.taint);
+    auto const senders = texts(it.senders);
+    auto const attributes = tables(it.attributes, [this](NamedPayload const& one) {
+      auto const name = text(one.name);
+      auto const value = payload(one.value);
+      return wire::CreateNamedPayload(out_, name, value);
+    });
+    return body(wire::CreateRunCarried(out_, calls, taint, senders, attributes));
+  }
+  Body put(ContinuedAsNew const& it) {
+    auto const next = to_wire(it.next);
+    auto const input = payload(it.input);
+    return body(wire::CreateContinuedAsNew(
+        out_, &next, input, unless_zero(it.input_digest), it.unread_signals));
+  }
+  Body put(ChildStarted const& it) {
+    auto const session = text(it.session);
+    return body(wire::CreateChildStarted(out_, session, it.attempt, unless_zero(it.input_digest)));
+  }
+  Body put(ChildEnded const& it) {
+    Maybe<wire::RunId> const run{to_wire(it.run), it.run != RunId{}};
+    auto const outcome = enumerator(it.outcome, wire::ChildOutcome::MAX);
+    auto const result = payload(it.result);
+    auto const type = text(it.type);
+    auto const message = text(it.message);
+    auto const taint = texts(it.taint);
+    auto const senders = texts(it.senders);
+    return body(wire::CreateChildEnded(out_, run, outcome, result, type, message, taint, senders));
+  }
+  Body put(ParentEnded const& it) {
+    auto const reason = text(it.reason);
+    return body(
+        wire::CreateParentEnded(out_, enumerator(it.close, wire::ParentClose::MAX), reason));
+  }
+  Body put(CancellationAsked const& it) {
+    return body(wire::CreateCancellationAsked(out_, text(it.reason)));
   }
 
   flatbuffers::FlatBufferBuilder& out_;

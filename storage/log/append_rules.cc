@@ -27,6 +27,9 @@ std::string contradiction(Append const& append) {
   if (append.head.epoch != append.epoch)
     return "the head after the step has another epoch than the append";
   if (append.step.bytes.empty()) return "the step is empty";
+  if (append.follows && append.expected_sequence != 0)
+    return "it follows another run, but is not the first step of its own";
+  if (append.follows && append.follows->run == append.run) return "its run follows itself";
   if (auto const names = check_vault_names(append.vault); !names) return names.error().detail;
   return {};
 }
@@ -56,16 +59,34 @@ Result<> check_epoch(std::optional<Head> const& current,
   return {};
 }
 
+/// A run of a session that has had one.
+Result<> check_first(Head const& current, Append const& append) {
+  if (!append.follows)
+    return refuse(Errc::conflict, append, "the session exists, as run " + to_string(current.run));
+  if (append.follows->run != current.run || append.follows->hash != current.hash)
+    return refuse(Errc::stale,
+                  append,
+                  "it follows run " + to_string(append.follows->run) +
+                      ", but the head is another step, of run " + to_string(current.run));
+  if (current.status == SessionStatus::open || current.status == SessionStatus::held)
+    return refuse(Errc::conflict, append, "run " + to_string(current.run) + " of it has not ended");
+  return {};
+}
+
 Result<> check_place(std::optional<Head> const& current, Append const& append) {
   if (!current) {
+    if (append.follows)
+      return refuse(
+          Errc::stale,
+          append,
+          "it follows run " + to_string(append.follows->run) + ", but there is no such session");
     if (append.expected_sequence == 0) return {};
     return refuse(Errc::stale,
                   append,
                   "expected sequence " + std::to_string(append.expected_sequence) +
                       ", but there is no such session");
   }
-  if (append.expected_sequence == 0)
-    return refuse(Errc::conflict, append, "the session exists, as run " + to_string(current->run));
+  if (append.expected_sequence == 0) return check_first(*current, append);
   if (append.run != current->run)
     return refuse(
         Errc::stale,

@@ -16,7 +16,8 @@ namespace dalsegno::storage {
 /// Errors, the first that applies: Errc::invalid when the append contradicts itself (its sequences,
 /// its head, its step, its session's name), Errc::too_large (step or artifact), Errc::fenced when
 /// its epoch is below the store's or the head's, Errc::conflict when it wants to begin a session
-/// that exists, Errc::stale when it does not continue the head.
+/// that exists, or a run of it before the last one has ended, Errc::stale when it does not continue
+/// or follow the head.
 [[nodiscard]] Result<> check_append(std::optional<Head> const& current,
                                     Append const& append,
                                     std::uint64_t store_epoch);

@@ -24,7 +24,8 @@ enum class SessionStatus : std::uint8_t {
   completed = 1,
   failed = 2,
   held = 3,
-  cancelled = 4
+  cancelled = 4,
+  continued = 5  ///< of a run; its session goes on in the next one
 };
 
 /// What is known of a session without reading its steps. Can be rebuilt from them.
@@ -52,6 +53,32 @@ struct Timer {
   OperationId operation = OperationId::none;
 
   friend auto operator<=>(Timer const&, Timer const&) = default;
+};
+
+/// What a run may owe another session. Numbers are on disk.
+enum class ErrandKind : std::uint8_t {
+  start = 0,  ///< to start the session that the operation asks for
+  tell = 1,   ///< to tell that one that it is to end, or that nobody waits for it any more
+  report = 2  ///< to tell the one that asked for this session how it ended; no operation
+};
+
+/// Something that a durable step promised another session: it is there until a durable step says
+/// that it was done. What exactly it is, the run tells.
+struct Errand {
+  ErrandKind kind = ErrandKind::start;
+  SessionId session;
+  RunId run;
+  OperationId operation = OperationId::none;
+
+  friend auto operator<=>(Errand const&, Errand const&) = default;
+};
+
+/// The end of the run that a new run of its session follows.
+struct Predecessor {
+  RunId run;
+  Digest hash;  ///< of its last step
+
+  friend bool operator==(Predecessor const&, Predecessor const&) = default;
 };
 
 struct StoredCheckpoint {
@@ -83,7 +110,8 @@ struct Append {
   SessionId session;
   RunId run;
   Sequence expected_sequence =
-      0;  ///< the run's last sequence before this step; 0: the session must not exist
+      0;  ///< the run's last sequence before this step; 0: the step begins a run, and the session
+          ///< must not exist, or its head must be the end of the run that `follows` names
   Sequence first_sequence = 0;  ///< expected_sequence + 1
   std::uint64_t epoch = 0;
   EncodedStep step;
@@ -95,6 +123,9 @@ struct Append {
   std::vector<StoredArtifact> artifacts;
   std::optional<SessionSecret> secret;  ///< with the first step: goes to the vault
   std::vector<VaultRecord> vault;       ///< one of a name that is there already is replaced
+  std::optional<Predecessor> follows;   ///< with the first step of each run but the session's first
+  std::vector<Errand> errands_set;
+  std::vector<Errand> errands_done;  ///< also of other sessions; wins over `errands_set`
 };
 
 /// A run of one session's steps within a commit.
@@ -146,7 +177,9 @@ class EventLog {
   /// in order. Errors of one Append (the others are not touched, and nothing of it is written):
   /// Errc::stale when `expected_sequence` or `run` is not the head's, Errc::fenced when `epoch` is
   /// below the head's or the store's, Errc::conflict when expected_sequence is 0 and the session
-  /// exists, Errc::too_large, Errc::invalid when the Append contradicts itself (append_rules.h).
+  /// exists and the Append follows none of its runs, or one that has not ended, Errc::stale when it
+  /// follows another end than the head, Errc::too_large, Errc::invalid when the Append contradicts
+  /// itself (append_rules.h).
   /// Errors of the whole: Errc::io, Errc::no_space: whether the batch is there is unknown until the
   /// store is reopened and read. After one of these every later append fails with the same error:
   /// the writer has stopped.
@@ -173,6 +206,11 @@ class EventLog {
   [[nodiscard]] virtual Result<std::vector<Timer>> timers(Time from,
                                                           Time until,
                                                           std::size_t limit) const = 0;
+
+  /// What is still to be done, in (kind, partition of the session, session, run, operation) order,
+  /// until `visit` returns false.
+  using ErrandVisitor = std::function<bool(Errand const&)>;
+  [[nodiscard]] virtual Result<> scan_errands(ErrandVisitor const& visit) const = 0;
 
   [[nodiscard]] virtual Result<std::optional<Sequence>> find_producer_key(
       SessionId const& session, std::string_view key) const = 0;

@@ -166,7 +166,7 @@ Result<Head> decode_head(std::string_view bytes) {
   auto const open_attempts = in.varint();
   head.open_attempts = static_cast<std::uint32_t>(open_attempts);
   head.workflow = in.text();
-  bool const in_range = status <= static_cast<std::uint8_t>(SessionStatus::held) &&
+  bool const in_range = status <= static_cast<std::uint8_t>(SessionStatus::continued) &&
                         open_attempts <= std::numeric_limits<std::uint32_t>::max();
   if (!in.done() || !in_range) return corrupt("a session's head");
   return head;

@@ -46,6 +46,7 @@ class MemoryStore {
   std::map<std::string, Bytes, std::less<>> steps;  // by step_key
   std::vector<Commit> commits;
   std::set<Timer> timers;
+  std::set<std::tuple<ErrandKind, SessionPlace, Errand>> errands;
   std::map<std::pair<SessionId, std::string>, Sequence> producer_keys;
   std::map<std::tuple<SessionId, RunId, Sequence>, Bytes> checkpoints;
   std::map<std::pair<SessionId, Digest>, Bytes> artifacts;
@@ -138,6 +139,12 @@ class MemoryLog final : public EventLog {
     for (; it != store_->timers.end() && it->due <= until && due.size() < limit; ++it)
       due.push_back(*it);
     return due;
+  }
+
+  Result<> scan_errands(ErrandVisitor const& visit) const override {
+    for (auto const& [kind, place, errand] : copy_of(store_->errands))
+      if (!visit(errand)) break;
+    return {};
   }
 
   Result<std::optional<Sequence>> find_producer_key(SessionId const& session,
@@ -291,6 +298,10 @@ class MemoryLog final : public EventLog {
     store_->heads.insert_or_assign(place(append.session), append.head);
     for (auto const& timer : append.timers_set) store_->timers.insert(timer);
     for (auto const& timer : append.timers_cleared) store_->timers.erase(timer);
+    for (auto const& errand : append.errands_set)
+      store_->errands.insert({errand.kind, place(errand.session), errand});
+    for (auto const& errand : append.errands_done)
+      store_->errands.erase({errand.kind, place(errand.session), errand});
     for (auto const& [name, sequence] : append.producer_keys)
       store_->producer_keys.insert_or_assign({append.session, name}, sequence);
     for (auto const& [sequence, bytes] : append.checkpoints)
@@ -349,6 +360,7 @@ std::shared_ptr<MemoryStore> copy_memory_store(MemoryStore const& store) {
   copy->steps = store.steps;
   copy->commits = store.commits;
   copy->timers = store.timers;
+  copy->errands = store.errands;
   copy->producer_keys = store.producer_keys;
   copy->checkpoints = store.checkpoints;
   copy->artifacts = store.artifacts;

@@ -14,6 +14,10 @@ inline constexpr std::string_view meta_partitions = "store/partitions";  ///< u3
 inline constexpr std::string_view meta_hash = "store/hash";              ///< a name, see below
 inline constexpr std::string_view meta_epoch = "store/epoch";            ///< u64
 
+/// … ‖ u8 kind ‖ what the key of a step would be, with the operation in place of the sequence: an
+/// errand.
+inline constexpr std::string_view meta_errands = "errand/";
+
 /// The hash function of `partition_of`.
 inline constexpr std::string_view partition_hash = "sha256/8";
 

@@ -97,24 +97,37 @@ Result<Sessions> sessions_that_do_not_fit(Database const& database, std::uint32_
   return found;
 }
 
-/// The newest run that has its first step, folded up to its first hole. Steps behind a hole are
-/// removed.
+/// The run that no other follows; of several (the newest runs of each were lost) the one that began
+/// last.
+SessionFold newest_of(std::vector<SessionFold> runs, SessionId const& session) {
+  std::set<RunId> followed;
+  for (auto const& run : runs)
+    if (run.follows()) followed.insert(*run.follows());
+  SessionFold newest(session);
+  Time newest_start = Time::min();
+  for (auto& run : runs) {
+    auto const head = run.head();
+    if (followed.contains(head->run) || head->started_at < newest_start) continue;
+    newest_start = head->started_at;
+    newest = std::move(run);
+  }
+  return newest;
+}
+
+/// Of the runs that have their first step the one that no other follows, folded up to its first
+/// hole. Steps behind a hole are removed.
 Result<SessionFold> fold_session(Database const& database,
                                  std::uint32_t partition,
                                  SessionId const& session,
                                  Changes& changes) {
   auto const prefix = session_prefix(partition, session);
-  SessionFold newest(session);
+  std::vector<SessionFold> runs;
   SessionFold fold(session);
   RunId run;
-  Time newest_start = Time::min();
   bool hole = false;
   Cursor cursor(database, Table::steps, prefix, after_prefix(prefix));
   auto const end_run = [&] {
-    auto const head = fold.head();
-    if (!head || head->started_at < newest_start) return;
-    newest_start = head->started_at;
-    newest = fold;
+    if (fold.head()) runs.push_back(fold);
   };
   for (cursor.first(); cursor.valid(); cursor.next()) {
     TRY(auto const step, decode(cursor.value(), Reading::show));
@@ -129,7 +142,7 @@ Result<SessionFold> fold_session(Database const& database,
   }
   TRY_VOID(cursor.status("reading steps"));
   end_run();
-  return newest;
+  return newest_of(std::move(runs), session);
 }
 
 Result<> remove_later(Database const& database,
@@ -154,7 +167,10 @@ Result<> rebuild(Database const& database, std::uint32_t partition, SessionId co
   auto const head = fold.head();
   if (head) {
     changes.put(Table::sessions, prefix, encode_head(*head));
-    TRY_VOID(remove_later(database, Table::keys, prefix, head->last_sequence, changes));
+    // Sequences of keys are of the runs that their signals came to: of several runs it cannot be
+    // said here which, so all stay.
+    if (!fold.follows())
+      TRY_VOID(remove_later(database, Table::keys, prefix, head->last_sequence, changes));
     TRY_VOID(remove_later(database,
                           Table::checkpoints,
                           run_prefix(partition, session, head->run),

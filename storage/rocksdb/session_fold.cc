@@ -77,7 +77,10 @@ void SessionFold::apply(Event const& event, Time recorded_at) {
   };
   std::visit(
       Overloaded{
-          [&](SessionStarted const& started) { head_->workflow = started.workflow; },
+          [&](SessionStarted const& started) {
+            head_->workflow = started.workflow;
+            follows_ = started.follows;
+          },
           [&](OperationRequested const& requested) {
             auto& call = calls_[id];
             call = {};
@@ -155,7 +158,13 @@ void SessionFold::apply(Event const& event, Time recorded_at) {
           [&](SessionCompleted const&) { session_ended(SessionStatus::completed); },
           [&](SessionFailed const&) { session_ended(SessionStatus::failed); },
           [&](SessionCancelled const&) { session_ended(SessionStatus::cancelled); },
+          [&](ContinuedAsNew const&) { session_ended(SessionStatus::continued); },
+          [&](ChildEnded const&) { end_operation(event.operation); },
           // Nothing in a head or among timers follows from these.
+          [](RunCarried const&) {},
+          [](ChildStarted const&) {},
+          [](ParentEnded const&) {},
+          [](CancellationAsked const&) {},
           [](UnknownBody const&) {},
           [](VersionChosen const&) {},
           [](CancelRequested const&) {},

@@ -23,6 +23,8 @@ class SessionFold {
 
   [[nodiscard]] std::optional<Head> head() const;
   [[nodiscard]] std::vector<Timer> timers() const;
+  /// The run that this one follows.
+  [[nodiscard]] std::optional<RunId> const& follows() const { return follows_; }
 
  private:
   void apply(Event const& event, Time recorded_at);
@@ -34,6 +36,7 @@ class SessionFold {
 
   SessionId session_;
   std::optional<Head> head_;
+  std::optional<RunId> follows_;
   std::set<std::pair<OperationId, std::uint32_t>> open_attempts_;
   std::set<OperationId> deferred_;  // their open attempt is left to somebody outside
   /// How long calls may take.

@@ -183,6 +183,24 @@ Result<std::vector<Timer>> StoreReader::timers(Time from, Time until, std::size_
   return timers;
 }
 
+Result<> StoreReader::scan_errands(ErrandVisitor const& visit) const {
+  std::string const prefix(meta_errands);
+  Cursor cursor(database(), Table::meta, prefix, after_prefix(prefix));
+  for (cursor.first(); cursor.valid(); cursor.next()) {
+    auto const key = cursor.key().substr(prefix.size());
+    auto const kind = key.empty() ? '\xFF' : key.front();
+    auto const place = key.empty() ? std::nullopt : parse_step_key(key.substr(1));
+    if (!place || kind < 0 || kind > static_cast<char>(ErrandKind::report))
+      return misplaced("errands");
+    Errand const errand{static_cast<ErrandKind>(kind),
+                        place->session,
+                        place->run,
+                        OperationId{place->first_sequence}};
+    if (!visit(errand)) return {};
+  }
+  return cursor.status("reading errands");
+}
+
 Result<std::optional<Sequence>> StoreReader::find_producer_key(SessionId const& session,
                                                                std::string_view key) const {
   TRY(auto const bytes,

@@ -37,6 +37,7 @@ class StoreReader : public EventLog {
   [[nodiscard]] Result<std::vector<Timer>> timers(Time from,
                                                   Time until,
                                                   std::size_t limit) const override;
+  [[nodiscard]] Result<> scan_errands(ErrandVisitor const& visit) const override;
   [[nodiscard]] Result<std::optional<Sequence>> find_producer_key(
       SessionId const& session, std::string_view key) const override;
   [[nodiscard]] Result<std::optional<StoredCheckpoint>> newest_checkpoint(

@@ -59,8 +59,17 @@ class Transaction {
   rocksdb::Status status_;
 };
 
+std::string errand_key(Errand const& errand, std::uint32_t partitions) {
+  return std::string(meta_errands) + static_cast<char>(errand.kind) +
+         step_key(partition_of(errand.session, partitions),
+                  errand.session,
+                  errand.run,
+                  static_cast<Sequence>(errand.operation));
+}
+
 /// The step and all that changes with it; returns the step's key.
-std::string put_step(Transaction& to, Append const& append, std::uint32_t partition) {
+std::string put_step(Transaction& to, Append const& append, std::uint32_t partitions) {
+  auto const partition = partition_of(append.session, partitions);
   auto const& session = append.session;
   auto const prefix = session_prefix(partition, session);
   auto key = step_key(partition, session, append.run, append.first_sequence);
@@ -69,6 +78,10 @@ std::string put_step(Transaction& to, Append const& append, std::uint32_t partit
   // A timer that the same step arms and clears is not armed.
   for (auto const& timer : append.timers_set) to.put(Table::timers, timer_key(timer), "");
   for (auto const& timer : append.timers_cleared) to.remove(Table::timers, timer_key(timer));
+  for (auto const& errand : append.errands_set)
+    to.put(Table::meta, errand_key(errand, partitions), "");
+  for (auto const& errand : append.errands_done)
+    to.remove(Table::meta, errand_key(errand, partitions));
   for (auto const& producer : append.producer_keys) {
     to.put(Table::keys,
            producer_key_key(partition, session, producer.key),
@@ -193,7 +206,7 @@ Result<CommitReceipt> StoreWriter::append(std::span<Append const> batch) {
     if (!allowed) continue;
     bytes += size_of(append);
     if (!append.checkpoints.empty()) crash_point("checkpoint.before_write");
-    auto key = put_step(transaction, append, partition(append.session));
+    auto key = put_step(transaction, append, after.partitions);
     record.steps.push_back({.key = std::move(key), .last_sequence = append.head.last_sequence});
     hashes.push_back(append.step.hash);
     heads[append.session] = &append.head;

@@ -25,7 +25,7 @@ Clients::Clients(
     auto& plan = plans_[i];
     plan.session = {"default", "s" + std::to_string(i)};
     std::mt19937_64 random(dice_.next());
-    plan.program = engine::test::random_program(random);
+    plan.program = engine::test::random_program_of_runs(random);
     plan.input = to_json(plan.program);
   }
 }
@@ -40,6 +40,16 @@ void Clients::connect(engine::Engine* engine) {
   }
 }
 
+namespace {
+
+bool has_run(SessionTruth const& truth, RunId const& run) {
+  return truth.run == run || std::ranges::any_of(truth.before, [&run](auto const& before) {
+           return before.first == run;
+         });
+}
+
+}  // namespace
+
 bool Clients::is_over(Plan const& plan) const {
   auto const* const truth = truth_.find(plan.session);
   return truth != nullptr && truth->status != SessionStatus::open;
@@ -52,7 +62,7 @@ void Clients::start(Plan& plan) {
       [this, &plan, connection = connection_](Result<engine::Receipt> const& receipt) {
         if (receipt) {
           auto const* const truth = truth_.find(plan.session);
-          if (truth == nullptr || truth->run != receipt->run)
+          if (truth == nullptr || !has_run(*truth, receipt->run))
             findings_.add("acknowledged_stays",
                           to_string(plan.session) +
                               ": its start was acknowledged, and the log does not have it");
@@ -85,8 +95,9 @@ void Clients::signal(Plan& plan, std::string const& name) {
                       Result<engine::Receipt> const& receipt) {
                     if (receipt) {
                       auto const* const truth = truth_.find(plan.session);
-                      bool const recorded = truth != nullptr && truth->inputs.contains(key) &&
-                                            truth->inputs.at(key) == receipt->sequence;
+                      bool const recorded =
+                          truth != nullptr && truth->inputs.contains(key) &&
+                          truth->inputs.at(key).contains({receipt->run, receipt->sequence});
                       if (!recorded)
                         findings_.add("acknowledged_stays",
                                       to_string(plan.session) + ": signal " + key +
@@ -241,7 +252,7 @@ void Clients::check_ends() const {
       findings_.add("result", name + " failed");
     } else if (truth->status == SessionStatus::cancelled) {
       if (!truth->cancel_requested) findings_.add("result", name + " was cancelled by nobody");
-    } else if (auto const predicted = engine::test::predict(plan.program, truth->random_seed);
+    } else if (auto const predicted = engine::test::predict(plan.program, truth->first_seed);
                predicted && !truth->cancel_requested && truth->result != *predicted) {
       findings_.add("result",
                     name + " ended with " + truth->result.value_or("an artifact") +

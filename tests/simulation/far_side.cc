@@ -37,11 +37,11 @@ Reconciled<std::string> FarSide::ask(ActivityContext const& context, std::int64_
 std::string FarSide::perform(ActivityContext const& context, std::int64_t number) {
   ++calls_;
   if (!asked_.contains({context.idempotency_key, context.attempt}))
-    truth_.performed(context.session, context.operation, context.attempt);
+    truth_.performed(context.session, context.run, context.operation, context.attempt);
   if (canary_ == Canary::perform_twice && calls_ % 8 == 0)
-    truth_.performed(context.session, context.operation, context.attempt);
+    truth_.performed(context.session, context.run, context.operation, context.attempt);
   if (canary_ == Canary::perform_unreleased && calls_ % 8 == 0)
-    truth_.performed(context.session, context.operation, context.attempt + 1);
+    truth_.performed(context.session, context.run, context.operation, context.attempt + 1);
   auto key = context.idempotency_key;
   if (canary_ == Canary::new_key_each_attempt) key += "/" + std::to_string(context.attempt);
   auto const expected = to_string(context.session) + "/" + to_string(context.run) + "/" +

@@ -407,6 +407,10 @@ class Simulation {
     for (auto const& [session, truth] : truth_.sessions()) {
       replay(session, truth, {engine::ReplayFrom::Kind::start, 0});
       if (findings_.first()) return;
+      for (auto const& [run, steps] : truth.before) {
+        replay(session, truth, {engine::ReplayFrom::Kind::start, 0, run});
+        if (findings_.first()) return;
+      }
       if (!dice_.one_in(4)) continue;
       auto const checkpoints = process_.log->checkpoints(session, truth.run);
       for (auto const sequence : checkpoints.value_or(std::vector<Sequence>()))
@@ -459,6 +463,9 @@ class Simulation {
       findings_.add("replay_equals_life", name + ": " + report.error().detail);
     } else if (report->divergence) {
       findings_.add("replay_equals_life", name + ": " + engine::describe(*report->divergence));
+    } else if (from.run) {  // one that the session went on from
+      if (report->session->state().status != storage::SessionStatus::continued)
+        findings_.add("replay_equals_life", name + ": a run before the newest has not ended");
     } else if (report->session->state().hash != truth.hash ||
                report->session->state().status != truth.status) {
       findings_.add("replay_equals_life", name + ": another end than in life");

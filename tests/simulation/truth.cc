@@ -56,13 +56,30 @@ class Look {
   void start(storage::SessionStarted const& started) {
     require(event_.sequence == 1, "no_gaps", "SessionStarted is not the first event");
     truth_.random_seed = started.random_seed;
+    if (truth_.before.empty()) truth_.first_seed = started.random_seed;
   }
 
   void input(storage::InputReceived const& input) {
+    if (input.carried_from > 0) return carry(input.carried_from);
     ++truth_.received[input.signal];
     if (input.producer_key.empty()) return;
-    bool const first = truth_.inputs.emplace(input.producer_key, event_.sequence).second;
-    require(first, "inputs_once", "producer key " + input.producer_key + " a second time");
+    auto& places = truth_.inputs[input.producer_key];
+    require(places.empty(), "inputs_once", "producer key " + input.producer_key + " a second time");
+    places.emplace(truth_.run, event_.sequence);
+  }
+
+  /// A signal that the run before had not received.
+  void carry(Sequence sequence) {
+    require(truth_.to_carry.value_or(0) > 0, "inputs_once", "more signals than were unread");
+    if (truth_.to_carry.value_or(0) > 0) --*truth_.to_carry;
+    for (auto& [key, places] : truth_.inputs)
+      if (places.contains({truth_.before.back().first, sequence}))
+        places.emplace(truth_.run, event_.sequence);
+  }
+
+  void continue_run(storage::ContinuedAsNew const& continued) {
+    truth_.to_carry = continued.unread_signals;
+    end_session(storage::SessionStatus::continued);
   }
 
   void request(storage::OperationRequested const& requested) {
@@ -307,6 +324,24 @@ void Truth::applied(storage::Append const& append, std::uint64_t newest_epoch, T
     if (!holds)
       findings_.add(invariant, place(append.session, header.first_sequence) + ": " + otherwise);
   };
+  if (append.follows) {
+    require(truth.status != storage::SessionStatus::open, "effects", "begins before the end");
+    require(append.follows->run == truth.run && append.follows->hash == truth.hash,
+            "chain",
+            "follows another end than the newest");
+    SessionTruth next;
+    next.hash = truth.hash;
+    next.epoch = truth.epoch;
+    next.last_time = truth.last_time;
+    next.inputs = std::move(truth.inputs);
+    next.received = std::move(truth.received);
+    next.receivers = std::move(truth.receivers);
+    next.first_seed = truth.first_seed;
+    next.before = std::move(truth.before);
+    next.before.emplace_back(truth.run, std::move(truth.steps));
+    next.to_carry = truth.to_carry;
+    truth = std::move(next);
+  }
   if (truth.last_sequence == 0) {
     truth.run = header.run;
     require(runs_.insert(header.run).second, "no_gaps", "a run of that id is there already");
@@ -334,6 +369,8 @@ void Truth::applied(storage::Append const& append, std::uint64_t newest_epoch, T
     truth.last_sequence = event.sequence;
     take(append.session, truth, event, header.recorded_at, latest_clock);
   }
+  if (append.follows)
+    require(truth.to_carry.value_or(0) == 0, "inputs_once", "unread signals were not carried over");
 }
 
 void Truth::take(SessionId const& session,
@@ -353,7 +390,7 @@ void Truth::take(SessionId const& session,
       completed != nullptr && completed->reconciled)
     ++rare_ends_["a call that the far side had done"];
   auto const is_known = [&](std::uint32_t attempt) {
-    look.require(performed_.contains({session, event.operation, attempt}),
+    look.require(performed_.contains({truth.run, event.operation, attempt}),
                  "effects",
                  "a result of attempt " + std::to_string(attempt) + ", which nobody performed");
   };
@@ -383,6 +420,7 @@ void Truth::take(SessionId const& session,
                         [&](storage::CancelRequested const&) { truth.cancel_requested = true; },
                         [&](storage::Held const& body) { look.hold(body); },
                         [&](storage::SessionCompleted const& body) { look.complete_session(body); },
+                        [&](storage::ContinuedAsNew const& body) { look.continue_run(body); },
                         [&](storage::SessionFailed const&) {
                           look.end_session(storage::SessionStatus::failed);
                         },
@@ -393,16 +431,20 @@ void Truth::take(SessionId const& session,
              event.body);
 }
 
-void Truth::performed(SessionId const& session, OperationId operation, std::uint32_t attempt) {
+void Truth::performed(SessionId const& session,
+                      RunId const& run,
+                      OperationId operation,
+                      std::uint32_t attempt) {
   auto const what = to_string(session) + " operation " + number_of(operation) + " attempt " +
                     std::to_string(attempt);
   auto const found = sessions_.find(session);
   auto const* const known = found == sessions_.end() ? nullptr : &found->second.operations;
+  bool const over = known != nullptr && found->second.run != run && runs_.contains(run);
   bool const written = known != nullptr && known->contains(operation) &&
                        known->at(operation).started.contains(attempt);
-  if (!written)
+  if (!written && !over)
     findings_.add("written_before_sent", what + " was performed, and the log does not have it");
-  if (!performed_.emplace(session, operation, attempt).second)
+  if (!performed_.emplace(run, operation, attempt).second)
     findings_.add("effects", what + " was performed twice");
   if (written && known->at(operation).unbegun.contains(attempt))
     findings_.add("effects", what + " was performed, and the log says that nobody began it");
@@ -427,22 +469,27 @@ SessionTruth const* Truth::find(SessionId const& session) const {
 
 void Truth::compare_with(storage::EventLog const& log) const {
   compare_heads_with(log);
+  auto const compare =
+      [&](SessionId const& session, RunId const& run, std::vector<storage::Digest> const& steps) {
+        std::size_t next = 0;
+        auto const read = log.read_steps(session, run, 1, [&](std::string_view bytes) {
+          auto const hash = storage::step_hash(bytes);
+          bool const same = hash && next < steps.size() && *hash == steps[next];
+          if (!same)
+            findings_.add("acknowledged_stays",
+                          to_string(session) + ": step " + std::to_string(next + 1) +
+                              " is not the one that was written");
+          ++next;
+          return same;
+        });
+        if (!read || next != steps.size())
+          findings_.add("acknowledged_stays",
+                        to_string(session) + ": " + std::to_string(next) + " of " +
+                            std::to_string(steps.size()) + " steps are there");
+      };
   for (auto const& [session, truth] : sessions_) {
-    std::size_t next = 0;
-    auto const read = log.read_steps(session, truth.run, 1, [&](std::string_view bytes) {
-      auto const hash = storage::step_hash(bytes);
-      bool const same = hash && next < truth.steps.size() && *hash == truth.steps[next];
-      if (!same)
-        findings_.add("acknowledged_stays",
-                      to_string(session) + ": step " + std::to_string(next + 1) +
-                          " is not the one that was written");
-      ++next;
-      return same;
-    });
-    if (!read || next != truth.steps.size())
-      findings_.add("acknowledged_stays",
-                    to_string(session) + ": " + std::to_string(next) + " of " +
-                        std::to_string(truth.steps.size()) + " steps are there");
+    compare(session, truth.run, truth.steps);
+    for (auto const& [run, steps] : truth.before) compare(session, run, steps);
   }
 }
 

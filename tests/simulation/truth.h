@@ -52,12 +52,17 @@ struct SessionTruth {
   Time last_time;
   std::vector<storage::Digest> steps;  ///< hash of each
   std::map<OperationId, OperationTruth> operations;
-  std::map<std::string, Sequence> inputs;          ///< producer key → where it was recorded
+  /// Producer key → where it was recorded: in one run, and in those that it was carried over to.
+  std::map<std::string, std::set<std::pair<RunId, Sequence>>> inputs;
   std::map<std::string, std::uint64_t> received;   ///< signals by name
   std::map<std::string, std::uint64_t> receivers;  ///< receive operations by name
   storage::SessionStatus status = storage::SessionStatus::open;
   std::optional<std::string> result;  ///< of one that completed; absent: it is an artifact
   bool cancel_requested = false;
+  // Of the runs before.
+  std::uint64_t first_seed = 0;                                        ///< of the first run
+  std::vector<std::pair<RunId, std::vector<storage::Digest>>> before;  ///< and their steps
+  std::optional<std::uint32_t> to_carry;  ///< unread signals of the run that was continued
 };
 
 /// Reads every step that reaches the store, as it does, and checks what can be checked of it. It
@@ -86,7 +91,10 @@ class Truth {
   [[nodiscard]] storage::Digest const& digest() const { return digest_; }
 
   /// The far side has seen this attempt.
-  void performed(SessionId const& session, OperationId operation, std::uint32_t attempt);
+  void performed(SessionId const& session,
+                 RunId const& run,
+                 OperationId operation,
+                 std::uint32_t attempt);
   /// A call made at most once had its effect, for the `count`-th time.
   void had_effect(SessionId const& session, OperationId operation, unsigned count);
 
@@ -100,7 +108,7 @@ class Truth {
   Findings& findings_;
   std::map<SessionId, SessionTruth> sessions_;
   std::set<RunId> runs_;
-  std::set<std::tuple<SessionId, OperationId, std::uint32_t>> performed_;
+  std::set<std::tuple<RunId, OperationId, std::uint32_t>> performed_;
   storage::StepDecoder decoder_{storage::Reading::run};
   std::uint64_t steps_ = 0;
   std::map<std::string, std::uint64_t, std::less<>> rare_ends_;

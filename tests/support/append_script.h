@@ -5,6 +5,7 @@
 #include "storage/log/event_log.h"
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -46,6 +47,7 @@ class AppendScript {
   Append next(std::vector<EventBody> bodies) {
     Append append = peek(std::move(bodies));
     head_ = append.head;
+    follows_.reset();
     return append;
   }
 
@@ -57,7 +59,7 @@ class AppendScript {
     step.header.run = head_.run;
     step.header.first_sequence = head_.last_sequence + 1;
     step.header.epoch = epoch_;
-    step.header.previous = head_.hash;
+    step.header.previous = follows_ ? follows_->hash : head_.hash;
     step.header.recorded_at = head_.updated_at + std::chrono::milliseconds(1);
     auto sequence = head_.last_sequence;
     for (auto& body : bodies)
@@ -76,11 +78,37 @@ class AppendScript {
     append.head.epoch = epoch_;
     append.head.updated_at = step.header.recorded_at;
     append.head.steps = head_.steps + 1;
+    append.follows = follows_;
     return append;
   }
 
+  /// What the end of the run is: the next append counts as that.
+  void set_status(SessionStatus status) { head_.status = status; }
+  /// The next append begins a run that follows this one's end. Its first event must say so:
+  /// `started`.
+  void begin_run(RunId run) {
+    follows_ = Predecessor{head_.run, head_.hash};
+    Head next;
+    next.run = run;
+    next.workflow = head_.workflow;
+    next.updated_at = head_.updated_at;
+    head_ = next;
+  }
+  [[nodiscard]] SessionStarted started() const {
+    SessionStarted body;
+    body.workflow = head_.workflow;
+    if (follows_) {
+      body.follows = follows_->run;
+      body.follows_hash = follows_->hash;
+    }
+    return body;
+  }
+
   /// Goes on from what is in the log.
-  void adopt(Head const& head) { head_ = head; }
+  void adopt(Head const& head) {
+    head_ = head;
+    follows_.reset();
+  }
   void set_epoch(std::uint64_t epoch) { epoch_ = epoch; }
   [[nodiscard]] Head const& head() const { return head_; }
   [[nodiscard]] SessionId const& session() const { return session_; }
@@ -91,6 +119,7 @@ class AppendScript {
   std::uint64_t epoch_;
   SessionId session_;
   Head head_;
+  std::optional<Predecessor> follows_;
 };
 
 }  // namespace dalsegno::storage::test

@@ -49,7 +49,7 @@ struct Draw {
   static void one(Time& value) { value = *any_time(); }
   static void one(OperationId& value) { value = OperationId{*any_number()}; }
   static void one(OperationKind& value) {
-    value = static_cast<OperationKind>(*rc::gen::inRange(0, 6));
+    value = static_cast<OperationKind>(*rc::gen::inRange(0, 7));
   }
   static void one(storage::Risk& value) {
     value = static_cast<storage::Risk>(*rc::gen::inRange(0, 6));
@@ -100,10 +100,12 @@ struct Draw {
          it.input_digest,
          it.random_seed,
          it.follows);
-    each(it.follows_hash, it.redaction);
+    each(it.follows_hash, it.redaction, it.origin, it.not_before);
   }
+  static void one(storage::Origin& it) { each(it.session, it.run, it.operation, it.detached); }
   static void one(InputReceived& it) {
     each(it.signal, it.producer_key, it.principal, it.payload, it.payload_digest);
+    one(it.carried_from);
   }
   static void one(Contact& it) {
     each(it.method, it.url, it.host, it.port, it.answers, it.address, it.rules, it.policy);
@@ -159,7 +161,9 @@ struct Draw {
          it.start_to_close_ms,
          it.risk,
          it.untrusted,
-         it.terms);
+         it.terms,
+         it.on_cancel,
+         it.child);
   }
   static void one(EffectClass& value) { value = static_cast<EffectClass>(*rc::gen::inRange(0, 3)); }
   static void one(CallTerms& it) {
@@ -192,7 +196,7 @@ struct Draw {
   }
   static void one(AttemptStarted& it) { each(it.attempt, it.input_digest, it.asks_first); }
   static void one(OperationFailed& it) { each(it.type, it.message, it.attempts); }
-  static void one(OperationCancelled& it) { one(it.reason); }
+  static void one(OperationCancelled& it) { each(it.reason, it.abandoned, it.told); }
   static void one(TimerStarted& it) { one(it.due); }
   static void one(ValueRecorded& it) { each(it.name, it.value); }
   static void one(AnswerGiven& it) { each(it.turn, it.source, it.answer); }
@@ -232,6 +236,33 @@ struct Draw {
   static void one(DoubtResolved& it) {
     each(it.resolution, it.by, it.credential, it.reason, it.result);
   }
+  static void one(storage::CancelMode& value) {
+    value = static_cast<storage::CancelMode>(*rc::gen::inRange(0, 3));
+  }
+  static void one(storage::ParentClose& value) {
+    value = static_cast<storage::ParentClose>(*rc::gen::inRange(0, 3));
+  }
+  static void one(storage::Reuse& value) {
+    value = static_cast<storage::Reuse>(*rc::gen::inRange(0, 3));
+  }
+  static void one(storage::ChildOutcome& value) {
+    value = static_cast<storage::ChildOutcome>(*rc::gen::inRange(0, 3));
+  }
+  static void one(storage::CallCount& it) { each(it.kind, it.name, it.count); }
+  static void one(storage::NamedPayload& it) { each(it.name, it.value); }
+  static void one(storage::RunCarried& it) { each(it.calls, it.taint, it.senders, it.attributes); }
+  static void one(storage::ContinuedAsNew& it) {
+    each(it.next, it.input, it.input_digest, it.unread_signals);
+  }
+  static void one(storage::ChildStarted& it) { each(it.session, it.attempt, it.input_digest); }
+  static void one(storage::ChildRecord& it) {
+    each(it.session, it.parent_close, it.reuse, it.detached, it.not_before);
+  }
+  static void one(storage::ChildEnded& it) {
+    each(it.run, it.outcome, it.result, it.type, it.message, it.taint, it.senders);
+  }
+  static void one(storage::ParentEnded& it) { each(it.close, it.reason); }
+  static void one(storage::CancellationAsked& it) { one(it.reason); }
 };
 
 template <class Body>

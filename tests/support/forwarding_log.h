@@ -39,6 +39,9 @@ class ForwardingLog : public storage::EventLog {
                                              std::size_t limit) const override {
     return log_->timers(from, until, limit);
   }
+  Result<> scan_errands(ErrandVisitor const& visit) const override {
+    return log_->scan_errands(visit);
+  }
   Result<std::optional<Sequence>> find_producer_key(SessionId const& session,
                                                     std::string_view key) const override {
     return log_->find_producer_key(session, key);

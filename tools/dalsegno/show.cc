@@ -10,6 +10,7 @@
 
 #include <memory>
 #include <string>
+#include <utility>
 
 namespace dalsegno::command {
 
@@ -17,6 +18,7 @@ namespace {
 
 struct Options {
   std::string session;
+  std::string run;
   std::string at;
 };
 
@@ -60,7 +62,8 @@ Result<int> show(Globals const& globals, Options const& options) {
     TRY(cut, forensics::parse_cut(options.at));
   }
   TRY(auto const store, open_store(globals));
-  TRY(auto const session, find_session(store, globals, options.session));
+  TRY(auto newest, find_session(store, globals, options.session));
+  TRY(auto const session, find_run(store, std::move(newest), options.run));
   TRY(auto const history, forensics::read_history(*store.log, session.id, session.head, cut));
   if (!globals.json) print_title(globals, session);
   Transcript transcript;
@@ -83,6 +86,7 @@ void add_show(CLI::App& app, Globals& globals) {
   auto* const verb = app.add_subcommand("show", "tell what happened in a session");
   verb->add_option("SESSION", options->session, "a name, a run, or the beginning of one")
       ->required();
+  verb->add_option("--run", options->run, "another run than the newest: the beginning of its id");
   verb->add_option("--at", options->at, "only what had happened by this sequence or time");
   verb->callback([options, &globals] { globals.exit_code = ended(show(globals, *options)); });
 }

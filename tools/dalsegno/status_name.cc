@@ -14,6 +14,8 @@ std::string_view name_of(storage::SessionStatus status) {
       return "held";
     case storage::SessionStatus::cancelled:
       return "cancelled";
+    case storage::SessionStatus::continued:
+      return "continued";
   }
   return "unknown";
 }

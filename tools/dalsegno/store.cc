@@ -1,6 +1,8 @@
 #include "tools/dalsegno/store.h"
 
 #include "dalsegno/try.h"
+#include "engine/session/state.h"
+#include "storage/event/codec.h"
 #include "storage/log/journal.h"
 #include "storage/rocksdb/rocksdb_log.h"
 #include "tools/dalsegno/printable.h"
@@ -94,6 +96,52 @@ Result<FoundSession> find_session(OpenStore const& store,
   if (!found && found.error().code == Errc::not_found && !store.loss.empty())
     return Error{Errc::data_loss, found.error().detail + "; it may have been in what is missing"};
   return found;
+}
+
+namespace {
+
+/// What the run's own steps come to.
+Result<storage::Head> head_of_run(storage::EventLog const& log,
+                                  SessionId const& session,
+                                  RunId const& run) {
+  engine::SessionState state;
+  state.session = session;
+  state.run = run;
+  Result<> readable;
+  TRY_VOID(log.read_steps(session, run, 1, [&](std::string_view bytes) {
+    auto const step = storage::decode(bytes, storage::Reading::show);
+    if (!step) {
+      readable = step.error();
+      return false;
+    }
+    for (auto const& event : step->step.events)
+      engine::apply(state, event, step->step.header.recorded_at);
+    engine::apply_step_end(state, step->step.header, step->hash);
+    return true;
+  }));
+  TRY_VOID(readable);
+  return engine::head_of(state);
+}
+
+}  // namespace
+
+Result<FoundSession> find_run(OpenStore const& store, FoundSession session, std::string_view text) {
+  if (text.empty()) return session;
+  TRY(auto const runs, store.log->runs(session.id));
+  std::vector<RunId> found;
+  for (auto const& run : runs)
+    if (to_string(run).starts_with(text)) found.push_back(run);
+  auto const name = "session " + printable(to_string(session.id));
+  if (found.empty())
+    return Error{Errc::not_found, name + " has no run \"" + printable(text) + "\""};
+  if (found.size() > 1)
+    return Error{Errc::invalid,
+                 std::to_string(found.size()) + " runs of " + name + " begin with \"" +
+                     printable(text) + "\": " + to_string(found[0]) + ", " + to_string(found[1]) +
+                     (found.size() > 2 ? " …" : "")};
+  if (found.front() == session.head.run) return session;
+  TRY(session.head, head_of_run(*store.log, session.id, found.front()));
+  return session;
 }
 
 Result<std::vector<FoundSession>> find_sessions(OpenStore const& store,

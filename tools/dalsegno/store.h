@@ -44,6 +44,13 @@ struct FoundSession {
                                                 Globals const& globals,
                                                 std::string_view text);
 
+/// The session as one of its runs left it: `text` is the beginning of that run's id; "": the
+/// newest. Errors: Errc::not_found; Errc::invalid when several runs begin with it; those of the
+/// log.
+[[nodiscard]] Result<FoundSession> find_run(OpenStore const& store,
+                                            FoundSession session,
+                                            std::string_view text);
+
 /// All sessions, or those that `texts` name; in the order of the store. The journal only when it is
 /// named.
 [[nodiscard]] Result<std::vector<FoundSession>> find_sessions(

@@ -101,7 +101,9 @@ Line Transcript::tell(storage::Event const& event) {
                                   Style::bold};
           },
           [](storage::InputReceived const& body) -> Line {
-            return TranscriptLine{printable(body.signal) + by(body.principal) + ": " +
+            auto const carried =
+                body.carried_from == 0 ? "" : " (unread @" + number(body.carried_from) + " before)";
+            return TranscriptLine{printable(body.signal) + by(body.principal) + carried + ": " +
                                       said_text(body.payload, text_limit),
                                   Style::bold};
           },
@@ -262,6 +264,44 @@ Line Transcript::tell(storage::Event const& event) {
             return TranscriptLine{"    " + called(id) + ": " + resolution_text(body.resolution) +
                                       by(body.by) + ": " + short_text(body.reason),
                                   Style::warning};
+          },
+          [](storage::RunCarried const& body) -> Line {
+            return TranscriptLine{"  takes over " + number(body.calls.size()) +
+                                      " counts of calls, " + number(body.attributes.size()) +
+                                      " attributes, " + number(body.taint.size()) + " taints",
+                                  Style::faint};
+          },
+          [](storage::ContinuedAsNew const& body) -> Line {
+            return TranscriptLine{"continued as run " + to_string(body.next) + " with " +
+                                      number(body.unread_signals) +
+                                      " unread signals: " + payload_text(body.input, text_limit),
+                                  Style::bold};
+          },
+          [&](storage::ChildStarted const& body) -> Line {
+            return TranscriptLine{"    " + called(id) + ": session " + printable(body.session),
+                                  Style::plain};
+          },
+          [&](storage::ChildEnded const& body) -> Line {
+            if (body.outcome == storage::ChildOutcome::completed)
+              return TranscriptLine{
+                  "    " + called(id) + " -> " + payload_text(body.result, text_limit),
+                  Style::plain};
+            return TranscriptLine{
+                "    " + called(id) +
+                    (body.outcome == storage::ChildOutcome::cancelled ? " was CANCELLED: "
+                                                                      : " FAILED: ") +
+                    short_text(body.type + ": " + body.message),
+                Style::bad};
+          },
+          [](storage::ParentEnded const& body) -> Line {
+            return TranscriptLine{
+                "its parent does not wait for it any more: " + short_text(body.reason),
+                Style::warning};
+          },
+          [&](storage::CancellationAsked const& body) -> Line {
+            return TranscriptLine{
+                "    " + called(id) + " was asked to end: " + short_text(body.reason),
+                Style::faint};
           },
       },
       event.body);

@@ -184,6 +184,7 @@ Workflow<std::string> run_program(Context& ctx, Program program) {
     }
     if (carried && program.loops == 0)
       program.results.push_back("carried " + co_await run_carried(std::move(*carried)));
+    if (program.continues && program.loops > 0) co_await ctx.continue_as_new(program);
   }
   co_return to_json(program.results);
 }
@@ -299,6 +300,12 @@ Program random_program(std::mt19937_64& random) {
   return program;
 }
 
+Program random_program_of_runs(std::mt19937_64& random) {
+  auto program = random_program(random);
+  program.continues = random() % 2 == 0;
+  return program;
+}
+
 std::optional<std::string> predict(Program const& program, std::uint64_t random_seed) {
   Model model{random_seed};
   std::vector<std::string> results;
@@ -307,6 +314,11 @@ std::optional<std::string> predict(Program const& program, std::uint64_t random_
       auto const result = model.result_of(instruction, Place::main_line);
       if (!result) return std::nullopt;
       results.push_back(*result);
+    }
+    if (program.continues && loop > 1) {
+      constexpr std::uint64_t another = 0x636F'6E74'696E'7565;  // of each run its own numbers
+      model.seed = mix(model.seed ^ another, 1);
+      model.drawn = 0;
     }
   }
   if (program.checkpoints && !program.carried.empty()) {

@@ -27,12 +27,15 @@ struct Program {
   std::vector<Instruction> body;
   std::int64_t loops = 1;
   bool checkpoints = false;
-  std::string carried;  ///< a call that is under way from the first frame to the last; "": none
+  bool continues = false;  ///< each loop is a run of its own
+  std::string carried;     ///< a call that is under way from the first frame to the last; "": none
   std::vector<std::string> results;
 };
-BOOST_DESCRIBE_STRUCT(Program, (), (body, loops, checkpoints, carried, results))
+BOOST_DESCRIBE_STRUCT(Program, (), (body, loops, checkpoints, continues, carried, results))
 
 [[nodiscard]] Program random_program(std::mt19937_64& random);
+/// The same; some go on in another run after each loop.
+[[nodiscard]] Program random_program_of_runs(std::mt19937_64& random);
 
 /// What the program ends with, by a model that knows nothing of events; nullopt when this depends
 /// on the order in which things happen outside.

@@ -63,7 +63,9 @@ class World {
     driver_.restart(one_in(2) ? ReplayFrom{} : ReplayFrom{ReplayFrom::Kind::start});
     ASSERT_FALSE(testing::Test::HasFatalFailure());
     EXPECT_EQ(driver_.session->fingerprint(), life);
-    for (auto const& orphan : driver_.session->open_attempts("the process ended")) take(orphan);
+    auto const run = driver_.session->state().run;
+    for (auto const& orphan : driver_.session->open_attempts("the process ended"))
+      if (driver_.session->state().run == run) take(orphan);
   }
 
   void cancel() { take(CancelInput{"world", "enough"}); }
@@ -74,9 +76,11 @@ class World {
     check_attempts();
     static_cast<void>(check_approvals());
     std::map<std::string, unsigned> started;
-    for (auto const& event : driver_.history()) {
-      if (std::holds_alternative<storage::AttemptStarted>(event.body))
-        ++started[key_of(event.operation)];
+    for (auto const& run : runs()) {
+      for (auto const& event : driver_.history(run)) {
+        if (std::holds_alternative<storage::AttemptStarted>(event.body))
+          ++started[key_of(run, event.operation)];
+      }
     }
     for (auto const& [key, count] : effects_)
       EXPECT_LE(count, started[key]) << "effects of operation " << key;
@@ -85,13 +89,16 @@ class World {
   /// One attempt of an operation at a time; only the open one is applied; no more fail than may;
   /// what is made at most once is not made again while nobody knows whether it was made.
   void check_attempts() const {
+    for (auto const& run : runs()) check_attempts(run);
+  }
+  void check_attempts(RunId const& run) const {
     std::map<OperationId, std::uint32_t> open;
     std::map<OperationId, unsigned> failed;
     std::map<OperationId, storage::EffectClass> effect_of;
     std::map<OperationId, unsigned> retries;  // that a person asked for
     std::set<OperationId> unsure;
     std::set<OperationId> resolved;
-    for (auto const& [sequence, operation, body] : driver_.history()) {
+    for (auto const& [sequence, operation, body] : driver_.history(run)) {
       if (auto const* const requested = std::get_if<storage::OperationRequested>(&body)) {
         effect_of[operation] = requested->terms.effect;
       } else if (auto const* const started = std::get_if<storage::AttemptStarted>(&body)) {
@@ -128,9 +135,14 @@ class World {
   /// Before each attempt of what needs two approvals, two people gave theirs.
   std::size_t check_approvals() const {
     std::size_t approved = 0;
+    for (auto const& run : runs()) approved += check_approvals(run);
+    return approved;
+  }
+  std::size_t check_approvals(RunId const& run) const {
+    std::size_t approved = 0;
     std::set<OperationId> needing;
     std::map<OperationId, std::set<std::string>> given;
-    for (auto const& [sequence, operation, body] : driver_.history()) {
+    for (auto const& [sequence, operation, body] : driver_.history(run)) {
       if (auto const* const requested = std::get_if<storage::OperationRequested>(&body)) {
         if (requested->name == "approved") needing.insert(operation);
       } else if (auto const* const answer = std::get_if<storage::ApprovalGiven>(&body)) {
@@ -148,22 +160,32 @@ class World {
   [[nodiscard]] bool ended() const { return driver_.end.has_value(); }
 
  private:
-  static std::string key_of(OperationId operation) {
-    return std::to_string(static_cast<std::uint64_t>(operation));
+  static std::string key_of(RunId const& run, OperationId operation) {
+    return to_string(run) + '/' + std::to_string(static_cast<std::uint64_t>(operation));
   }
+  [[nodiscard]] std::vector<RunId> runs() const { return driver_.log->runs(driver_.id).value(); }
   bool one_in(std::uint64_t n) { return random_() % n == 0; }
 
   void take(Input const& input) { note(driver_.take(input)); }
 
   void note(Events const& events) {
     for (auto const& event : events) {
+      if (std::holds_alternative<storage::SessionStarted>(event.body)) {
+        // Another run: nothing that was under way before is of use there.
+        ended_operations_.clear();
+        late_.clear();
+        std::erase_if(driver_.attempts, [this](StartAttempt const& attempt) {
+          return attempt.run != driver_.session->state().run;
+        });
+      }
       bool const ends = std::holds_alternative<storage::OperationCompleted>(event.body) ||
                         std::holds_alternative<storage::OperationFailed>(event.body) ||
                         std::holds_alternative<storage::OperationCancelled>(event.body);
       if (ends) ended_operations_.insert(event.operation);
       EXPECT_FALSE(std::holds_alternative<storage::AttemptStarted>(event.body) &&
                    ended_operations_.contains(event.operation))
-          << "operation " << key_of(event.operation) << " had ended and was begun again";
+          << "operation " << static_cast<std::uint64_t>(event.operation)
+          << " had ended and was begun again";
     }
   }
 
@@ -176,10 +198,10 @@ class World {
       known.attempt = attempt.attempt;
       known.payload = R"("did it")";
       known.reconciled = true;
-      if (effects_[key_of(attempt.operation)] > 0) return known;
+      if (effects_[key_of(attempt.run, attempt.operation)] > 0) return known;
     }
     if (breaks_off(attempt.name) && one_in(8)) return broken_off(attempt);
-    auto const performed = ++effects_[key_of(attempt.operation)];
+    auto const performed = ++effects_[key_of(attempt.run, attempt.operation)];
     std::vector<Contact> contacts(performed % 3, Contact{.method = "GET", .host = attempt.name});
     if (auto answer = far_side(attempt.name, *attempt.input, performed)) {
       ResultInput result;
@@ -248,7 +270,8 @@ class World {
         take(OrphanInput{attempt.operation, attempt.attempt, "nobody waits for it"});
     } else {
       take(outcome);
-      if (one_in(10)) late_.push_back(outcome);  // and once more
+      bool const again = one_in(10);  // and once more
+      if (again && attempt.run == driver_.session->state().run) late_.push_back(outcome);
     }
   }
 
@@ -258,7 +281,9 @@ class World {
     driver_.now = std::max(driver_.now, timers.front().due);
     if (one_in(5)) driver_.now += std::chrono::milliseconds(random_() % 3'000);
     for (auto const& timer : timers) {
-      if (timer.due <= driver_.now && !driver_.end) take(TimerInput{timer.operation, timer.due});
+      bool const of_this_run = timer.run == driver_.session->state().run;
+      if (timer.due <= driver_.now && !driver_.end && of_this_run)
+        take(TimerInput{timer.operation, timer.due});
     }
   }
 
@@ -327,8 +352,7 @@ class World {
   Program const& program_;
   SessionDriver driver_;
   std::mt19937_64 random_;
-  std::map<std::string, unsigned>
-      effects_;  // at the far side: by operation, which is the key within a run
+  std::map<std::string, unsigned> effects_;  // at the far side: by run and operation
   std::map<std::string, std::int64_t> sent_;
   std::vector<Input> late_;
   std::set<OperationId> ended_operations_;
@@ -341,7 +365,7 @@ struct Case {
   Program program;
   explicit Case(std::uint64_t its_seed) : seed(its_seed) {
     std::mt19937_64 random(seed);
-    program = random_program(random);
+    program = random_program_of_runs(random);
   }
   [[nodiscard]] std::string describe() const {
     return "DALSEGNO_SEED=" + std::to_string(seed) + " DALSEGNO_SEEDS=1, program " +
@@ -371,6 +395,7 @@ TEST(Replay, of_a_random_workflow_equals_life_from_the_start_and_from_every_chec
   std::uint64_t predicted = 0;
   std::uint64_t checkpoints = 0;
   std::size_t approved = 0;
+  std::size_t runs = 0;
   for_each_case(1'500, [&](Case const& one) {
     World world(one.program, one.seed);
     world.start();
@@ -382,9 +407,10 @@ TEST(Replay, of_a_random_workflow_equals_life_from_the_start_and_from_every_chec
     predicted += predict(one.program, one.seed) ? 1 : 0;
     checkpoints += world.driver().checkpoints().size();
     approved += world.check_approvals();
+    runs += world.driver().log->runs(world.driver().id).value().size();
   });
   std::cout << predicted << " results predicted, " << checkpoints << " checkpoints, " << approved
-            << " approved attempts\n";
+            << " approved attempts, " << runs << " runs\n";
 }
 
 TEST(Recovery, after_any_durable_step_goes_on_to_the_same_end_and_repeats_nothing_recorded) {

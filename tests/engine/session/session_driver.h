@@ -12,8 +12,10 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
+#include <iterator>
 #include <memory>
 #include <optional>
 #include <string>
@@ -70,6 +72,24 @@ class SessionDriver {
     session = std::make_unique<Session>(workflow, start, environment());
     TRY(auto step, session->start(ambient()));
     return commit(std::move(step));
+  }
+  /// The run goes on in another one, as its step says.
+  [[nodiscard]] Result<StepResult> begin_next_run(Continuation next) {
+    SessionStart start;
+    start.session = id;
+    start.run = next.run;
+    start.log_id = log->info().log_id;
+    start.input = std::move(next.input);
+    start.principal = std::move(next.principal);
+    start.random_seed = next.random_seed;
+    start.secret = session->secret();
+    start.follows = next.follows;
+    start.origin = std::move(next.parent);
+    start.continues = true;
+    start.not_earlier = now;
+    start.carried = std::move(next.carried);
+    session = std::make_unique<Session>(workflow, start, environment());
+    return session->start(ambient());
   }
   /// No events: the input meant nothing any more.
   [[nodiscard]] Result<Events> try_take(Input const& input) {
@@ -180,12 +200,29 @@ class SessionDriver {
           << "from " << place.sequence << ": " << describe(*report->divergence);
       EXPECT_EQ(report->session->fingerprint(), life) << "from " << place.sequence;
     }
+    for (auto const& run : log->runs(id).value())
+      if (run != session->state().run) expect_replays(run);
   }
-  [[nodiscard]] Events history() const {
+  /// The same of a run that has ended.
+  void expect_replays(RunId const& run) const {
+    std::vector<ReplayFrom> places{{ReplayFrom::Kind::start, 0, run}};
+    for (auto const sequence : log->checkpoints(id, run).value())
+      places.push_back({ReplayFrom::Kind::checkpoint, sequence, run});
+    std::optional<std::string> first;
+    for (auto const& place : places) {
+      auto const report = replay(place);
+      ASSERT_TRUE(report) << to_string(run) << ": " << report.error().detail;
+      ASSERT_FALSE(report->divergence) << to_string(run) << ": " << describe(*report->divergence);
+      auto const fingerprint = report->session->fingerprint();
+      EXPECT_EQ(fingerprint, first.value_or(fingerprint)) << to_string(run);
+      first = fingerprint;
+    }
+  }
+  [[nodiscard]] Events history() const { return history(log->head(id).value()->run); }
+  [[nodiscard]] Events history(RunId const& run) const {
     Events events;
-    auto const head = log->head(id).value();
-    auto const read = storage::read_verified(
-        *log, id, head->run, 1, storage::Reading::run, [&](auto const& step) {
+    auto const read =
+        storage::read_verified(*log, id, run, 1, storage::Reading::run, [&](auto const& step) {
           events.insert(events.end(), step.step.events.begin(), step.step.events.end());
           return true;
         });
@@ -208,6 +245,8 @@ class SessionDriver {
   std::vector<StartAttempt>
       attempts;  ///< released, oldest first; the test takes them out as it likes
   std::vector<GiveAnswer> answers;
+  std::vector<StartChild> children;
+  std::vector<TellChild> telling;
   std::optional<AnnounceEnd> end;
   std::vector<std::string> said;
   storage::Append last;  ///< what the newest step asked the log to do
@@ -230,22 +269,35 @@ class SessionDriver {
 
   Result<Events> commit(StepResult step) {
     EXPECT_GE(step.recorded_at, last_recorded_at) << "log time ran backward";
-    std::vector<storage::Append> batch;
-    batch.push_back(step.append);
-    TRY(auto receipt, log->append(batch));
-    TRY_VOID(std::move(receipt.each.front()));
-    ++steps;
-    last = std::move(step.append);
-    last_recorded_at = step.recorded_at;
-    session->durable_up_to(last.head.last_sequence);
-    for (auto& effect : step.effects) {
-      if (auto* const attempt = std::get_if<StartAttempt>(&effect))
-        attempts.push_back(std::move(*attempt));
-      if (auto* const answer = std::get_if<GiveAnswer>(&effect))
-        answers.push_back(std::move(*answer));
-      if (auto* const announced = std::get_if<AnnounceEnd>(&effect)) end = std::move(*announced);
+    std::vector<StepResult> parts;
+    parts.push_back(std::move(step));
+    while (auto next = std::exchange(parts.back().continuation, std::nullopt)) {
+      TRY(auto first, begin_next_run(std::move(*next)));
+      parts.push_back(std::move(first));
     }
-    return std::move(step.events);
+    std::vector<storage::Append> batch;
+    for (auto const& part : parts) batch.push_back(part.append);
+    TRY(auto receipt, log->append(batch));
+    for (auto& one : receipt.each) TRY_VOID(std::move(one));
+    ++steps;
+    Events events;
+    for (auto& part : parts) {
+      last = std::move(part.append);
+      last_recorded_at = part.recorded_at;
+      for (auto& effect : part.effects) take_effect(effect);
+      std::ranges::move(part.events, std::back_inserter(events));
+    }
+    session->durable_up_to(last.head.last_sequence);
+    return events;
+  }
+  void take_effect(Effect& effect) {
+    if (auto* const attempt = std::get_if<StartAttempt>(&effect))
+      attempts.push_back(std::move(*attempt));
+    if (auto* const answer = std::get_if<GiveAnswer>(&effect))
+      answers.push_back(std::move(*answer));
+    if (auto* const announced = std::get_if<AnnounceEnd>(&effect)) end = std::move(*announced);
+    if (auto* const child = std::get_if<StartChild>(&effect)) children.push_back(std::move(*child));
+    if (auto* const told = std::get_if<TellChild>(&effect)) telling.push_back(std::move(*told));
   }
   static Events expect(Result<Events> events) {
     EXPECT_TRUE(events) << events.error().detail;

@@ -22,6 +22,7 @@
 #include <atomic>
 #include <functional>
 #include <memory>
+#include <set>
 #include <string>
 #include <thread>
 #include <utility>
@@ -223,6 +224,144 @@ TEST_P(EventLogSuite, refuses_a_session_that_exists) {
   append({script.next({input("1")})});
   AppendScript again(log(), {"default", "a"}, run_id(2));
   expect_refused(again.next({input("1")}), Errc::conflict);
+}
+
+TEST_P(EventLogSuite, begins_a_run_that_follows_the_end_of_the_one_before) {
+  AppendScript script(log(), {"default", "a"}, run_id(7));
+  append({script.next({script.started(), input("1")})});
+  script.set_status(SessionStatus::completed);
+  append({script.next({input("2")})});
+  auto const first = script.head();
+  script.begin_run(run_id(2));
+  auto const next = script.next({script.started(), input("3")});
+  append({next});
+  append({script.next({input("4")})});
+  EXPECT_EQ(log().head(script.session()).value(), script.head());
+  EXPECT_EQ(log().runs(script.session()).value(), (std::vector{run_id(2), run_id(7)}));
+  EXPECT_EQ(steps(script).front(), next.step.bytes);
+  EXPECT_EQ(steps(script.session(), first.run).size(), 2U);
+  for (auto const& run : {first.run, script.run()}) {
+    auto const verified = read_verified(
+        log(), script.session(), run, 1, Reading::run, [](auto const&) { return true; });
+    EXPECT_TRUE(verified) << verified.error().detail;
+  }
+}
+
+TEST_P(EventLogSuite, refuses_a_run_that_follows_no_end_of_its_session) {
+  AppendScript script(log(), {"default", "a"});
+  auto lost = script;
+  lost.begin_run(run_id(2));
+  expect_refused(lost.peek({lost.started()}), Errc::stale);  // there is no such session
+  append({script.next({script.started()})});
+  auto early = script;
+  early.begin_run(run_id(2));
+  expect_refused(early.peek({early.started()}), Errc::conflict);  // it has not ended
+  script.set_status(SessionStatus::held);
+  append({script.next({input("1")})});
+  auto held = script;
+  held.begin_run(run_id(2));
+  expect_refused(held.peek({held.started()}), Errc::conflict);
+  script.set_status(SessionStatus::failed);
+  append({script.next({input("2")})});
+  expect_refused(early.peek({early.started()}), Errc::stale);  // that was not its last step
+  auto itself = script;
+  itself.begin_run(script.run());
+  expect_refused(itself.peek({itself.started()}), Errc::invalid);
+  auto late = script.peek({input("3")});
+  late.follows = Predecessor{run_id(2), {}};
+  expect_refused(late, Errc::invalid);  // no first step
+  auto good = script;
+  good.begin_run(run_id(2));
+  append({good.next({good.started()})});
+  expect_refused(script.peek({input("4")}), Errc::stale);  // of the run before
+  auto twice = script;
+  twice.begin_run(run_id(3));
+  expect_refused(twice.peek({twice.started()}), Errc::stale);
+}
+
+TEST_P(EventLogSuite, ends_a_run_and_begins_the_next_in_one_batch) {
+  AppendScript script(log(), {"default", "a"});
+  append({script.next({script.started()})});
+  auto const before = log().info().last_commit;
+  auto stale = script;
+  stale.next({input("lost")});
+  script.set_status(SessionStatus::continued);
+  std::vector<Append> batch;
+  batch.push_back(script.next({ContinuedAsNew{run_id(2), {}, {}, 0}}));
+  script.begin_run(run_id(2));
+  batch.push_back(script.next({script.started(), input("1")}));
+  append(batch);
+  EXPECT_EQ(log().info().last_commit, before + 1);
+  EXPECT_EQ(log().head(script.session()).value(), script.head());
+  // Where the end does not fit, the beginning does not either.
+  stale.set_status(SessionStatus::continued);
+  batch.clear();
+  batch.push_back(stale.next({ContinuedAsNew{run_id(3), {}, {}, 0}}));
+  stale.begin_run(run_id(3));
+  batch.push_back(stale.next({stale.started()}));
+  auto const receipt = log().append(batch).value();
+  for (auto const& one : receipt.each) {
+    ASSERT_FALSE(one);
+    EXPECT_EQ(one.error().code, Errc::stale);
+  }
+  EXPECT_EQ(log().head(script.session()).value(), script.head());
+}
+
+TEST_P(EventLogSuite, keeps_errands_until_they_are_done) {
+  auto const errands = [this] {
+    std::set<Errand> found;
+    EXPECT_TRUE(
+        log().scan_errands([&](Errand const& errand) { return found.insert(errand).second; }));
+    return found;
+  };
+  EXPECT_TRUE(errands().empty());
+  AppendScript parent(log(), {"default", "parent"});
+  AppendScript child(log(), {"default", "child"}, run_id(2));
+  Errand const start{ErrandKind::start, parent.session(), parent.run(), OperationId{3}};
+  Errand const other{ErrandKind::tell, parent.session(), parent.run(), OperationId{3}};
+  Errand const report{ErrandKind::report, child.session(), child.run(), OperationId::none};
+  auto first = parent.next({input("1")});
+  first.errands_set = {start, other};
+  append({first});
+  EXPECT_EQ(errands(), (std::set{start, other}));
+  auto second = child.next({input("1")});
+  second.errands_set = {report, other};
+  second.errands_done = {start, other};
+  append({second});
+  EXPECT_EQ(errands(), std::set{report});
+  auto refused = parent.peek({input("2")});
+  refused.errands_done = {report};
+  refused.epoch = refused.head.epoch = 0;
+  expect_refused(refused, Errc::fenced);
+  EXPECT_EQ(errands(), std::set{report});
+  reopen();
+  EXPECT_EQ(errands(), std::set{report});
+  std::size_t seen = 0;
+  EXPECT_TRUE(log().scan_errands([&](Errand const&) {
+    ++seen;
+    return false;
+  }));
+  EXPECT_EQ(seen, 1U);
+}
+
+TEST_P(EventLogSuite, keeps_every_status_of_a_head) {
+  std::uint8_t number = 0;
+  for (auto const status : {SessionStatus::open,
+                            SessionStatus::completed,
+                            SessionStatus::failed,
+                            SessionStatus::held,
+                            SessionStatus::cancelled,
+                            SessionStatus::continued}) {
+    AppendScript script(log(), {"default", std::to_string(++number)});
+    script.set_status(status);
+    append({script.next({input("1")})});
+  }
+  reopen();
+  for (std::uint8_t status = 0; status < number; ++status) {
+    auto const head = log().head({"default", std::to_string(status + 1)});
+    ASSERT_TRUE(head) << head.error().detail;
+    EXPECT_EQ(static_cast<std::uint8_t>((*head)->status), status);
+  }
 }
 
 TEST_P(EventLogSuite, refuses_an_older_epoch) {

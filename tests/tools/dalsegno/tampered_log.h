@@ -48,6 +48,9 @@ class TamperedLog final : public storage::EventLog {
                                              std::size_t limit) const override {
     return inner_.timers(from, until, limit);
   }
+  Result<> scan_errands(ErrandVisitor const& visit) const override {
+    return inner_.scan_errands(visit);
+  }
   Result<std::optional<Sequence>> find_producer_key(SessionId const& session,
                                                     std::string_view key) const override {
     return inner_.find_producer_key(session, key);

@@ -93,6 +93,8 @@ std::string_view name_of(storage::OperationKind kind) {
       return "receive";
     case storage::OperationKind::approval:
       return "approval";
+    case storage::OperationKind::child:
+      return "child";
   }
   return "unknown";
 }
@@ -103,6 +105,8 @@ std::string_view action_of(storage::OperationKind kind) {
       return "model.call";
     case storage::OperationKind::tool:
       return "tool.call";
+    case storage::OperationKind::child:
+      return "session.start";
     default:
       return "activity.call";
   }

@@ -42,6 +42,8 @@ Place place_of(storage::EventBody const& body) {
                         [](storage::OperatorActed const&) { return Place::input; },
                         [](storage::PolicyActivated const&) { return Place::input; },
                         [](storage::LossAccepted const&) { return Place::input; },
+                        [](storage::ChildEnded const&) { return Place::input; },
+                        [](storage::ParentEnded const&) { return Place::input; },
                         [](storage::TokenCreated const&) { return Place::anywhere; },
                         [](storage::TokenRevoked const&) { return Place::anywhere; },
                         [](storage::UnknownBody const&) { return Place::anywhere; },
@@ -131,6 +133,10 @@ void RunCheck::check_place(storage::Event const& event, bool is_first) {
   if (std::holds_alternative<storage::OperationCompleted>(event.body) && is_approval(event))
     place = Place::command;
   if (is_result(event.body) && ends_a_doubt(state_, event.operation)) place = Place::command;
+  // What was not received before comes with the run's first input.
+  if (auto const* const signal = std::get_if<storage::InputReceived>(&event.body);
+      signal != nullptr && signal->carried_from > 0)
+    place = Place::command;
   auto const name = std::string(storage::name_of(event.body));
   if (is_first && place == Place::command)
     found("step", event.sequence, name + " begins a step; only an input may");
@@ -161,6 +167,7 @@ Result<> RunCheck::check_body(storage::Event const& event) {
           },
           [&](storage::InputReceived const& body) {
             signals_.push_back(event.sequence);
+            if (body.carried_from > 0) carried_.push_back(body);
             outcome = check_payload(event, body.payload, &body.payload_digest);
           },
           [&](storage::OperationRequested const& body) {
@@ -276,6 +283,26 @@ Result<> RunCheck::check_body(storage::Event const& event) {
             outcome = check_payload(event, body.result, nullptr);
           },
           [&](storage::SessionCancelled const&) { ended_ = event.sequence; },
+          [&](storage::RunCarried const& body) {
+            for (auto const& attribute : body.attributes) {
+              if (outcome) outcome = check_payload(event, attribute.value, nullptr);
+            }
+          },
+          [&](storage::ContinuedAsNew const& body) {
+            ended_ = event.sequence;
+            next_ = body.next;
+            outcome = check_payload(event, body.input, &body.input_digest);
+          },
+          [&](storage::ChildStarted const& body) {
+            take_start(event, {body.attempt, body.input_digest});
+            if (auto* const operation = find(event)) operation->attempt_open = false;
+          },
+          [&](storage::ChildEnded const& body) {
+            take_end(event);
+            outcome = check_payload(event, body.result, nullptr);
+          },
+          [&](storage::ParentEnded const&) {},
+          [&](storage::CancellationAsked const&) { static_cast<void>(find(event)); },
       },
       event.body);
   return outcome;

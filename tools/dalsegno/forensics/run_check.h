@@ -41,6 +41,10 @@ class RunCheck {
   [[nodiscard]] engine::SessionState const& state() const { return state_; }
   [[nodiscard]] std::vector<Sequence> const& checkpoints() const { return checkpoints_; }
   [[nodiscard]] std::optional<storage::SessionStarted> const& started() const { return started_; }
+  /// Signals that were not received in the run before.
+  [[nodiscard]] std::vector<storage::InputReceived> const& carried() const { return carried_; }
+  /// The run that it says it continues as.
+  [[nodiscard]] std::optional<RunId> const& next() const { return next_; }
   [[nodiscard]] std::uint64_t events() const { return events_; }
   /// An event of a kind that this version does not know: the rest cannot be judged.
   [[nodiscard]] bool saw_unknown() const { return saw_unknown_; }
@@ -97,6 +101,8 @@ class RunCheck {
   std::vector<Sequence> signals_;  // of InputReceived
   std::vector<Sequence> checkpoints_;
   std::optional<storage::SessionStarted> started_;
+  std::vector<storage::InputReceived> carried_;
+  std::optional<RunId> next_;
   std::uint64_t events_ = 0;
   Sequence ended_ = 0;
   Time last_time_;

@@ -131,8 +131,7 @@ class Verification {
     }
     if (std::ranges::find(*runs, head.run) == runs->end())
       found("head", id, head.run, 0, "the session's head names a run that has no steps");
-    std::map<RunId, storage::Digest> ends;
-    std::map<RunId, std::optional<storage::SessionStarted>> starts;
+    std::map<RunId, RunCheck> checked;
     for (auto const& run : *runs) {
       ++report_.runs;
       RunCheck check(shared, run, report_.findings);
@@ -142,15 +141,14 @@ class Verification {
         unread_.insert(id);
         continue;
       }
-      ends[run] = check.state().hash;
-      starts[run] = check.started();
       TRY_VOID(check_stored_checkpoints(shared, run, check));
       if (run == head.run) {
         check_head(shared, head, check);
         check_timers(shared, check);
       }
+      checked.emplace(run, std::move(check));
     }
-    check_lineage(id, head, ends, starts);
+    check_lineage(id, head, checked);
     return {};
   }
 
@@ -281,35 +279,77 @@ class Verification {
     }
   }
 
-  /// Each run but the first follows one that is there, and names its last step.
+  /// Each run but the first follows one that is there and has ended, names its last step and takes
+  /// over what was not received there; no two follow the same one; the head is of the last.
   void check_lineage(SessionId const& id,
                      storage::Head const& head,
-                     std::map<RunId, storage::Digest> const& ends,
-                     std::map<RunId, std::optional<storage::SessionStarted>> const& starts) {
+                     std::map<RunId, RunCheck> const& runs) {
     std::size_t first = 0;
-    for (auto const& [run, started] : starts) {
+    std::map<RunId, RunId> followed;  // by
+    for (auto const& [run, check] : runs) {
+      auto const& started = check.started();
       if (!started || !started->follows) {
         ++first;
         continue;
       }
-      auto const before = ends.find(*started->follows);
-      if (before == ends.end()) {
-        found("run",
-              id,
-              run,
-              1,
-              "it follows run " + to_string(*started->follows) + ", which cannot be read");
-      } else if (before->second != started->follows_hash) {
-        found(
-            "run",
-            id,
-            run,
-            1,
-            "it follows run " + to_string(*started->follows) + " but does not name its last step");
+      auto const name = "run " + to_string(*started->follows);
+      if (auto const [other, fresh] = followed.emplace(*started->follows, run); !fresh)
+        found("run", id, run, 1, "it follows " + name + ", as run " + to_string(other->second));
+      auto const before = runs.find(*started->follows);
+      if (before == runs.end()) {
+        found("run", id, run, 1, "it follows " + name + ", which cannot be read");
+      } else if (before->second.state().hash != started->follows_hash) {
+        found("run", id, run, 1, "it follows " + name + " but does not name its last step");
+      } else {
+        check_continuation(id, run, check, before->second);
       }
     }
     if (first > 1)
       found("run", id, head.run, 0, std::to_string(first) + " runs of the session follow no other");
+    if (auto const next = followed.find(head.run); next != followed.end())
+      found("run",
+            id,
+            head.run,
+            0,
+            "the session's head is not of its newest run: run " + to_string(next->second) +
+                " follows it");
+  }
+
+  void check_continuation(SessionId const& id,
+                          RunId const& run,
+                          RunCheck const& check,
+                          RunCheck const& before) {
+    auto const& ended = before.state();
+    auto const name = "run " + to_string(ended.run);
+    if (ended.status == storage::SessionStatus::open ||
+        ended.status == storage::SessionStatus::held)
+      found("run", id, run, 1, "it follows " + name + ", which has not ended");
+    if (!before.next()) {
+      if (!check.carried().empty())
+        found(
+            "run", id, run, 1, "it takes over signals of " + name + ", which it does not continue");
+      return;
+    }
+    if (*before.next() != run)
+      found("run",
+            id,
+            run,
+            1,
+            "it follows " + name + ", which says that it continues as run " +
+                to_string(*before.next()));
+    bool same = check.carried().size() == ended.inbox.size();
+    for (std::size_t i = 0; same && i < ended.inbox.size(); ++i) {
+      auto const& signal = check.carried()[i];
+      same = signal.carried_from == ended.inbox[i].sequence &&
+             signal.signal == ended.inbox[i].signal && signal.payload == ended.inbox[i].payload;
+    }
+    if (!same)
+      found("run",
+            id,
+            run,
+            1,
+            "it takes over " + std::to_string(check.carried().size()) + " signals; unread in " +
+                name + " were " + std::to_string(ended.inbox.size()) + ", or others");
   }
 
   void check_watermark() {

@@ -1,0 +1,52 @@
+#pragma once
+
+// What sessions owe each other: to start one that another asked for, to tell it what became of that
+// one, and to tell that one how it ended. A step that promises it sets an errand (EventLog), the
+// step that keeps the promise takes it away. What is promised is done at once by `start`, `tell`
+// and `report`; what was missed, as the process ended or a session was held, by `run_all`. All of
+// it may be done twice.
+
+#include "dalsegno/ids.h"
+#include "dalsegno/result.h"
+#include "engine/runtime/shard.h"
+#include "engine/session/step_result.h"
+#include "storage/log/event_log.h"
+
+#include <functional>
+#include <string_view>
+
+namespace dalsegno::engine {
+
+/// Thread: any.
+class Errands {
+ public:
+  using Send = std::function<void(SessionId const& to, Message message)>;
+  using Say = std::function<void(SessionId const&, std::string_view)>;
+
+  /// `log` outlives this.
+  Errands(storage::EventLog const& log, Send send, Say say);
+  Errands(Errands const&) = delete;
+  Errands& operator=(Errands const&) = delete;
+  ~Errands() = default;
+
+  void start(StartChild const& wanted);
+  void tell(TellChild const& told);
+  /// Tells who asked for `session` how it ended; nothing where nobody did.
+  void report(SessionId const& session, AnnounceEnd const& end);
+
+  /// Does what the log knows as not done. Errors: those of the log.
+  [[nodiscard]] Result<> run_all();
+
+ private:
+  [[nodiscard]] Result<> run(storage::Errand const& errand);
+  [[nodiscard]] Result<> run_for_child(storage::Errand const& errand);
+  [[nodiscard]] Result<> run_report(storage::Errand const& errand);
+  void started(StartChild const& wanted, Result<Receipt> const& receipt);
+
+  // Set in the constructor.
+  storage::EventLog const& log_;
+  Send send_;
+  Say say_;
+};
+
+}  // namespace dalsegno::engine
