@@ -53,6 +53,7 @@ Style style_of(storage::SessionStatus status) {
       return Style::warning;
     case storage::SessionStatus::completed:
     case storage::SessionStatus::cancelled:
+    case storage::SessionStatus::continued:
       return Style::faint;
     case storage::SessionStatus::open:
       break;

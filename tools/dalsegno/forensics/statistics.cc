@@ -29,6 +29,8 @@ std::string_view status_name(storage::SessionStatus status) {
       return "held";
     case storage::SessionStatus::cancelled:
       return "cancelled";
+    case storage::SessionStatus::continued:
+      return "continued";
   }
   return "unknown";
 }
