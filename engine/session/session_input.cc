@@ -256,7 +256,8 @@ std::optional<storage::EventBody> Session::body_of(FailureInput const& input,
   body.retryable = input.retryable &&
                    std::ranges::find(retry.non_retryable, input.type) == retry.non_retryable.end();
   bool const may_repeat = effect != storage::EffectClass::at_most_once || !body.outcome_unknown;
-  if (body.retryable && may_repeat && !operation->cancel_asked && (retry.max_attempts == 0 || failed < retry.max_attempts))
+  if (body.retryable && may_repeat && !operation->cancel_asked &&
+      (retry.max_attempts == 0 || failed < retry.max_attempts))
     body.retry_at =
         now_ + (input.retry_after
                     ? std::clamp<std::chrono::microseconds>(

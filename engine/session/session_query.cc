@@ -36,7 +36,8 @@ detail::QueryId Session::add_query(std::string name, detail::Query query) {
   if (stopped_) throw Stop{};
   auto const id = static_cast<detail::QueryId>(last_query_ + 1);
   auto const [place, added] = queries_.try_emplace(std::move(name), Handler{id, std::move(query)});
-  if (!added) throw WorkflowError("there is a handler of the query \"" + place->first + "\" already");
+  if (!added)
+    throw WorkflowError("there is a handler of the query \"" + place->first + "\" already");
   ++last_query_;
   return id;
 }

@@ -18,8 +18,7 @@ constexpr std::array<std::string_view, std::variant_size_v<EventBody>> names = {
     "SessionCompleted",   "SessionFailed",     "VersionChosen",      "CancelRequested",
     "SessionCancelled",   "ApprovalRequested", "ApprovalGiven",      "TokenCreated",
     "TokenRevoked",       "HeartbeatRecorded", "AttemptDeferred",    "OperationInDoubt",
-    "DoubtResolved",
-    "RunCarried",        "ContinuedAsNew",     "ChildStarted",
+    "DoubtResolved",      "RunCarried",        "ContinuedAsNew",     "ChildStarted",
     "ChildEnded",         "ParentEnded",       "CancellationAsked"};
 static_assert(!names.back().empty());
 

@@ -57,7 +57,8 @@ class QueryTest : public RuntimeTest {
   }
   [[nodiscard]] std::string asked(std::string const& query, std::string const& arguments = "null") {
     auto const answer = engine->query(name("one"), query, arguments);
-    return answer ? *answer : std::string(name_of(answer.error().code)) + ": " + answer.error().detail;
+    return answer ? *answer
+                  : std::string(name_of(answer.error().code)) + ": " + answer.error().detail;
   }
   void wait_for_total(std::string const& total) {
     while (asked("total") != total) std::this_thread::yield();
