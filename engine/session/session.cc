@@ -375,14 +375,14 @@ void Session::begin_attempt(OperationId id) {
     decided.resource = operation.name;
     decided.input_digest = operation.input_digest;
   }
+  bool const unsure = operation.unsure;  // a denial may end the operation
   // In replay the recorded decision is read, never made again: only what was asked is compared.
   auto const& event = command(id, std::move(decided));
   auto const& decision = std::get<storage::PolicyDecided>(event.body);
   auto const permit = Permit::from(state_.run, id, decision);
   if (!permit) {
     if (reservations != nullptr) reservations->settle(false);
-    if (operation.unsure)
-      return fail_or_doubt(id, "policy_denied", decision.reason);  // the next attempt
+    if (unsure) return fail_or_doubt(id, "policy_denied", decision.reason);  // the next attempt
     detail::Outcome outcome;
     outcome.kind = detail::OutcomeKind::denied;
     outcome.message = decision.reason;

@@ -101,6 +101,27 @@ TEST(AtMostOnce, a_call_that_waited_in_a_queue_until_its_limit_is_repeated) {
   expect_sound(session);
 }
 
+Workflow<std::string> call_tool(Context& ctx, std::string input) {
+  co_return co_await ctx.tool<std::string>("wire", input);
+}
+
+TEST(AtMostOnce, a_tool_is_what_the_program_that_offers_it_declares) {
+  SessionDriver session(define_workflow("calls", call_tool));
+  session.registry.add_tool(
+      "wire",
+      [](ActivityContext const&, std::string_view) { return ActivityReply{.payload = "0"}; },
+      ToolOptions{.effect = EffectClass::at_most_once});
+  session.start(R"("x")");
+  session.restart();
+  session.orphan_open_attempts();
+  EXPECT_EQ(names_of(session.history()).back(), "OperationInDoubt 1");
+  session.take(resolution(storage::DoubtResolution::completed, R"("wired")"));
+  EXPECT_THAT(names_of(session.fire_next()),
+              ElementsAre("TimerFired 1", "ToolCompleted 1", "SessionCompleted"));
+  EXPECT_EQ(session.end->result, R"("wired")");
+  expect_sound(session);
+}
+
 TEST(AtMostOnce, a_result_that_cannot_be_recorded_leaves_the_call_in_doubt) {
   auto session = call_driver(once);
   session.start(R"("x")");
