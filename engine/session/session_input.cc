@@ -260,8 +260,8 @@ std::optional<storage::EventBody> Session::body_of(FailureInput const& input,
       (retry.max_attempts == 0 || failed < retry.max_attempts))
     body.retry_at =
         now_ + (input.retry_after
-                    ? std::clamp<std::chrono::microseconds>(
-                          *input.retry_after, std::chrono::microseconds(0), longest_asked_delay)
+                    ? std::chrono::microseconds(std::clamp(
+                          *input.retry_after, std::chrono::milliseconds(0), longest_asked_delay))
                     : retry_delay(id, failed));
   // An attempt that would begin after the call's end is not waited for.
   auto const& end_by = operation->clock.end_by;
