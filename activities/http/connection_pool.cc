@@ -28,20 +28,25 @@ bool is_silent(Connection& connection) {
 
 std::unique_ptr<Connection> ConnectionPool::take(std::string const& origin,
                                                  std::vector<Address> const& addresses) {
+  for (;;) {
+    auto connection = newest(origin, addresses);
+    if (!connection || is_silent(*connection)) return connection;
+  }
+}
+
+std::unique_ptr<Connection> ConnectionPool::newest(std::string const& origin,
+                                                   std::vector<Address> const& addresses) {
   List dropped;
   std::lock_guard const lock(mutex_);
   drop_expired(dropped);
-  for (auto it = kept_.begin(); it != kept_.end();) {
-    auto const here = it++;
-    if (here->origin != origin ||
-        std::ranges::find(addresses, here->connection->address) == addresses.end())
-      continue;
-    auto connection = std::move(here->connection);
-    kept_.erase(here);
-    if (is_silent(*connection)) return connection;
-    dropped.push_back({std::move(connection), {}, {}});
-  }
-  return nullptr;
+  auto const found = std::ranges::find_if(kept_, [&](Kept const& kept) {
+    return kept.origin == origin &&
+           std::ranges::find(addresses, kept.connection->address) != addresses.end();
+  });
+  if (found == kept_.end()) return nullptr;
+  auto connection = std::move(found->connection);
+  kept_.erase(found);
+  return connection;
 }
 
 void ConnectionPool::keep(std::unique_ptr<Connection> connection,

@@ -51,6 +51,9 @@ class ConnectionPool {
   };
   using List = std::list<Kept>;
 
+  /// The newest that fits, whatever has come on it.
+  [[nodiscard]] std::unique_ptr<Connection> newest(std::string const& origin,
+                                                   std::vector<Address> const& addresses);
   /// Moves what is over to `dropped`, which is destroyed without the lock.
   void drop_expired(List& dropped);
 

@@ -191,6 +191,7 @@ OrFault<ModelAnswer> Reading::finish(http::Answer const& answer) {
     // What came of the body says more than that the rest did not.
     if (!answer.failure || !body_.empty()) {
       std::vector<AnswerHeader> headers;
+      headers.reserve(answer.response.headers.size());
       for (auto const& [name, value] : answer.response.headers) headers.push_back({name, value});
       return std::unexpected(fault_of_status(status_, headers, body_, now_()));
     }
