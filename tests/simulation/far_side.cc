@@ -24,7 +24,7 @@ void FarSide::register_in(Registry& registry) {
 /// Whether what was sent under that key was done; now and then the far side does not know.
 Reconciled<std::string> FarSide::ask(ActivityContext const& context, std::int64_t number) {
   ++calls_;
-  truth_.performed(context.session, context.operation, context.attempt);
+  truth_.performed(context.session, context.run, context.operation, context.attempt);
   if (calls_ % 8 == 0) return Reconciled<std::string>::unknown("the books are closed");
   if (calls_ % 8 == 4) throw ActivityError("busy", "it does not answer");
   if (!performed_.contains(context.idempotency_key)) {
@@ -51,7 +51,7 @@ std::string FarSide::perform(ActivityContext const& context, std::int64_t number
   bool const is_made_once = context.name == "once" || context.name == "queued";
   if (is_made_once && calls_ % 4 == 0) throw ActivityError("busy", "it did nothing");
   if (is_made_once) {
-    truth_.had_effect(context.session, context.operation, performed_[key] + 1);
+    truth_.had_effect(context.session, context.run, context.operation, performed_[key] + 1);
     if (calls_ % 4 == 1) {
       ++performed_[key];
       throw std::runtime_error("the connection broke off");

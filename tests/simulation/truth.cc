@@ -446,12 +446,16 @@ void Truth::performed(SessionId const& session,
     findings_.add("written_before_sent", what + " was performed, and the log does not have it");
   if (!performed_.emplace(run, operation, attempt).second)
     findings_.add("effects", what + " was performed twice");
-  if (written && known->at(operation).unbegun.contains(attempt))
+  if (written && !over && known->at(operation).unbegun.contains(attempt))
     findings_.add("effects", what + " was performed, and the log says that nobody began it");
 }
 
-void Truth::had_effect(SessionId const& session, OperationId operation, unsigned count) {
+void Truth::had_effect(SessionId const& session,
+                       RunId const& run,
+                       OperationId operation,
+                       unsigned count) {
   auto const found = sessions_.find(session);
+  if (found != sessions_.end() && found->second.run != run) return;  // its run is over
   auto const* const known = found == sessions_.end() ? nullptr : &found->second.operations;
   auto const allowed =
       known != nullptr && known->contains(operation) ? 1 + known->at(operation).retries : 1;

@@ -96,7 +96,10 @@ class Truth {
                  OperationId operation,
                  std::uint32_t attempt);
   /// A call made at most once had its effect, for the `count`-th time.
-  void had_effect(SessionId const& session, OperationId operation, unsigned count);
+  void had_effect(SessionId const& session,
+                  RunId const& run,
+                  OperationId operation,
+                  unsigned count);
 
  private:
   void take(SessionId const& session,

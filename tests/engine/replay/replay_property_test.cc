@@ -226,7 +226,7 @@ class World {
   }
   /// Nobody knows whether it had its effect.
   Input broken_off(StartAttempt const& attempt) {
-    if (one_in(2)) ++effects_[key_of(attempt.operation)];
+    if (one_in(2)) ++effects_[key_of(attempt.run, attempt.operation)];
     FailureInput failure{attempt.operation, attempt.attempt, "exception", "connection reset"};
     failure.outcome_unknown = true;
     failure.heartbeat = R"("nearly done")";
