@@ -285,7 +285,7 @@ TEST_F(HttpActivity, closes_the_connection_when_nobody_waits_for_the_answer_any_
     closed.count_down();
   });
   EXPECT_EQ(run("hurried", {.url = "http://localhost:" + far.text_port() + "/hurry"}).failure,
-            "timeout");
+            "start_to_close_timeout");
   closed.wait();  // and not for the minute that a head may take
 }
 

@@ -343,13 +343,13 @@ TEST(Activities, left_to_somebody_outside_can_fail_and_be_repeated) {
   auto const start = runtime.now();
   ASSERT_TRUE(runtime.start_session(order, "sign", 3));
   auto const first = outside->token;
-  ASSERT_TRUE(runtime.fail_activity(first, ActivityError("ill", "the notary is ill").after(48h)));
+  ASSERT_TRUE(runtime.fail_activity(first, ActivityError("ill", "the notary is ill").after(20h)));
   EXPECT_EQ(runtime.fail_activity(first, ActivityError("ill", "again")).error().code, Errc::ended);
-  runtime.advance(48h);
+  runtime.advance(20h);
   EXPECT_NE(outside->token, first);
   ASSERT_TRUE(runtime.complete_activity(outside->token, std::string("signed")));
   EXPECT_EQ(runtime.result<std::string>(order).value(), "signed");
-  EXPECT_EQ(runtime.now(), start + 48h);
+  EXPECT_EQ(runtime.now(), start + 20h);
 }
 
 TEST(Activities, tokens_of_nobody_are_refused) {

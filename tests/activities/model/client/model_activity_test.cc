@@ -334,7 +334,7 @@ TEST_F(ModelActivity, another_endpoint_takes_over_from_one_that_is_lost) {
 TEST_F(ModelActivity, a_call_that_takes_too_long_is_closed_and_what_came_of_it_is_recorded) {
   first_.script(R"([{"fault":"hang_after","events":2},{"fault":"hang"},{"fault":"hang"}])");
   auto const told = ask("hello", 50);
-  EXPECT_EQ(told.failure, "timeout");
+  EXPECT_EQ(told.failure, "start_to_close_timeout");
   EXPECT_EQ(told.attempts, 3U);
   // The runtime waits for attempts under way: they end, as their connections are closed.
   auto const orphans = events<storage::AttemptOrphaned>("ask-1");
