@@ -607,6 +607,11 @@ void Shard::take(InputMessage message) {
     surroundings.now = std::max(surroundings.now, timer->due);
   }
   if (!fire_due_timers(message.session, entry, surroundings.now)) return;
+  if (entry.head.run != message.run) {  // it went on in another run, to which this means nothing
+    settled(&entry, told_by(message));
+    settle(message.session, entry);
+    return;
+  }
   auto step = handle(message.session, entry, message.input, surroundings);
   if (!step) {
     give_up(message.session, entry, step.error());
