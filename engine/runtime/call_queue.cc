@@ -268,6 +268,7 @@ std::size_t CallQueues::waiting() const {
 
 std::vector<QueueStatus> CallQueues::status(SteadyTime now) const {
   std::vector<QueueStatus> all;
+  all.reserve(queues_.size());
   for (auto const& queue : queues_) all.push_back(queue.status(now));
   return all;
 }

@@ -55,6 +55,7 @@ Result<std::string> Session::query(std::string const& name, std::string const& a
   auto const found = queries_.find(name);
   if (found == queries_.end()) {
     std::vector<std::string_view> known;
+    known.reserve(queries_.size());
     for (auto const& [other, handler] : queries_) known.emplace_back(other);
     auto const meant = nearest(name, known);
     return Error{Errc::not_found,

@@ -134,6 +134,7 @@ class AttemptHost {
                                                            std::string_view resource,
                                                            Json const& attributes) const = 0;
   /// JSON. Where there is no runtime nobody listens, and nobody could complete it later.
+  // NOLINTNEXTLINE(performance-unnecessary-value-param): the runtime keeps it
   virtual void heartbeat(std::string /*details*/) {}
   [[nodiscard]] virtual std::string complete_later() {
     throw ActivityError(

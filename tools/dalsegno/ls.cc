@@ -116,10 +116,12 @@ void count_groups(Globals const& globals,
   std::map<std::vector<std::string>, std::size_t> groups;
   for (auto const& row : rows) {
     std::vector<std::string> group;
+    group.reserve(fields.size());
     for (auto const& field : fields) group.push_back(to_text(value_of(row, field)));
     ++groups[std::move(group)];
   }
   std::vector<std::string> heads;
+  heads.reserve(titles.size() + 1);
   for (auto const& title : titles) heads.push_back(printable(title));
   heads.emplace_back("SESSIONS");
   Table table(std::move(heads));
