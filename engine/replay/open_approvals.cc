@@ -1,12 +1,12 @@
 #include "engine/replay/open_approvals.h"
 
 #include "dalsegno/try.h"
+#include "engine/replay/fold_session.h"
 #include "engine/session/call_policy.h"
 #include "storage/event/digest.h"
-#include "storage/log/chain.h"
-#include "storage/log/journal.h"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 namespace dalsegno::engine {
@@ -26,38 +26,12 @@ std::string id_of(SessionState const& state, OperationId id, OpenOperation const
                                           storage::to_hex(operation.input_digest)}));
 }
 
-Result<std::string> arguments_of(storage::EventLog const& log,
-                                 SessionId const& session,
-                                 storage::Payload const& input) {
-  if (!input.artifact) return input.bytes;
-  return log.artifact(session, input.artifact->digest);
-}
-
 bool names_it(PendingApproval const& pending, std::string_view text) {
   auto const place = "@" + number(pending.operation);
   return text == pending.session.name + place || text == to_string(pending.session) + place;
 }
 
 }  // namespace
-
-Result<SessionState> fold_session(storage::EventLog const& log, SessionId const& session) {
-  TRY(auto const head, log.head(session));
-  if (!head) return Error{Errc::not_found, "there is no session " + to_string(session)};
-  SessionState state;
-  state.session = session;
-  state.run = head->run;
-  state.log_id = log.info().log_id;
-  TRY_VOID(storage::read_verified(
-      log, session, head->run, 1, storage::Reading::show, [&](storage::DecodedStep const& step) {
-        // A store that is being written may have more by now.
-        if (step.step.header.first_sequence > head->last_sequence) return false;
-        for (auto const& event : step.step.events)
-          apply(state, event, step.step.header.recorded_at);
-        apply_step_end(state, step.step.header, step.hash);
-        return true;
-      }));
-  return state;
-}
 
 Result<std::vector<PendingApproval>> open_approvals(storage::EventLog const& log,
                                                     SessionState const& state) {
@@ -73,7 +47,7 @@ Result<std::vector<PendingApproval>> open_approvals(storage::EventLog const& log
       pending.action = action_of(operation.kind);
     pending.what = operation.name;
     pending.risk = static_cast<Risk>(operation.risk);
-    TRY(pending.arguments, arguments_of(log, state.session, operation.input));
+    TRY(pending.arguments, text_of(log, state.session, operation.input));
     pending.input_digest = storage::to_hex(operation.input_digest);
     pending.requester = state.principal;
     for (auto const& [sender, first] : state.senders)
@@ -98,19 +72,11 @@ Result<std::vector<PendingApproval>> open_approvals(storage::EventLog const& log
 
 Result<std::vector<PendingApproval>> open_approvals(storage::EventLog const& log) {
   std::vector<PendingApproval> all;
-  Result<> outcome;
-  TRY_VOID(log.scan_heads([&](SessionId const& session, storage::Head const& head) {
-    if (head.status != storage::SessionStatus::open || session == storage::journal_session())
-      return true;
-    outcome = [&]() -> Result<> {
-      TRY(auto const state, fold_session(log, session));
-      TRY(auto open, open_approvals(log, state));
-      std::ranges::move(open, std::back_inserter(all));
-      return {};
-    }();
-    return outcome.has_value();
+  TRY_VOID(each_open_session(log, [&](SessionState const& state) -> Result<> {
+    TRY(auto open, open_approvals(log, state));
+    std::ranges::move(open, std::back_inserter(all));
+    return {};
   }));
-  TRY_VOID(std::move(outcome));
   return all;
 }
 

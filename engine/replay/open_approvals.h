@@ -14,11 +14,6 @@
 
 namespace dalsegno::engine {
 
-/// Folds the newest run of a session, its chain verified. Errors: Errc::not_found, those of the log
-/// and of the chain.
-[[nodiscard]] Result<SessionState> fold_session(storage::EventLog const& log,
-                                                SessionId const& session);
-
 /// What a session waits for. Errors: those of EventLog::artifact, for large arguments.
 [[nodiscard]] Result<std::vector<PendingApproval>> open_approvals(storage::EventLog const& log,
                                                                   SessionState const& state);

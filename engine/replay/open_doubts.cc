@@ -1,10 +1,9 @@
 #include "engine/replay/open_doubts.h"
 
 #include "dalsegno/try.h"
-#include "engine/replay/open_approvals.h"
+#include "engine/replay/fold_session.h"
 #include "engine/session/call_policy.h"
 #include "engine/session/doubt.h"
-#include "storage/log/journal.h"
 
 #include <algorithm>
 #include <iterator>
@@ -26,10 +25,7 @@ Result<CallInDoubt> describe(storage::EventLog const& log,
   call.what = operation.name;
   call.attempt = operation.attempt;
   call.idempotency_key = idempotency_key(state.session, state.run, id);
-  call.arguments = operation.input.bytes;
-  if (auto const& artifact = operation.input.artifact) {
-    TRY(call.arguments, log.artifact(state.session, artifact->digest));
-  }
+  TRY(call.arguments, text_of(log, state.session, operation.input));
   return call;
 }
 
@@ -67,19 +63,11 @@ Result<std::vector<CallInDoubt>> under_way_at_most_once(storage::EventLog const&
 
 Result<std::vector<CallInDoubt>> open_doubts(storage::EventLog const& log) {
   std::vector<CallInDoubt> all;
-  Result<> outcome;
-  TRY_VOID(log.scan_heads([&](SessionId const& session, storage::Head const& head) {
-    if (head.status != storage::SessionStatus::open || session == storage::journal_session())
-      return true;
-    outcome = [&]() -> Result<> {
-      TRY(auto const state, fold_session(log, session));
-      TRY(auto open, open_doubts(log, state));
-      std::ranges::move(open, std::back_inserter(all));
-      return {};
-    }();
-    return outcome.has_value();
+  TRY_VOID(each_open_session(log, [&](SessionState const& state) -> Result<> {
+    TRY(auto open, open_doubts(log, state));
+    std::ranges::move(open, std::back_inserter(all));
+    return {};
   }));
-  TRY_VOID(std::move(outcome));
   return all;
 }
 

@@ -20,7 +20,7 @@ namespace dalsegno::engine {
 [[nodiscard]] Result<std::vector<CallInDoubt>> under_way_at_most_once(storage::EventLog const& log,
                                                                       SessionState const& state);
 /// Those of all open sessions, in the order of the store. Reads every open session from its
-/// beginning. Errors: those of fold_session (engine/replay/open_approvals.h).
+/// beginning. Errors: those of fold_session (engine/replay/fold_session.h).
 [[nodiscard]] Result<std::vector<CallInDoubt>> open_doubts(storage::EventLog const& log);
 
 /// The resolution as an input of its session.

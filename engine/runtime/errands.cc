@@ -3,6 +3,7 @@
 #include "dalsegno/json.h"
 #include "dalsegno/payload.h"
 #include "dalsegno/try.h"
+#include "engine/replay/fold_session.h"
 #include "engine/runtime/run_lookup.h"
 
 #include <memory>

@@ -133,11 +133,4 @@ Result<SessionState> fold_run(storage::EventLog const& log,
   return state;
 }
 
-Result<std::string> text_of(storage::EventLog const& log,
-                            SessionId const& session,
-                            storage::Payload const& payload) {
-  if (!payload.artifact) return payload.bytes;
-  return log.artifact(session, payload.artifact->digest);
-}
-
 }  // namespace dalsegno::engine

@@ -44,9 +44,4 @@ using LookAtEvent = std::function<bool(SessionState const& before, storage::Even
                                             RunId const& run,
                                             LookAtEvent const& look);
 
-/// The bytes of a payload, fetched when they are an artifact.
-[[nodiscard]] Result<std::string> text_of(storage::EventLog const& log,
-                                          SessionId const& session,
-                                          storage::Payload const& payload);
-
 }  // namespace dalsegno::engine

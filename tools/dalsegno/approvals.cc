@@ -1,5 +1,6 @@
 #include "dalsegno/try.h"
 #include "engine/policy/grammar.h"
+#include "engine/replay/fold_session.h"
 #include "engine/replay/open_approvals.h"
 #include "tools/dalsegno/output.h"
 #include "tools/dalsegno/printable.h"

@@ -2,6 +2,7 @@
 #include "engine/govern/identify.h"
 #include "engine/govern/store_policy.h"
 #include "engine/policy/answers.h"
+#include "engine/replay/fold_session.h"
 #include "engine/replay/open_approvals.h"
 #include "engine/session/control_step.h"
 #include "storage/access/recorded_time.h"

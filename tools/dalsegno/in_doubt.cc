@@ -2,7 +2,7 @@
 
 #include "dalsegno/json.h"
 #include "dalsegno/try.h"
-#include "engine/replay/open_approvals.h"
+#include "engine/replay/fold_session.h"
 #include "engine/replay/open_doubts.h"
 #include "storage/log/journal.h"
 #include "tools/dalsegno/output.h"

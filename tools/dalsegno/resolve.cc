@@ -1,6 +1,6 @@
 #include "dalsegno/json.h"
 #include "dalsegno/try.h"
-#include "engine/replay/open_approvals.h"
+#include "engine/replay/fold_session.h"
 #include "engine/session/control_step.h"
 #include "storage/access/recorded_time.h"
 #include "tools/dalsegno/govern.h"

@@ -3,8 +3,8 @@
 #include "dalsegno/try.h"
 #include "engine/policy/glob.h"
 #include "engine/policy/time_text.h"
+#include "tools/dalsegno/forensics/status_name.h"
 #include "tools/dalsegno/printable.h"
-#include "tools/dalsegno/status_name.h"
 
 #include <algorithm>
 #include <array>
@@ -282,7 +282,7 @@ class FilterParser {
       name.name = token_.text;
       TRY_VOID(advance());
     }
-    if (name.attribute) filter_.attributes_.insert(name.name);
+    filter_.asks_for_attributes_ = filter_.asks_for_attributes_ || name.attribute;
     return name;
   }
 
@@ -427,7 +427,7 @@ FieldValue value_of(SessionRow const& row, FieldName const& field) {
   if (name == "tenant") return row.id.tenant;
   if (name == "run") return to_string(head.run);
   if (name == "workflow") return head.workflow;
-  if (name == "status") return std::string(name_of(head.status));
+  if (name == "status") return std::string(forensics::name_of(head.status));
   if (name == "events") return static_cast<double>(head.last_sequence);
   if (name == "steps") return static_cast<double>(head.steps);
   if (name == "open_attempts") return static_cast<double>(head.open_attempts);

@@ -9,10 +9,8 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <functional>
 #include <map>
 #include <optional>
-#include <set>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -65,11 +63,9 @@ class SessionFilter {
 
   [[nodiscard]] bool matches(SessionRow const& row) const;
   /// Whether it has to be told attributes.
-  [[nodiscard]] bool asks_for_attributes() const { return !attributes_.empty(); }
-  [[nodiscard]] std::set<std::string> const& attributes() const { return attributes_; }
+  [[nodiscard]] bool asks_for_attributes() const { return asks_for_attributes_; }
   /// Sorts by `order by` (else leaves the order) and cuts at `limit`. Absent values come last.
   void arrange(std::vector<SessionRow>& rows) const;
-  [[nodiscard]] bool arranges() const { return !order_.empty() || limit_; }
 
  private:
   friend class FilterParser;
@@ -96,7 +92,7 @@ class SessionFilter {
   Node root_;
   std::vector<Order> order_;
   std::optional<std::size_t> limit_;
-  std::set<std::string> attributes_;
+  bool asks_for_attributes_ = false;
 };
 
 }  // namespace dalsegno::command

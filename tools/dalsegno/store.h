@@ -5,8 +5,8 @@
 #include "dalsegno/result.h"
 #include "storage/log/event_log.h"
 #include "tools/dalsegno/forensics/history.h"
+#include "tools/dalsegno/forensics/status_name.h"
 #include "tools/dalsegno/globals.h"
-#include "tools/dalsegno/status_name.h"
 
 #include <memory>
 #include <string>
@@ -15,6 +15,8 @@
 #include <vector>
 
 namespace dalsegno::command {
+
+using forensics::name_of;
 
 /// A store that is read and never written.
 struct OpenStore {

@@ -4,6 +4,7 @@
 #include "engine/session/overloaded.h"
 #include "storage/log/chain.h"
 #include "tools/dalsegno/forensics/calls.h"
+#include "tools/dalsegno/forensics/status_name.h"
 
 #include <algorithm>
 #include <cmath>
@@ -16,24 +17,6 @@ namespace dalsegno::forensics {
 namespace {
 
 using engine::overloaded;
-
-std::string_view status_name(storage::SessionStatus status) {
-  switch (status) {
-    case storage::SessionStatus::open:
-      return "open";
-    case storage::SessionStatus::completed:
-      return "completed";
-    case storage::SessionStatus::failed:
-      return "failed";
-    case storage::SessionStatus::held:
-      return "held";
-    case storage::SessionStatus::cancelled:
-      return "cancelled";
-    case storage::SessionStatus::continued:
-      return "continued";
-  }
-  return "unknown";
-}
 
 /// Counts the events of one run.
 class RunCounter {
@@ -115,7 +98,7 @@ Result<Statistics> count(storage::EventLog const& log,
   statistics.commits = log.info().last_commit;
   auto const log_id = log.info().log_id;
   for (auto const& [id, head] : sessions) {
-    ++statistics.sessions[head.workflow][std::string(status_name(head.status))];
+    ++statistics.sessions[head.workflow][std::string(name_of(head.status))];
     storage::ChainVerifier chain(log_id, id, head.run);
     RunCounter counter(statistics);
     Result<> outcome;

@@ -4,9 +4,9 @@
 
 #include <string_view>
 
-namespace dalsegno::command {
+namespace dalsegno::forensics {
 
-/// "open", "completed", "failed", "held", "cancelled".
+/// "open", "completed", "failed", "held", "cancelled", "continued".
 [[nodiscard]] std::string_view name_of(storage::SessionStatus status);
 
-}  // namespace dalsegno::command
+}  // namespace dalsegno::forensics

@@ -1,6 +1,6 @@
-#include "tools/dalsegno/status_name.h"
+#include "tools/dalsegno/forensics/status_name.h"
 
-namespace dalsegno::command {
+namespace dalsegno::forensics {
 
 std::string_view name_of(storage::SessionStatus status) {
   switch (status) {
@@ -20,4 +20,4 @@ std::string_view name_of(storage::SessionStatus status) {
   return "unknown";
 }
 
-}  // namespace dalsegno::command
+}  // namespace dalsegno::forensics
