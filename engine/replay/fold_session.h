@@ -16,8 +16,8 @@ namespace dalsegno::engine {
 [[nodiscard]] Result<SessionState> fold_session(storage::EventLog const& log,
                                                 SessionId const& session);
 
-/// Folds all open sessions, the journal apart, in the order of the store, until `use` fails. Errors:
-/// those of fold_session and of `use`.
+/// Folds all open sessions, the journal apart, in the order of the store, until `use` fails.
+/// Errors: those of fold_session and of `use`.
 [[nodiscard]] Result<> each_open_session(storage::EventLog const& log,
                                          std::function<Result<>(SessionState const&)> const& use);
 

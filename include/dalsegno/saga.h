@@ -79,17 +79,7 @@ class Saga {
  private:
   template <class In, class Out>
   static Workflow<> call_once(Context& ctx, Activity<In, Out> activity, In input) {
-    static_cast<void>(co_await as_value(ctx.call(activity, std::move(input))));
-  }
-  /// So that an activity without a result can be called like one with.
-  template <class Out>
-  static Workflow<bool> as_value(Operation<Out> call) {
-    if constexpr (std::is_void_v<Out>) {
-      co_await call;
-    } else {
-      static_cast<void>(co_await call);
-    }
-    co_return true;
+    static_cast<void>(co_await ctx.call(activity, std::move(input)));
   }
 
   struct Step {
