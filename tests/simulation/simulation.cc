@@ -49,7 +49,8 @@ struct Character {
   std::uint64_t late_result = 0;
   std::uint64_t result_twice = 0;
   std::uint64_t clock_jump = 0;
-  std::uint64_t lazy_commit = 1;  ///< the disk is so slow
+  std::uint64_t lazy_commit = 1;   ///< the disk is so slow
+  std::uint64_t lazy_workers = 1;  ///< the threads that perform attempts are so busy
   bool cancels = false;
 };
 
@@ -74,6 +75,7 @@ Character draw(Dice& dice) {
   one.result_twice = perhaps(5 + dice.below(20));
   one.clock_jump = perhaps(50 + dice.below(200));
   one.lazy_commit = 1 + dice.below(6);
+  one.lazy_workers = dice.one_in(4) ? 1 + dice.below(20) : 1;
   one.cancels = dice.one_in(2);
   return one;
 }
@@ -177,7 +179,8 @@ class Simulation {
     for (std::size_t shard = 0; shard < steps.shards(); ++shard)
       if (steps.mail(shard) > 0) also(Item::serve);
     if (steps.steps() > 0 && dice_.one_in(one_.lazy_commit)) also(Item::commit);
-    if (steps.attempts() > 0) also(Item::perform);
+    if (steps.attempts() > 0 && (!with_faults() || dice_.one_in(one_.lazy_workers)))
+      also(Item::perform);
     if (!on_their_way_.empty() && next_result()->due <= clock_) also(Item::deliver);
     auto const due = steps.next_timer();
     if (due && *due <= now()) also(Item::fire);
