@@ -4,6 +4,7 @@
 #include "dalsegno/try.h"
 #include "engine/govern/store_policy.h"
 #include "engine/policy/rate.h"
+#include "engine/replay/fold_session.h"
 #include "engine/runtime/activity_pool.h"
 #include "engine/runtime/attempt_scope.h"
 #include "engine/runtime/counters.h"
@@ -388,6 +389,17 @@ std::map<Sequence, Sequence> carried_signals(StepResult const& first) {
 
 }  // namespace
 
+namespace {
+
+Result<std::string> result_of(SessionId const& session, EndUpdate const& end) {
+  if (end.type.empty()) return end.result;
+  return Error{Errc::failed,
+               "session " + to_string(session) + ", update at " + std::to_string(end.update) +
+                   ": " + end.type + ": " + end.message};
+}
+
+}  // namespace
+
 /// Answers and ends, to those who wait for them; what sessions say to each other.
 void Engine::announce(SessionId const& session, StepResult const& step) {
   if (step.append.follows) waiters_.continued(session, carried_signals(step));
@@ -395,6 +407,9 @@ void Engine::announce(SessionId const& session, StepResult const& step) {
     std::visit(overloaded{[](StartAttempt const&) {},
                           [&](GiveAnswer const& given) {
                             waiters_.answer(session, given.turn, given.answer);
+                          },
+                          [&](EndUpdate const& end) {
+                            waiters_.answer(session, end.update, result_of(session, end));
                           },
                           [&](AnnounceEnd const& end) {
                             waiters_.end(session, end);
@@ -460,6 +475,17 @@ void Engine::redact(std::string& text) const {
   if (options_.intake != nullptr && !text.empty()) text = options_.intake->message(text);
 }
 
+Result<VaultRecords> Engine::take_in_signal(SessionId const& session, SignalInput& input) const {
+  TRY(auto records,
+      take_in(session,
+              input.update ? "what the update is given" : "the signal's payload",
+              input.payload));
+  redact(input.signal);
+  redact(input.producer_key);
+  redact(input.principal);
+  return records;
+}
+
 void Engine::start_session(StartRequest request, OnReceipt done) {
   if (auto error = refusal()) return done(std::move(*error));
   if (!valid(request.session)) {
@@ -478,6 +504,11 @@ void Engine::start_session(StartRequest request, OnReceipt done) {
   auto taken_in = take_in(request.session, "the input", request.input);
   if (!taken_in) return done(taken_in.error());
   redact(request.principal);
+  if (auto& first = request.first) {
+    auto also = take_in_signal(request.session, *first);
+    if (!also) return done(also.error());
+    std::ranges::move(*also, std::back_inserter(*taken_in));
+  }
   auto& shard = shard_of(request.session);
   Message message = StartMessage{std::move(request), std::move(*taken_in), std::move(done)};
   auto const taken = shard.offer(message);
@@ -486,11 +517,8 @@ void Engine::start_session(StartRequest request, OnReceipt done) {
 
 void Engine::signal(SessionId session, SignalInput input, OnReceipt done) {
   if (auto error = refusal()) return done(std::move(*error));
-  auto taken_in = take_in(session, "the signal's payload", input.payload);
+  auto taken_in = take_in_signal(session, input);
   if (!taken_in) return done(taken_in.error());
-  redact(input.signal);
-  redact(input.producer_key);
-  redact(input.principal);
   auto& shard = shard_of(session);
   Message message =
       SignalMessage{std::move(session), std::move(input), std::move(*taken_in), std::move(done)};
@@ -514,23 +542,31 @@ void Engine::ask(SessionId const& session,
                  SignalInput input,
                  OnReceipt recorded,
                  Waiters::OnAnswer done) {
-  signal(session,
-         std::move(input),
-         [this, session, recorded = std::move(recorded), done = std::move(done)](
+  signal(session, std::move(input), and_wait(session, std::move(recorded), std::move(done)));
+}
+
+void Engine::ask_first(StartRequest request, OnReceipt recorded, Waiters::OnAnswer done) {
+  auto const session = request.session;
+  start_session(std::move(request), and_wait(session, std::move(recorded), std::move(done)));
+}
+
+/// Waits for the answer to what has been recorded.
+OnReceipt Engine::and_wait(SessionId const& session, OnReceipt recorded, Waiters::OnAnswer done) {
+  return [this, session, recorded = std::move(recorded), done = std::move(done)](
              Result<Receipt> receipt) {
-           if (receipt) {
-             waiters_.wait_for_answer(session, receipt->sequence, done);
-             if (receipt->repeated) find_answer(session, receipt->run, receipt->sequence);
-             if (auto error = failure()) waiters_.fail(session, *error);
-           }
-           if (recorded) recorded(receipt);
-           if (!receipt) done(receipt.error());
-         });
+    if (receipt) {
+      waiters_.wait_for_answer(session, receipt->sequence, done);
+      if (receipt->repeated) find_answer(session, receipt->run, receipt->sequence);
+      if (auto error = failure()) waiters_.fail(session, *error);
+    }
+    if (recorded) recorded(receipt);
+    if (!receipt) done(receipt.error());
+  };
 }
 
 /// A turn that came before may have its answer in the log already.
 void Engine::find_answer(SessionId const& session, RunId const& run, Sequence turn) {
-  std::optional<std::string> answer;
+  std::optional<Result<std::string>> answer;
   bool ended = false;
   auto const read = log_.read_steps(session, run, turn, [&](std::string_view bytes) {
     auto const step = storage::decode(bytes, storage::Reading::show);
@@ -540,13 +576,14 @@ void Engine::find_answer(SessionId const& session, RunId const& run, Sequence tu
               std::holds_alternative<storage::SessionFailed>(event.body) ||
               std::holds_alternative<storage::SessionCancelled>(event.body) ||
               std::holds_alternative<storage::ContinuedAsNew>(event.body);
-      auto const* const given = std::get_if<storage::AnswerGiven>(&event.body);
-      if (given == nullptr || given->turn != turn) continue;
-      if (!given->answer.artifact) {
-        answer = given->answer.bytes;
-      } else if (auto bytes_of = log_.artifact(session, given->answer.artifact->digest)) {
-        answer = std::move(*bytes_of);
-      }
+      if (auto const* const given = std::get_if<storage::AnswerGiven>(&event.body);
+          given != nullptr && given->turn == turn)
+        answer = text_of(log_, session, given->answer);
+      if (auto const* const end = std::get_if<storage::UpdateEnded>(&event.body);
+          end != nullptr && end->update == turn)
+        answer = end->type.empty()
+                     ? text_of(log_, session, end->result)
+                     : result_of(session, {end->update, {}, end->type, end->message});
     }
     return !answer;
   });
@@ -625,6 +662,16 @@ void Engine::cancel(SessionId session, CancelInput input, OnReceipt done) {
   Message message = CancelMessage{std::move(session), std::move(input), std::move(done)};
   auto const taken = shard.offer(message);
   if (!taken) std::get<CancelMessage>(message).done(taken.error());
+}
+
+void Engine::control(SessionId session, ControlInput input, OnReceipt done) {
+  if (auto error = refusal()) return done(std::move(*error));
+  redact(input.by);
+  redact(input.reason);
+  auto& shard = shard_of(session);
+  Message message = ControlMessage{std::move(session), std::move(input), std::move(done)};
+  auto const taken = shard.offer(message);
+  if (!taken) std::get<ControlMessage>(message).done(taken.error());
 }
 
 void Engine::answer_approval(SessionId session, ApprovalInput input, OnReceipt done) {
@@ -731,6 +778,16 @@ Result<Receipt> Engine::signal(SessionId session, SignalInput input) {
 Result<std::string> Engine::ask(SessionId session, SignalInput input) {
   return wait_for<std::string>(
       [&](Waiters::OnAnswer done) { ask(session, std::move(input), {}, std::move(done)); });
+}
+
+Result<std::string> Engine::ask_first(StartRequest request) {
+  return wait_for<std::string>(
+      [&](Waiters::OnAnswer done) { ask_first(std::move(request), {}, std::move(done)); });
+}
+
+Result<Receipt> Engine::control(SessionId session, ControlInput input) {
+  return wait_for<Receipt>(
+      [&](OnReceipt done) { control(std::move(session), std::move(input), std::move(done)); });
 }
 
 Result<std::string> Engine::query(SessionId session, std::string name, std::string arguments) {

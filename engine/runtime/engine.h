@@ -84,13 +84,21 @@ class Engine {
   /// Errors: Errc::invalid (the payload is not JSON), Errc::not_found, Errc::ended, Errc::held,
   /// Errc::overloaded, Errc::too_large, Errc::unavailable.
   void signal(SessionId session, SignalInput input, OnReceipt done);
-  /// A signal and the answer that the workflow gives to it; the answer to a repeated one is the
+  /// A signal and the answer that the workflow gives to it, or an update and its result (of one
+  /// that failed: Errc::failed); the answer to a repeated one is the
   /// recorded one.
   void ask(SessionId const& session, SignalInput input, OnReceipt recorded, Waiters::OnAnswer done);
+  /// A session that begins with a signal or an update (StartRequest::first), and what comes of
+  /// that: as `ask`.
+  void ask_first(StartRequest request, OnReceipt recorded, Waiters::OnAnswer done);
   void wait_for_end(SessionId const& session, Waiters::OnEnd done);
   /// Asks a session to end; a repeated request is acknowledged once more. Errors: Errc::not_found,
   /// Errc::ended, Errc::held, Errc::too_large, Errc::unavailable.
   void cancel(SessionId session, CancelInput input, OnReceipt done);
+  /// Pauses a session, lets it go on, cancels or terminates it; what is so already is acknowledged
+  /// once more. A held one can be terminated. Errors: those of check_control
+  /// (engine/session/control_step.h), Errc::not_found, Errc::unavailable.
+  void control(SessionId session, ControlInput input, OnReceipt done);
   /// Somebody grants or denies a request for approval. Errors: those of `check_answer`
   /// (engine/session/approval.h), Errc::held, Errc::unavailable.
   void answer_approval(SessionId session, ApprovalInput input, OnReceipt done);
@@ -118,6 +126,8 @@ class Engine {
   [[nodiscard]] Result<Receipt> start_session(StartRequest request);
   [[nodiscard]] Result<Receipt> signal(SessionId session, SignalInput input);
   [[nodiscard]] Result<std::string> ask(SessionId session, SignalInput input);
+  [[nodiscard]] Result<std::string> ask_first(StartRequest request);
+  [[nodiscard]] Result<Receipt> control(SessionId session, ControlInput input);
   [[nodiscard]] Result<AnnounceEnd> wait_for_end(SessionId const& session);
   [[nodiscard]] Result<Receipt> cancel(SessionId session, CancelInput input);
   [[nodiscard]] Result<Receipt> answer_approval(SessionId session, ApprovalInput input);
@@ -162,11 +172,16 @@ class Engine {
   [[nodiscard]] Result<VaultRecords> take_in(SessionId const& session,
                                              std::string_view what,
                                              std::string& payload) const;
+  [[nodiscard]] Result<VaultRecords> take_in_signal(SessionId const& session,
+                                                    SignalInput& input) const;
   void redact(std::string& text) const;
   [[nodiscard]] Shard& shard_of(SessionId const& session) const;
   [[nodiscard]] std::size_t shard_index(SessionId const& session) const;
   [[nodiscard]] Result<AnnounceEnd> read_end(SessionId const& session,
                                              storage::Head const& head) const;
+  [[nodiscard]] OnReceipt and_wait(SessionId const& session,
+                                   OnReceipt recorded,
+                                   Waiters::OnAnswer done);
   void find_answer(SessionId const& session, RunId const& run, Sequence turn);
 
   // Set in the constructor.

@@ -112,15 +112,84 @@ Result<Acknowledgement> Runtime::start_with_json(SessionId const& session,
       {session, std::move(workflow), std::move(input), std::move(principal)}));
 }
 
-Result<Acknowledgement> Runtime::start_with_json(SessionId const& session,
-                                                 std::string workflow,
-                                                 std::string input,
-                                                 StartOptions options) {
+namespace {
+
+engine::StartRequest start_request(SessionId const& session,
+                                   std::string workflow,
+                                   std::string input,
+                                   StartOptions options) {
   engine::StartRequest request{
       session, std::move(workflow), std::move(input), std::move(options.principal)};
   request.reuse = static_cast<storage::Reuse>(options.reuse);
   request.delay = options.delay;
+  return request;
+}
+
+engine::SignalInput signal_input(Message message, bool update) {
+  return {std::move(message.name),
+          std::move(message.payload),
+          std::move(message.key),
+          std::move(message.principal),
+          update};
+}
+
+}  // namespace
+
+Result<Acknowledgement> Runtime::start_with_json(SessionId const& session,
+                                                 std::string workflow,
+                                                 std::string input,
+                                                 StartOptions options) {
+  return acknowledge(parts_->engine->start_session(
+      start_request(session, std::move(workflow), std::move(input), std::move(options))));
+}
+
+Result<Acknowledgement> Runtime::start_with_signal(SessionId const& session,
+                                                   std::string workflow,
+                                                   std::string input,
+                                                   Message signal,
+                                                   StartOptions options) {
+  auto request = start_request(session, std::move(workflow), std::move(input), std::move(options));
+  request.first = signal_input(std::move(signal), false);
   return acknowledge(parts_->engine->start_session(std::move(request)));
+}
+
+Result<std::string> Runtime::start_with_update(SessionId const& session,
+                                               std::string workflow,
+                                               std::string input,
+                                               Message update,
+                                               StartOptions options) {
+  if (options.delay > std::chrono::microseconds(0))
+    return Error{Errc::invalid,
+                 "session " + to_string(session) +
+                     ": an update goes to the session's code, which does not begin at once"};
+  auto request = start_request(session, std::move(workflow), std::move(input), std::move(options));
+  request.first = signal_input(std::move(update), true);
+  return parts_->engine->ask_first(std::move(request));
+}
+
+Result<std::string> Runtime::update_with_json(SessionId const& session, Message update) {
+  return parts_->engine->ask(session, signal_input(std::move(update), true));
+}
+
+Result<Acknowledgement> Runtime::pause(SessionId const& session,
+                                       std::string by,
+                                       std::string reason) {
+  return acknowledge(parts_->engine->control(
+      session, {storage::ControlVerb::pause, std::move(by), {}, std::move(reason)}));
+}
+
+Result<Acknowledgement> Runtime::resume(SessionId const& session,
+                                        std::string by,
+                                        std::string reason) {
+  return acknowledge(parts_->engine->control(
+      session, {storage::ControlVerb::resume, std::move(by), {}, std::move(reason)}));
+}
+
+Result<Acknowledgement> Runtime::terminate(SessionId const& session,
+                                           std::string by,
+                                           std::string reason) {
+  return acknowledge(parts_->engine->control(
+      session, {storage::ControlVerb::terminate, std::move(by), {}, std::move(reason)}));
 }
 
 Result<Acknowledgement> Runtime::signal_with_json(SessionId const& session,

@@ -2,6 +2,7 @@
 
 #include "dalsegno/json.h"
 #include "dalsegno/try.h"
+#include "engine/replay/fold_session.h"
 #include "engine/replay/replayer.h"
 #include "engine/runtime/entropy.h"
 #include "engine/runtime/run_lookup.h"
@@ -81,6 +82,15 @@ bool may_begin_again(StartRequest const& request, storage::Head const& head) {
 
 /// A run that begins and ends at once so often in a row goes on for ever.
 constexpr unsigned most_continued_in_a_row = 1'000;
+
+/// Where the first step of a session has the signal that it was started with.
+Sequence first_signal_of(StepResult const& step) {
+  for (auto const& event : step.events) {
+    auto const* const signal = std::get_if<storage::InputReceived>(&event.body);
+    if (signal != nullptr && signal->carried_from == 0) return event.sequence;
+  }
+  return 0;
+}
 
 /// A refusal that rests on steps which are not durable yet: told once they are.
 std::function<void(Result<>)> refuse(OnReceipt done, Error error) {
@@ -264,6 +274,8 @@ void Shard::take(StartMessage message) {
     });
     return;
   }
+  if (known != sessions_.end() && request.first)
+    return send_to_existing(std::move(message), known->second.head);
   if (known != sessions_.end()) {
     // Its first step may still be on its way to the disk: compare once everything before this is
     // durable.
@@ -281,7 +293,10 @@ void Shard::take(StartMessage message) {
     return;
   }
   if (!*head) return begin(std::move(message), *workflow, std::nullopt);
-  if (!may_begin_again(request, **head)) return message.done(same_start(request, **head));
+  if (!may_begin_again(request, **head)) {
+    if (request.first) return send_to_existing(std::move(message), **head);
+    return message.done(same_start(request, **head));
+  }
   if (request.origin) {
     // It may be the one that it began already, and that has ended since.
     auto const run = run_asked_by(services_.log, request.session, *request.origin);
@@ -289,6 +304,35 @@ void Shard::take(StartMessage message) {
     if (*run) return message.done(Receipt{**run, 1, true});
   }
   begin(std::move(message), *workflow, *head);
+}
+
+/// What a session that is there was to begin with is sent to it.
+void Shard::send_to_existing(StartMessage message, storage::Head const& head) {
+  auto& request = message.request;
+  if (request.workflow != head.workflow) {
+    message.done(Error{Errc::conflict,
+                       "session " + to_string(request.session) + " exists with workflow " +
+                           head.workflow + ": choose another name"});
+    return;
+  }
+  take(SignalMessage{std::move(request.session),
+                     std::move(*request.first),
+                     std::move(message.vault),
+                     std::move(message.done)});
+}
+
+/// The update that a session begins with: refused, nothing of the session is recorded.
+Result<> Shard::add_first_update(SessionId const& id,
+                                 std::unique_ptr<Session>& session,
+                                 SignalInput const& update,
+                                 StepResult& step,
+                                 Ambient const& surroundings) {
+  TRY(auto taken, session->handle(update, surroundings));
+  TRY_VOID(continue_run(id, session, *taken, surroundings));
+  auto then = std::exchange(taken->then, {});
+  step.then.push_back(std::move(*taken));
+  std::ranges::move(then, std::back_inserter(step.then));
+  return {};
 }
 
 SessionEnvironment Shard::environment_of(SessionId const& session) const {
@@ -316,6 +360,7 @@ Result<SessionStart> Shard::make_start(StartMessage& message,
   start.origin = std::move(request.origin);
   start.carried = std::move(request.carried);
   start.not_before = request.not_before;
+  if (request.first && !request.first->update) start.first_signal = std::move(request.first);
   if (!before) {
     start.secret = fresh_secret(services_.entropy);
     return start;
@@ -349,6 +394,14 @@ void Shard::begin(StartMessage message,
     if (auto continued = continue_run(id, session, *step, surroundings); !continued)
       step = continued.error();
   }
+  Receipt receipt{start->run, 1, false};
+  if (step && start->first_signal) receipt.sequence = first_signal_of(*step);
+  if (auto const& first = message.request.first; step && first && first->update) {
+    receipt.run = session->state().run;
+    receipt.sequence = session->state().last_sequence + 1;
+    if (auto taken = add_first_update(id, session, *first, *step, surroundings); !taken)
+      step = taken.error();
+  }
   if (!step) {
     if (counters_) counters_->give_back();
     message.done(step.error());
@@ -357,7 +410,6 @@ void Shard::begin(StartMessage message,
   std::ranges::move(message.vault, std::back_inserter(step->append.vault));
   auto& entry = sessions_[id];
   entry.session = std::move(session);
-  Receipt const receipt{start->run, 1, false};
   submit(id, entry, std::move(*step), [receipt, done = std::move(message.done)](Result<> durable) {
     done(durable ? Result<Receipt>(receipt) : Result<Receipt>(durable.error()));
   });
@@ -567,6 +619,63 @@ void Shard::take(QueryMessage message) {
 
 void Shard::take(CancelMessage message) { take_request(std::move(message)); }
 
+void Shard::take(ControlMessage message) {
+  auto const session = message.session;
+  if (message.input.verb == storage::ControlVerb::terminate) {
+    auto const found = live(session);
+    bool const held = found ? (*found)->session == nullptr && !(*found)->read_back
+                            : found.error().code == Errc::held;
+    if (held) return end_held(session, &message);
+  }
+  take_request(std::move(message));
+  auto const found = sessions_.find(session);
+  if (found == sessions_.end() || found->second.session == nullptr) return;
+  if (fire_due_timers(session, found->second, services_.now())) settle(session, found->second);
+}
+
+/// Ends a session whose code cannot run, from what its events tell: somebody asked for that, now or
+/// before.
+void Shard::end_held(SessionId const& session, ControlMessage* asked) {
+  if (auto const known = sessions_.find(session);
+      known != sessions_.end() && known->second.in_flight > 0) {
+    // Its Held is on its way to the disk.
+    if (asked != nullptr) {
+      acknowledge_in_order(session, [this, message = std::move(*asked)](Result<> const& durable) {
+        if (!durable) return message.done(durable.error());
+        post(Message(message));
+      });
+    }
+    return;
+  }
+  auto const refused = [&](Error const& error) {
+    if (asked != nullptr) return asked->done(error);
+    services_.say(session, error.detail);
+  };
+  auto state = fold_session(services_.log, session);
+  if (!state) return refused(state.error());
+  auto const secret = services_.log.secret(session);
+  if (!secret) return refused(secret.error());
+  auto const now = services_.now();
+  auto codeless = Session::without_code(std::move(*state), *secret, environment_of(session));
+  auto& entry = sessions_[session];
+  entry.head = head_of(codeless->state());
+  entry.session = std::move(codeless);
+  if (asked != nullptr) {
+    take_request(std::move(*asked));
+    auto const found = sessions_.find(session);
+    if (found == sessions_.end() || found->second.session == nullptr) return;
+  }
+  auto& here = sessions_.at(session);
+  if (auto const due = here.session->state().control_due) {
+    auto surroundings = ambient(session);
+    surroundings.now = std::max(now, *due);
+    auto step = handle(session, here, TimerInput{OperationId::none, *due}, surroundings);
+    if (!step) return give_up(session, here, step.error());
+    if (*step) submit(session, here, std::move(**step), {});
+  }
+  settle(session, here);
+}
+
 void Shard::take(ApprovalMessage message) { take_request(std::move(message)); }
 
 void Shard::take(ResolveMessage message) { take_request(std::move(message)); }
@@ -588,6 +697,9 @@ void Shard::take(InputMessage message) {
   if (!found) {
     auto const code = found.error().code;
     if (code == Errc::ended) settled(nullptr, told_by(message));
+    auto const* const timer = std::get_if<TimerInput>(&message.input);
+    if (code == Errc::held && timer != nullptr && timer->operation == OperationId::none)
+      return end_held(message.session, nullptr);
     if (code != Errc::ended && code != Errc::held && code != Errc::not_found) {
       services_.say(message.session, found.error().detail);
     }
@@ -840,12 +952,11 @@ void Shard::read_back(SessionId const& session) {
 
 void Shard::refuse_waiting(Live& entry, Error const& error) {
   for (auto& message : std::exchange(entry.waiting, {})) {
-    if (auto const* const signal = std::get_if<SignalMessage>(&message)) signal->done(error);
-    if (auto const* const cancel = std::get_if<CancelMessage>(&message)) cancel->done(error);
-    if (auto const* const approval = std::get_if<ApprovalMessage>(&message)) approval->done(error);
-    if (auto const* const query = std::get_if<QueryMessage>(&message)) query->done(error);
-    if (auto const* const outside = std::get_if<OutsideMessage>(&message)) outside->done(error);
-    if (auto const* const resolve = std::get_if<ResolveMessage>(&message)) resolve->done(error);
+    std::visit(
+        [&](auto const& one) {
+          if constexpr (requires { one.done(error); }) one.done(error);
+        },
+        message);
   }
 }
 

@@ -40,6 +40,9 @@ struct StartRequest {
   std::optional<Time> not_before = {};         ///< … or then
   std::optional<storage::Origin> origin = {};  ///< the session that asks for it
   CarriedOver carried = {};                    ///< from that one
+  /// A signal or an update that the session begins with, in the same write; one that is there is
+  /// sent it instead.
+  std::optional<SignalInput> first = {};
 };
 
 /// What a start or a signal was acknowledged with: durable.
@@ -66,6 +69,12 @@ struct SignalMessage {
 struct CancelMessage {
   SessionId session;
   CancelInput input;
+  OnReceipt done;
+};
+/// Somebody pauses a session, lets it go on, or ends it.
+struct ControlMessage {
+  SessionId session;
+  ControlInput input;
   OnReceipt done;
 };
 /// A person answers a request for approval.
@@ -135,7 +144,8 @@ using Message = std::variant<StartMessage,
                              ReleaseMessage,
                              CommittedMessage,
                              OutsideMessage,
-                             ResolveMessage>;
+                             ResolveMessage,
+                             ControlMessage>;
 
 /// What a shard needs from the runtime.
 struct ShardServices {
@@ -212,6 +222,7 @@ class Shard {
   void take(LoadMessage const& message);
   void take(CancelMessage message);
   void take(QueryMessage message);
+  void take(ControlMessage message);
   void take(ApprovalMessage message);
   void take(OutsideMessage message);
   void take(ResolveMessage message);
@@ -220,6 +231,13 @@ class Shard {
   void take(ReleaseMessage message);
   void take(CommittedMessage const& message);
 
+  void send_to_existing(StartMessage message, storage::Head const& head);
+  [[nodiscard]] Result<> add_first_update(SessionId const& id,
+                                          std::unique_ptr<Session>& session,
+                                          SignalInput const& update,
+                                          StepResult& step,
+                                          Ambient const& surroundings);
+  void end_held(SessionId const& session, ControlMessage* asked);
   void begin(StartMessage message,
              WorkflowDefinition const& workflow,
              std::optional<storage::Head> const& before);

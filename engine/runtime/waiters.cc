@@ -12,7 +12,7 @@ void Waiters::wait_for_end(SessionId const& session, OnEnd call) {
   ends_.emplace(session, std::move(call));
 }
 
-void Waiters::answer(SessionId const& session, Sequence turn, std::string const& answer) {
+void Waiters::answer(SessionId const& session, Sequence turn, Result<std::string> const& answer) {
   std::vector<OnAnswer> calls;
   {
     std::lock_guard const lock(mutex_);

@@ -23,7 +23,7 @@ class Waiters {
   void wait_for_answer(SessionId const& session, Sequence turn, OnAnswer call);
   void wait_for_end(SessionId const& session, OnEnd call);
 
-  void answer(SessionId const& session, Sequence turn, std::string const& answer);
+  void answer(SessionId const& session, Sequence turn, Result<std::string> const& answer);
   /// The session goes on in another run: a turn that was carried over has another sequence there,
   /// who waits for an answer to another one learns that none will come.
   void continued(SessionId const& session, std::map<Sequence, Sequence> const& carried);

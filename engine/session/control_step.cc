@@ -90,17 +90,19 @@ Result<StepResult> make_answer_step(SessionState const& state,
                                     storage::EventBody body,
                                     Time now,
                                     std::uint64_t epoch) {
-  Belongs const belongs{operation, state.operations.at(operation).cause};
+  auto const found = state.operations.find(operation);
+  Belongs const belongs{operation, found == state.operations.end() ? 0 : found->second.cause};
   TRY(auto result,
       make_step(state.session, state.log_id, head_of(state), belongs, std::move(body), now, epoch));
   auto after = state;
   apply(after, result.events.front(), result.recorded_at);
   auto const timer = [&](SessionState const& of) -> std::vector<storage::Timer> {
-    auto const& due = of.operations.at(operation).timer_due;
+    auto const due = timer_of(of, operation);
     if (!due) return {};
     return {{*due, state.session, state.run, operation}};
   };
   auto& append = result.append;
+  append.head.paused = head_of(after).paused;
   append.timers_cleared = timer(state);
   append.timers_set = timer(after);
   if (append.timers_cleared == append.timers_set) {
@@ -111,6 +113,50 @@ Result<StepResult> make_answer_step(SessionState const& state,
 }
 
 }  // namespace
+
+Result<std::optional<storage::ControlAsked>> check_control(SessionState const& state,
+                                                           ControlInput const& control) {
+  using storage::ControlVerb;
+  auto const name = "session " + to_string(state.session);
+  if (control.by.empty()) return Error{Errc::invalid, name + ": say who asks for it"};
+  constexpr std::size_t longest = 64 * 1024;
+  if (control.by.size() + control.credential.size() + control.reason.size() > longest)
+    return Error{Errc::too_large,
+                 name + ": who asks and why together have more than " + std::to_string(longest) +
+                     " bytes"};
+  bool const held = state.status == storage::SessionStatus::held;
+  if (!held || control.verb != ControlVerb::terminate) TRY_VOID(refuse_unless_open(state));
+  auto const pending = [&](ControlVerb verb) {
+    return std::ranges::find(state.controls, verb, &storage::ControlAsked::verb) !=
+           state.controls.end();
+  };
+  bool so_already = pending(control.verb);
+  switch (control.verb) {
+    case ControlVerb::pause:
+      so_already = state.paused && !pending(ControlVerb::resume);
+      break;
+    case ControlVerb::resume:
+      so_already = so_already || !state.paused;
+      break;
+    case ControlVerb::cancel:
+      so_already = so_already || state.cancel_requested;
+      break;
+    case ControlVerb::terminate:
+      break;
+  }
+  if (so_already) return std::nullopt;
+  return storage::ControlAsked{control.verb, control.by, control.credential, control.reason};
+}
+
+Result<std::optional<StepResult>> make_control_asked_step(SessionState const& state,
+                                                          ControlInput const& control,
+                                                          Time now,
+                                                          std::uint64_t epoch) {
+  TRY(auto const wanted, check_control(state, control));
+  if (!wanted) return std::optional<StepResult>();
+  TRY(auto step, make_answer_step(state, OperationId::none, *wanted, now, epoch));
+  return std::optional<StepResult>(std::move(step));
+}
 
 Result<StepResult> make_approval_step(SessionState const& state,
                                       ApprovalInput const& input,

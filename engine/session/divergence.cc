@@ -82,6 +82,12 @@ class Comparison {
     field("type", recorded.type == produced.type);
     field("message", vault::could_be_redacted_text(recorded.message, produced.message));
   }
+  void operator()(storage::UpdateEnded const& recorded, storage::UpdateEnded const& produced) {
+    field("update", recorded.update == produced.update);
+    field("result", same_payload(recorded.result, produced.result));
+    field("type", recorded.type == produced.type);
+    field("message", vault::could_be_redacted_text(recorded.message, produced.message));
+  }
   void operator()(storage::ChildStarted const& recorded, storage::ChildStarted const& produced) {
     field("session", recorded.session == produced.session);
     field("attempt", recorded.attempt == produced.attempt);

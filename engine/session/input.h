@@ -22,6 +22,7 @@ struct SignalInput {
   std::string payload;  ///< JSON
   std::string producer_key;
   std::string principal;
+  bool update = false;  ///< for the handler of updates of that name, which may refuse it
 };
 
 /// An attempt ended well. For a model the facts of its reply come along.
@@ -67,6 +68,14 @@ struct OrphanInput {
 /// Somebody asks the session to end.
 struct CancelInput {
   std::string by;
+  std::string reason;
+};
+
+/// Somebody who operates sessions pauses this one, or lets it go on, or ends it.
+struct ControlInput {
+  storage::ControlVerb verb = storage::ControlVerb::pause;
+  std::string by;
+  std::string credential;  ///< id of the token that says who it is; "" when none was asked for
   std::string reason;
 };
 
@@ -149,6 +158,7 @@ using Input = std::variant<SignalInput,
                            OutsideInput,
                            ResolveInput,
                            ChildEndInput,
-                           ParentInput>;
+                           ParentInput,
+                           ControlInput>;
 
 }  // namespace dalsegno::engine

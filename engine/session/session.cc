@@ -170,6 +170,7 @@ void Session::take_input(storage::Event const& event) {
   auto const found = state_.operations.find(id);
   auto const kind = found == state_.operations.end() ? OperationKind::activity : found->second.kind;
   auto const waited = found != state_.operations.end() && found->second.attempt_open;
+  auto const controls = state_.controls;
   apply_event(event);
   std::visit(
       overloaded{
@@ -178,6 +179,7 @@ void Session::take_input(storage::Event const& event) {
             if (live() && !body.producer_key.empty()) {
               producer_keys_.push_back({body.producer_key, event.sequence});
             }
+            if (body.update) return begin_update(event, body);
             take_delivery();
           },
           [&](storage::OperationCompleted const& body) {
@@ -197,7 +199,11 @@ void Session::take_input(storage::Event const& event) {
                             body.reason);
             }
           },
-          [&](storage::TimerFired const&) { on_timer(id, kind); },
+          [&](storage::TimerFired const&) {
+            if (id == OperationId::none) return act_on_controls(controls);
+            on_timer(id, kind);
+          },
+          [&](storage::Forked const&) { take_over(); },
           [&](storage::CancelRequested const&) {
             if (entered_) {
               cancel_unshielded();
@@ -256,7 +262,7 @@ void Session::again_or_fail(OperationId id,
                             std::string const& type,
                             std::string const& message) {
   if (retry_at) {
-    if (*retry_at <= now_) begin_attempt(id);
+    if (*retry_at <= now_ && !stands_still(state_)) begin_attempt(id);
     return;  // else its timer is armed
   }
   fail_or_doubt(id, type, message);
@@ -432,7 +438,10 @@ void Session::enter(std::string input) {
 }
 
 void Session::drain() {
+  if (stands_still(state_)) return;
   while (!stopped_) {
+    end_updates();
+    if (stopped_) return;
     if (next_run_) {
       continue_run(std::move(*next_run_));
       return;
@@ -460,6 +469,8 @@ void Session::drain() {
 
 /// Destroys the frames and forgets what the code waited for.
 void Session::leave() {
+  open_updates_.clear();
+  ended_updates_.clear();
   root_.reset();
   ready_.clear();
   issued_.clear();

@@ -39,6 +39,9 @@ inline constexpr std::uint32_t max_orphaned_attempts = 100;
 /// Signals waiting in one session; one more is refused, unless a receiver waits for it.
 inline constexpr std::size_t max_inbox = 10'000;
 
+/// Updates of one session that were taken in and not dealt with; one more is refused.
+inline constexpr std::size_t max_open_updates = 100;
+
 /// Of a signal's name, producer key and principal together.
 inline constexpr std::size_t max_signal_names_bytes = 64 * 1024;
 
@@ -79,6 +82,8 @@ struct SessionStart {
   /// do once the start is durable.
   std::optional<storage::Origin> origin = {};
   bool continues = false;
+  /// Recorded with the start, in the same step: what the session begins with.
+  std::optional<SignalInput> first_signal = {};
   Time not_earlier = {};                ///< log time of the run before
   std::optional<Time> not_before = {};  ///< its code begins then
   CarriedOver carried = {};
@@ -124,6 +129,11 @@ class Session final : private detail::Host {
       storage::SessionSecret secret,
       SessionEnvironment environment);
 
+  /// A session as its events tell it, whose code is not there: it may only be ended.
+  [[nodiscard]] static std::unique_ptr<Session> without_code(SessionState state,
+                                                             storage::SessionSecret secret,
+                                                             SessionEnvironment environment);
+
   Session(Session const&) = delete;
   Session& operator=(Session const&) = delete;
   ~Session();
@@ -168,6 +178,17 @@ class Session final : private detail::Host {
 
  private:
   enum class Mode : std::uint8_t { live, replaying };
+  /// Sets a flag for the length of a scope.
+  class Raised {
+   public:
+    explicit Raised(bool& flag) : flag_(flag) { flag_ = true; }
+    Raised(Raised const&) = delete;
+    Raised& operator=(Raised const&) = delete;
+    ~Raised() { flag_ = false; }
+
+   private:
+    bool& flag_;
+  };
   struct Stop {};  // thrown through workflow code when it must not go on; never seen by users
 
   struct Ready {
@@ -203,6 +224,9 @@ class Session final : private detail::Host {
   // Inputs: which event they make; nullopt when they mean nothing any more.
   [[nodiscard]] Result<std::optional<StepResult>> handle_signal(SignalInput const& signal,
                                                                 Ambient const& ambient);
+  [[nodiscard]] Result<std::optional<StepResult>> handle_control(ControlInput const& control,
+                                                                 Ambient const& ambient);
+  [[nodiscard]] Result<> validate_update(SignalInput const& update);
   [[nodiscard]] Result<std::optional<StepResult>> handle_cancel(CancelInput const& cancel,
                                                                 Ambient const& ambient);
   [[nodiscard]] Result<std::optional<StepResult>> handle_approval(ApprovalInput const& approval,
@@ -247,6 +271,9 @@ class Session final : private detail::Host {
   void run(Piece piece);
   void run_input(OperationId id, storage::EventBody body);
   void take_input(storage::Event const& event);
+  void act_on_controls(std::vector<storage::ControlAsked> const& asked);
+  void begin_update(storage::Event const& event, storage::InputReceived const& body);
+  void end_updates();
   void on_timer(OperationId id, storage::OperationKind kind);
   void on_approval_timer(OperationId id);
   void escalate_approvals(OperationId id);
@@ -357,6 +384,8 @@ class Session final : private detail::Host {
   [[nodiscard]] bool cancel_requested() const override { return state_.cancel_requested; }
   detail::QueryId add_query(std::string name, detail::Query query) override;
   void remove_query(detail::QueryId id) noexcept override;
+  detail::UpdateId add_update(std::string name, detail::Update update) override;
+  void remove_update(detail::UpdateId id) noexcept override;
   void refuse_in_query() const;
   [[nodiscard]] std::vector<FinishedOperation> finished_operations() const;
   void forget_name(OperationId id, Issued const& issued);
@@ -393,8 +422,14 @@ class Session final : private detail::Host {
     detail::Query query;
   };
   std::map<std::string, Handler, std::less<>> queries_;
-  std::uint64_t last_query_ = 0;
-  bool querying_ = false;
+  struct UpdateHandler {
+    detail::UpdateId id{};
+    detail::Update update;
+  };
+  std::map<std::string, UpdateHandler, std::less<>> update_handlers_;
+  std::uint64_t last_handler_ = 0;
+  bool querying_ = false;               // or validating: code may only look
+  std::vector<Sequence> ended_updates_;  // and nobody was told
   bool at_entry_ = true;                   // no checkpoint yet since the frame was entered
   std::optional<std::string> next_entry_;  // a checkpoint ended the frame: enter again with this
   std::optional<std::string> next_run_;    // the run ends: the next one begins with this
@@ -426,6 +461,18 @@ class Session final : private detail::Host {
       timers_;  // before, after
 
   Workflow<std::string> root_;
+  /// An update that a handler deals with; its frame may refer to the root's.
+  struct OpenUpdate final : detail::Waiter {
+    OpenUpdate(Session& the_session, Sequence the_sequence, Workflow<std::string> the_body)
+        : session(the_session), sequence(the_sequence), body(std::move(the_body)) {}
+    void done() override;
+
+    Session& session;
+    Sequence sequence;
+    Workflow<std::string> body;
+    detail::TaskId task{};
+  };
+  std::map<Sequence, std::unique_ptr<OpenUpdate>> open_updates_;
 };
 
 }  // namespace dalsegno::engine

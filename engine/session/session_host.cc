@@ -502,6 +502,10 @@ std::string Session::fingerprint() const {
   auto text = encode(Checkpoint{state_, random_position_, {}, finished_operations()});
   text += storage::to_hex(state_.hash);
   text += " status " + std::to_string(static_cast<int>(state_.status));
+  if (state_.paused) text += " paused";
+  for (auto const& control : state_.controls)
+    text += " to " + std::string(storage::name_of(control.verb));
+  for (auto const update : state_.updates) text += " update " + std::to_string(update);
   for (auto const& [id, operation] : state_.operations) {
     text += " operation " + std::to_string(static_cast<std::uint64_t>(id)) + ' ' + operation.name +
             ' ' + std::to_string(operation.attempt) + ' ' + std::to_string(operation.failed) + ' ' +

@@ -46,15 +46,30 @@ Result<StepResult> Session::start(Ambient const& ambient) {
   return result;
 }
 
+namespace {
+
+/// What a held session takes: to be ended, which needs nothing of its code.
+bool ends_without_code(Input const& input) {
+  if (auto const* const timer = std::get_if<TimerInput>(&input))
+    return timer->operation == OperationId::none;
+  auto const* const control = std::get_if<ControlInput>(&input);
+  return control != nullptr && control->verb == storage::ControlVerb::terminate;
+}
+
+}  // namespace
+
 Result<std::optional<StepResult>> Session::handle(Input const& input, Ambient const& ambient) {
-  if (state_.status == SessionStatus::held) {
+  auto const* const control = std::get_if<ControlInput>(&input);
+  if (state_.status == SessionStatus::held && !ends_without_code(input)) {
     return Error{Errc::held,
                  "session " + to_string(state_.session) +
                      " is held: it takes no input until it is released"};
   }
   auto const* const signal = std::get_if<SignalInput>(&input);
-  if (state_.status != SessionStatus::open) {
-    bool const from_outside = signal != nullptr || std::holds_alternative<CancelInput>(input) ||
+  bool const going_on =
+      state_.status == SessionStatus::open || state_.status == SessionStatus::held;
+  if (!going_on) {
+    bool const from_outside = signal != nullptr || control != nullptr || std::holds_alternative<CancelInput>(input) ||
                               std::holds_alternative<ApprovalInput>(input) ||
                               std::holds_alternative<OutsideInput>(input) ||
                               std::holds_alternative<ResolveInput>(input);
@@ -63,6 +78,7 @@ Result<std::optional<StepResult>> Session::handle(Input const& input, Ambient co
                  "session " + to_string(state_.session) + " has ended and takes no input"};
   }
   if (signal != nullptr) return handle_signal(*signal, ambient);
+  if (control != nullptr) return handle_control(*control, ambient);
   if (auto const* const cancel = std::get_if<CancelInput>(&input))
     return handle_cancel(*cancel, ambient);
   if (auto const* const approval = std::get_if<ApprovalInput>(&input))
@@ -77,6 +93,7 @@ Result<std::optional<StepResult>> Session::handle(Input const& input, Ambient co
   auto const id = std::visit(overloaded{[](SignalInput const&) { return OperationId::none; },
                                         [](CancelInput const&) { return OperationId::none; },
                                         [](ParentInput const&) { return OperationId::none; },
+                                        [](ControlInput const&) { return OperationId::none; },
                                         [](auto const& other) { return other.operation; }},
                              input);
   auto const found = state_.operations.find(id);
@@ -91,6 +108,7 @@ Result<std::optional<StepResult>> Session::handle(Input const& input, Ambient co
           [&](OutsideInput const&) -> std::optional<storage::EventBody> { return std::nullopt; },
           [&](ResolveInput const&) -> std::optional<storage::EventBody> { return std::nullopt; },
           [&](ParentInput const&) -> std::optional<storage::EventBody> { return std::nullopt; },
+          [&](ControlInput const&) -> std::optional<storage::EventBody> { return std::nullopt; },
           [&](ChildEndInput const& ended) { return body_of(ended, id, operation); },
           [&](ResultInput const& result) { return body_of(result, id, operation); },
           [&](FailureInput const& failure) { return body_of(failure, id, operation); },
@@ -128,7 +146,7 @@ Result<std::optional<StepResult>> Session::take_body(OperationId id,
 
 Result<std::optional<StepResult>> Session::handle_signal(SignalInput const& signal,
                                                          Ambient const& ambient) {
-  if (state_.inbox.size() >= max_inbox && !awaited(state_, signal.signal)) {
+  if (!signal.update && state_.inbox.size() >= max_inbox && !awaited(state_, signal.signal)) {
     return Error{Errc::overloaded,
                  "session " + to_string(state_.session) + " has " + std::to_string(max_inbox) +
                      " signals waiting; try again when it has received some"};
@@ -145,8 +163,12 @@ Result<std::optional<StepResult>> Session::handle_signal(SignalInput const& sign
                      " bytes; at most " + std::to_string(storage::max_artifact_bytes) +
                      " are allowed"};
   }
+  if (signal.update) {
+    if (auto valid = validate_update(signal); !valid) return valid.error();
+  }
   begin_live_step(ambient, 0);
   storage::InputReceived body;
+  body.update = signal.update;
   body.signal = signal.signal;
   body.producer_key = signal.producer_key;
   body.principal = signal.principal;
@@ -179,6 +201,12 @@ Result<std::optional<StepResult>> Session::handle_cancel(CancelInput const& canc
 std::optional<TimerInput> Session::due_timer(Time now) const {
   std::optional<TimerInput> first;
   if (state_.status != SessionStatus::open) return first;
+  // What was asked of the session comes before all else: no code runs until it is done.
+  if (state_.control_due) {
+    if (*state_.control_due <= now) first = TimerInput{OperationId::none, *state_.control_due};
+    return first;
+  }
+  if (state_.paused) return first;
   for (auto const& [id, operation] : state_.operations) {
     auto const& due = operation.timer_due;
     if (due && *due <= now && (!first || *due < first->due)) first = TimerInput{id, *due};

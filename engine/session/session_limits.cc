@@ -36,6 +36,8 @@ std::optional<storage::EventBody> Session::body_of(TimerInput const& input,
                                                    OperationId id,
                                                    OpenOperation const* operation,
                                                    Ambient const& ambient) {
+  if (id == OperationId::none && state_.control_due == input.due && input.due <= now_)
+    return storage::TimerFired{input.due};
   if (operation == nullptr || operation->timer_due != input.due || input.due > now_)
     return std::nullopt;
   if (!operation->attempt_open) return storage::TimerFired{input.due};

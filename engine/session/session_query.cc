@@ -11,22 +11,6 @@
 
 namespace dalsegno::engine {
 
-namespace {
-
-/// Sets a flag for the length of a scope.
-class Raised {
- public:
-  explicit Raised(bool& flag) : flag_(flag) { flag_ = true; }
-  Raised(Raised const&) = delete;
-  Raised& operator=(Raised const&) = delete;
-  ~Raised() { flag_ = false; }
-
- private:
-  bool& flag_;
-};
-
-}  // namespace
-
 void Session::refuse_in_query() const {
   if (querying_) throw WorkflowError("a query handler only looks: it may issue no command");
 }
@@ -34,11 +18,11 @@ void Session::refuse_in_query() const {
 detail::QueryId Session::add_query(std::string name, detail::Query query) {
   refuse_in_query();
   if (stopped_) throw Stop{};
-  auto const id = static_cast<detail::QueryId>(last_query_ + 1);
+  auto const id = static_cast<detail::QueryId>(last_handler_ + 1);
   auto const [place, added] = queries_.try_emplace(std::move(name), Handler{id, std::move(query)});
   if (!added)
     throw WorkflowError("there is a handler of the query \"" + place->first + "\" already");
-  ++last_query_;
+  ++last_handler_;
   return id;
 }
 

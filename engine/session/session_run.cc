@@ -59,9 +59,10 @@ std::vector<storage::RunCarried> in_chunks(CarriedOver const& carried) {
 }
 
 bool is_taken_over(storage::EventBody const& body) {
+  // With the start of a run a signal comes from the run before, or from who started it.
   if (std::holds_alternative<storage::RunCarried>(body)) return true;
   auto const* const signal = std::get_if<storage::InputReceived>(&body);
-  return signal != nullptr && signal->carried_from > 0;
+  return signal != nullptr && !signal->update;
 }
 
 }  // namespace
@@ -80,12 +81,26 @@ void Session::take_over() {
     while (auto const* const next = next_recorded()) {
       if (!is_taken_over(next->body)) return;
       command(OperationId::none, next->body);
+      take_delivery();
     }
     return;
   }
   if (!start_) return;
   for (auto& chunk : in_chunks(start_->carried)) command(OperationId::none, std::move(chunk));
   for (auto& signal : start_->carried.signals) command(OperationId::none, std::move(signal));
+  if (auto const& first = start_->first_signal) {
+    storage::InputReceived signal;
+    signal.signal = first->signal;
+    signal.producer_key = first->producer_key;
+    signal.principal = first->principal;
+    signal.payload_digest = digest_of(first->payload);
+    signal.payload = make_payload(first->payload);
+    auto const& recorded = command(OperationId::none, std::move(signal));
+    if (std::get<storage::InputReceived>(recorded.body).payload.artifact)
+      not_yet_durable_.emplace_back(recorded.sequence, artifacts_.back());
+    if (!first->producer_key.empty())
+      producer_keys_.push_back({first->producer_key, recorded.sequence});
+  }
   // Who asked for a detached start is still to be told of it.
   if (start_->origin && !start_->continues && !start_->origin->detached)
     errand_done(storage::ErrandKind::start, *start_->origin);

@@ -45,17 +45,13 @@ storage::Event const& Session::command(OperationId id, storage::EventBody body) 
 }
 
 void Session::apply_event(storage::Event const& event) {
-  auto const due = [this, &event]() -> std::optional<Time> {
-    auto const found = state_.operations.find(event.operation);
-    return found == state_.operations.end() ? std::nullopt : found->second.timer_due;
-  };
   if (!live()) {
     delivery_ = apply(state_, event, now_);
     return;
   }
-  auto const before = due();
+  auto const before = timer_of(state_, event.operation);
   delivery_ = apply(state_, event, now_);
-  note_timer(event.operation, before, due());
+  note_timer(event.operation, before, timer_of(state_, event.operation));
   if (delivery_) {
     // A receiver with a deadline that got its signal needs its timer no more.
     note_timer_gone(delivery_->receiver);
@@ -95,6 +91,7 @@ storage::Payload const* handed_out(storage::EventBody const& body) {
                  [](storage::AttributeSet const& set) { return &set.value; },
                  [](storage::AnswerGiven const& given) { return &given.answer; },
                  [](storage::SessionCompleted const& completed) { return &completed.result; },
+                 [](storage::UpdateEnded const& ended) { return &ended.result; },
                  [](storage::ContinuedAsNew const& continued) { return &continued.input; },
                  [](auto const&) -> storage::Payload const* { return nullptr; }},
       body);

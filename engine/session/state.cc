@@ -111,6 +111,36 @@ void note_timer(OpenOperation& operation, Time due, Time recorded_at) {
     operation.timer_due = storage::earlier(operation.timer_due, operation.clock.end_by);
 }
 
+void note_control(SessionState& state, storage::ControlAsked const& asked, Time recorded_at) {
+  using storage::ControlVerb;
+  if (asked.verb != ControlVerb::pause) {
+    state.controls.push_back(asked);
+    if (!state.control_due) state.control_due = recorded_at;
+    return;
+  }
+  state.paused = true;
+  std::erase_if(state.controls, [](auto const& one) { return one.verb == ControlVerb::resume; });
+}
+
+void act_on_controls(SessionState& state) {
+  using storage::ControlVerb;
+  for (auto const& asked : std::exchange(state.controls, {})) {
+    if (asked.verb == ControlVerb::resume) state.paused = false;
+    if (asked.verb == ControlVerb::cancel && !state.cancel_requested) {
+      state.cancel_requested = true;
+      state.cancel_reason = asked.reason;
+    }
+  }
+  state.control_due.reset();
+}
+
+/// What was under way in the run that this one was copied from is not under way here.
+void note_fork(SessionState& state, storage::Forked const& forked, Time recorded_at) {
+  state.random_seed = forked.random_seed;
+  state.control_due = recorded_at;
+  for (auto& [id, operation] : state.operations) operation.deferred = false;
+}
+
 }  // namespace
 
 std::optional<Delivery> apply(SessionState& state, storage::Event const& event, Time recorded_at) {
@@ -145,7 +175,11 @@ std::optional<Delivery> apply(SessionState& state, storage::Event const& event, 
           [&](storage::InputReceived const& body) {
             if (state.rules_version >= senders_since_rules && !body.principal.empty())
               state.senders.emplace(body.principal, event.sequence);
-            delivery = deliver(state, {event.sequence, body.signal, body.payload});
+            if (body.update) {
+              state.updates.insert(event.sequence);
+            } else {
+              delivery = deliver(state, {event.sequence, body.signal, body.payload});
+            }
           },
           [&](storage::OperationRequested const& body) {
             delivery = open(state, event, body, recorded_at);
@@ -201,6 +235,7 @@ std::optional<Delivery> apply(SessionState& state, storage::Event const& event, 
             timer.cause = event.sequence;
           },
           [&](storage::TimerFired const& body) {
+            if (id == OperationId::none) return act_on_controls(state);
             if (operation == nullptr) return;
             note_timer(*operation, body.due, recorded_at);
             bool const ends = operation->kind == OperationKind::sleep ||
@@ -281,6 +316,10 @@ std::optional<Delivery> apply(SessionState& state, storage::Event const& event, 
           [&](storage::CancellationAsked const&) {
             if (operation != nullptr) operation->cancel_asked = true;
           },
+          [&](storage::ControlAsked const& body) { note_control(state, body, recorded_at); },
+          [&](storage::UpdateEnded const& body) { state.updates.erase(body.update); },
+          [&](storage::BuildRecorded const&) {},
+          [&](storage::Forked const& body) { note_fork(state, body, recorded_at); },
           [&](storage::VersionChosen const& body) { state.versions[body.change] = body.version; },
           [&](storage::CancelRequested const& body) {
             state.cancel_requested = true;
@@ -299,6 +338,12 @@ std::string idempotency_key(SessionId const& session, RunId const& run, Operatio
 bool is_under_way(OpenOperation const& operation) {
   bool const child = operation.kind == OperationKind::child && operation.attempt > 0;
   return operation.attempt_open || child;
+}
+
+std::optional<Time> timer_of(SessionState const& state, OperationId operation) {
+  if (operation == OperationId::none) return state.control_due;
+  auto const found = state.operations.find(operation);
+  return found == state.operations.end() ? std::nullopt : found->second.timer_due;
 }
 
 bool awaited(SessionState const& state, std::string const& signal) {
@@ -321,6 +366,7 @@ storage::Head head_of(SessionState const& state) {
   head.run = state.run;
   head.workflow = state.workflow;
   head.status = state.status;
+  head.paused = state.paused && state.status == SessionStatus::open;
   head.last_sequence = state.last_sequence;
   head.hash = state.hash;
   head.epoch = state.epoch;

@@ -104,6 +104,12 @@ struct SessionState {
   std::map<OperationId, OpenOperation> operations;
   std::map<std::string, storage::Payload> attributes;
   std::map<std::string, std::uint32_t> versions;  ///< of changes of the workflow's code
+  /// What was asked of the session and is to be acted on; the timer of operation 0 does, which is
+  /// due then. Until it has fired, no code runs.
+  std::vector<storage::ControlAsked> controls;
+  std::optional<Time> control_due;
+  bool paused = false;  ///< no code runs, and no attempt begins
+  std::set<Sequence> updates;  ///< taken in and not dealt with
   bool cancel_requested = false;
   std::string cancel_reason;
   /// How often each model, tool and activity was called: permitted and started, retries apart.
@@ -138,6 +144,14 @@ struct Delivery {
 /// that waits for it with the lowest number, else into the inbox; a new receiver takes the oldest
 /// entry of its signal. Returns that meeting.
 std::optional<Delivery> apply(SessionState& state, storage::Event const& event, Time recorded_at);
+
+/// The armed timer of an operation, or of the session itself (operation 0).
+[[nodiscard]] std::optional<Time> timer_of(SessionState const& state, OperationId operation);
+
+/// Whether it stands still, whatever comes: it is paused, or is about to do what it was asked.
+[[nodiscard]] inline bool stands_still(SessionState const& state) {
+  return state.paused || state.control_due.has_value();
+}
 
 /// Whether a receiver waits for a signal of that name: it would not go into the inbox.
 [[nodiscard]] bool awaited(SessionState const& state, std::string const& signal);

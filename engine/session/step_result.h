@@ -38,6 +38,14 @@ struct GiveAnswer {
   std::string answer;  ///< JSON
 };
 
+/// Tell whoever asked: the update that was recorded at `update` has been dealt with.
+struct EndUpdate {
+  Sequence update = 0;
+  std::string result;  ///< JSON, when it did not fail
+  std::string type;    ///< of the failure; "": it did not fail
+  std::string message;
+};
+
 /// Start the session that an operation asks for. Cannot be built without a permit.
 struct StartChild {
   Permit permit;
@@ -72,7 +80,8 @@ struct AnnounceEnd {
   std::vector<std::string> senders = {};
 };
 
-using Effect = std::variant<StartAttempt, GiveAnswer, AnnounceEnd, StartChild, TellChild>;
+using Effect =
+    std::variant<StartAttempt, GiveAnswer, EndUpdate, AnnounceEnd, StartChild, TellChild>;
 
 /// What a run takes over from the one that it continues, or from the session that asked for it.
 struct CarriedOver {

@@ -35,6 +35,7 @@ enum class Errc : std::uint8_t {
   unknown_workflow,  ///< no workflow of that name is registered in this program
   unavailable,       ///< the runtime is stopping or has stopped
   undecidable,       ///< cannot be known any more (erased)
+  failed,            ///< it was taken in and recorded, and the workflow failed at it
 };
 
 /// The name of `code` as it stands in JSON output: the enumerator itself.

@@ -69,6 +69,14 @@ struct StartOptions {
   std::chrono::microseconds delay{0};  ///< its code begins so much later; 0: at once
 };
 
+/// A signal or an update, as JSON.
+struct Message {
+  std::string name;
+  std::string payload;
+  std::string key = {};  ///< makes it safe to repeat: the session gets it once
+  std::string principal = {};
+};
+
 /// What a start or a signal was acknowledged with. When you have it, it is durable.
 struct Acknowledgement {
   RunId run;
@@ -165,6 +173,43 @@ class Runtime {
     return from_json<Answer>(*answer);
   }
 
+  /// Asks the workflow to do something and waits for its result: what its handler of that name
+  /// (Context::on_update) gives. The handler may refuse it, and then nothing is recorded. A `key`
+  /// makes it safe to repeat: the session deals with it once, and the result is the recorded one.
+  /// Errors: Errc::invalid (refused, with the reason), Errc::failed (taken in, and the handler
+  /// threw: its type and message), Errc::not_found (no such session, or no handler of that name
+  /// now), Errc::held (also when it is paused), Errc::overloaded, those of `signal`; Errc::ended
+  /// also when the run ended before the update was dealt with.
+  Result<std::string> update_with_json(SessionId const& session, Message update);
+  template <class Out, class In>
+  Result<Out> update(SessionId const& session,
+                     std::string name,
+                     In const& arguments,
+                     std::string key = {},
+                     std::string principal = {}) {
+    auto result = update_with_json(
+        session, {std::move(name), to_json(arguments), std::move(key), std::move(principal)});
+    if (!result) return result.error();
+    return from_json<Out>(*result);
+  }
+
+  /// Sends a signal to a session; where there is none of that name (or one that has ended and may
+  /// begin again, StartOptions::reuse), starts it with the signal, in one write. The receipt is the
+  /// signal's. Errors: those of `signal` and `start_session`; Errc::conflict when it exists with
+  /// another workflow.
+  Result<Acknowledgement> start_with_signal(SessionId const& session,
+                                            std::string workflow,
+                                            std::string input,
+                                            Message signal,
+                                            StartOptions options = {});
+  /// The same with an update, for whose result it waits. An update that is refused leaves no
+  /// session behind. Errors: also those of `update`.
+  Result<std::string> start_with_update(SessionId const& session,
+                                        std::string workflow,
+                                        std::string input,
+                                        Message update,
+                                        StartOptions options = {});
+
   /// Asks the workflow's handler of that name (Context::on_query): nothing is recorded, nothing
   /// moves. What the answer rests on is durable. Errors: Errc::not_found (no such session, or no
   /// handler of that name now), Errc::invalid (the handler refused or failed), Errc::ended,
@@ -189,6 +234,17 @@ class Runtime {
   /// (Context::cancelled) and may do what it must first. Repeated, it is acknowledged once more.
   /// Errors: Errc::not_found, Errc::ended, Errc::held, Errc::too_large, Errc::unavailable.
   Result<Acknowledgement> cancel(SessionId const& session, std::string by, std::string reason);
+
+  /// Lets a session stand still: its code does not run and no call of it begins, until `resume`.
+  /// What comes meanwhile is recorded (signals, results of calls that are under way or were handed
+  /// out, answers), and waits; its timers and time limits wait, too. Repeated, it is acknowledged
+  /// once more. Errors: Errc::invalid without a name, Errc::not_found, Errc::ended, Errc::held,
+  /// Errc::too_large, Errc::unavailable.
+  Result<Acknowledgement> pause(SessionId const& session, std::string by, std::string reason);
+  Result<Acknowledgement> resume(SessionId const& session, std::string by, std::string reason);
+  /// Ends a session without asking its code, also a held one: what is open is cancelled, children
+  /// are dealt with as their `parent_close` says. Errors: as above, but for Errc::held.
+  Result<Acknowledgement> terminate(SessionId const& session, std::string by, std::string reason);
 
   /// The requests for approval that wait, of all sessions. Reads every open session's log. Errors:
   /// those of the log.

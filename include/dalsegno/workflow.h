@@ -526,24 +526,38 @@ BOOST_DESCRIBE_STRUCT(ApprovalAnswer, (), (outcome, by, reason))
 
 // ---- Context ----
 
-/// Answers a query for as long as it lives: keep it beside what the handler refers to.
-class [[nodiscard]] QueryHandler {
+namespace detail {
+
+/// A handler of queries or updates: it is there for as long as this lives.
+template <class Id, void (Host::*remove)(Id) noexcept>
+class [[nodiscard]] Handler {
  public:
-  QueryHandler(detail::Host& host, std::string name, detail::Query query)
-      : host_(&host), id_(host.add_query(std::move(name), std::move(query))) {}
-  QueryHandler(QueryHandler&& other) noexcept
-      : host_(other.host_), id_(std::exchange(other.id_, detail::QueryId::none)) {}
-  QueryHandler(QueryHandler const&) = delete;
-  QueryHandler& operator=(QueryHandler const&) = delete;
-  QueryHandler& operator=(QueryHandler&&) = delete;
-  ~QueryHandler() {
-    if (id_ != detail::QueryId::none) host_->remove_query(id_);
+  Handler(Host& host, Id id) : host_(&host), id_(id) {}
+  Handler(Handler&& other) noexcept
+      : host_(other.host_), id_(std::exchange(other.id_, Id::none)) {}
+  Handler(Handler const&) = delete;
+  Handler& operator=(Handler const&) = delete;
+  Handler& operator=(Handler&&) = delete;
+  ~Handler() {
+    if (id_ != Id::none) (host_->*remove)(id_);
   }
 
  private:
-  detail::Host* host_;
-  detail::QueryId id_;
+  Host* host_;
+  Id id_;
 };
+
+template <class T>
+struct IsWorkflow : std::false_type {};
+template <class T>
+struct IsWorkflow<Workflow<T>> : std::true_type {};
+
+}  // namespace detail
+
+/// Answers a query, or takes updates, for as long as it lives: keep it beside what the handler
+/// refers to.
+using QueryHandler = detail::Handler<detail::QueryId, &detail::Host::remove_query>;
+using UpdateHandler = detail::Handler<detail::UpdateId, &detail::Host::remove_update>;
 
 /// What a workflow asks for everything outside of itself. Lives as long as the session is in
 /// memory; use it only from the workflow it was given to.
@@ -779,16 +793,49 @@ class Context {
   /// handler of that name.
   template <class Answer>
   QueryHandler on_query(std::string name, Answer answer) {
-    return {host_, std::move(name), [answer = std::move(answer)](std::string const&) {
+    return {host_,
+            host_.add_query(std::move(name), [answer = std::move(answer)](std::string const&) {
               return to_json(answer());
-            }};
+            })};
   }
   /// The same with arguments.
   template <class In, class Answer>
   QueryHandler on_query(std::string name, Answer answer) {
-    return {host_, std::move(name), [answer = std::move(answer)](std::string const& arguments) {
-              return to_json(answer(decode_text<In>(arguments)));
-            }};
+    return {
+        host_,
+        host_.add_query(std::move(name), [answer = std::move(answer)](std::string const& arguments) {
+          return to_json(answer(decode_text<In>(arguments)));
+        })};
+  }
+
+  /// Takes updates of that name (Runtime::update) from now on, until the handler that this returns
+  /// goes. `handle` gets the arguments and gives the result: a value, nothing, or a Workflow, which
+  /// runs beside this one and may call, sleep and receive. `validate` looks at them first, before
+  /// anything is recorded, and not on replay: what it throws is the refusal; a command in it is
+  /// refused, too.
+  ///
+  ///     auto const adds = ctx.on_update<Line>(
+  ///         "add",
+  ///         [&](Line const& line) { if (order.closed) throw Failure("closed", "too late"); },
+  ///         [&](Line line) -> Workflow<int> { co_await ctx.call(reserve, line); … });
+  ///
+  /// A Failure that `handle` throws goes to who asked; it does not end the workflow. An update that
+  /// is under way when the run ends is not answered. Throws WorkflowError when there is a handler
+  /// of that name.
+  template <class In, class Validate, class Handle>
+  UpdateHandler on_update(std::string name, Validate validate, Handle handle) {
+    detail::Update update;
+    update.validate = [validate = std::move(validate)](std::string const& arguments) {
+      validate(decode_text<In>(arguments));
+    };
+    update.run = [handle = std::move(handle)](std::string arguments) {
+      return run_update<In>(handle, std::move(arguments));
+    };
+    return {host_, host_.add_update(std::move(name), std::move(update))};
+  }
+  template <class In, class Handle>
+  UpdateHandler on_update(std::string name, Handle handle) {
+    return on_update<In>(std::move(name), [](In const&) {}, std::move(handle));
   }
 
   /// Records `state` as a point from which replay may start, ends this frame and enters the
@@ -802,6 +849,25 @@ class Context {
   }
 
  private:
+  /// `handle` by value: it lives in this frame.
+  template <class In, class Handle>
+  static Workflow<std::string> run_update(Handle handle, std::string arguments) {
+    using Out = std::invoke_result_t<Handle&, In>;
+    auto in = decode_text<In>(arguments);
+    if constexpr (detail::IsWorkflow<Out>::value) {
+      if constexpr (std::is_void_v<typename Out::value_type>) {
+        co_await handle(std::move(in));
+        co_return "null";
+      } else {
+        co_return to_json(co_await handle(std::move(in)));
+      }
+    } else if constexpr (std::is_void_v<Out>) {
+      handle(std::move(in));
+      co_return "null";
+    } else {
+      co_return to_json(handle(std::move(in)));
+    }
+  }
   [[nodiscard]] Operation<ApprovalAnswer> approval_with_json(Approval asked, std::string arguments);
   /// The last point of time that a log can hold.
   static constexpr Time last_time = std::chrono::sys_days(std::chrono::year(9999) / 12 / 31);

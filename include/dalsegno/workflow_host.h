@@ -19,6 +19,11 @@
 #include <variant>
 #include <vector>
 
+namespace dalsegno {
+template <class T>
+class Workflow;
+}
+
 namespace dalsegno::detail {
 
 class Host;
@@ -108,6 +113,13 @@ void throw_unless_child_completed(Outcome const& outcome);
 using Query = std::function<std::string(std::string const&)>;
 enum class QueryId : std::uint64_t { none = 0 };
 
+/// What an update comes to. Arguments and result are JSON.
+struct Update {
+  std::function<void(std::string const&)> validate;  ///< throws: it is not taken in
+  std::function<Workflow<std::string>(std::string)> run;
+};
+enum class UpdateId : std::uint64_t { none = 0 };
+
 enum class CheckpointPlace : std::uint8_t { at_entry, frame_ends };
 
 class Host {
@@ -152,6 +164,8 @@ class Host {
   [[nodiscard]] virtual bool cancel_requested() const = 0;
   virtual QueryId add_query(std::string name, Query query) = 0;
   virtual void remove_query(QueryId id) noexcept = 0;
+  virtual UpdateId add_update(std::string name, Update update) = 0;
+  virtual void remove_update(UpdateId id) noexcept = 0;
   virtual void continue_as_new(std::string input) = 0;
   [[nodiscard]] virtual std::size_t unread_signals() const = 0;
 

@@ -32,20 +32,26 @@ EventTypes const& for_operators_here() {
 
 EventTypes const& for_operators_elsewhere() {
   static auto const types =
-      event_types<Held, Released, CancelRequested, ApprovalGiven, DoubtResolved, OperatorActed>();
+      event_types<Held, Released, ControlAsked, ApprovalGiven, DoubtResolved, OperatorActed>();
   return types;
 }
 
 EventTypes const& for_runtimes() {
   static auto const types =
       known_types() &
-      ~event_types<PolicyActivated, TokenCreated, TokenRevoked, OperatorActed, LossAccepted>();
+      ~event_types<PolicyActivated,
+                   TokenCreated,
+                   TokenRevoked,
+                   OperatorActed,
+                   LossAccepted,
+                   BuildRecorded>();
   return types;
 }
 
 /// The head that the step alone may lead to: nothing of it tells of the workflow.
 bool only_the_step_differs(Head before, Head const& after) {
   before.status = after.status;
+  before.paused = after.paused;
   before.last_sequence = after.last_sequence;
   before.hash = after.hash;
   before.epoch = after.epoch;
@@ -193,10 +199,11 @@ class GuardLog final : public EventLog {
   /// What an operator's append may carry beside its step.
   Result<> check_beside(Append const& append, EventTypes const& types, bool here) const {
     // An answer to a request for approval makes the one timer of what waits for it due at once; so
-    // does what is said about an operation in doubt.
+    // does what is said about an operation in doubt, and what is asked of the session itself.
     static auto const answer = event_types<ApprovalGiven>();
     static auto const resolution = event_types<DoubtResolved>();
-    bool const answers = (types == answer || types == resolution) &&
+    static auto const control = event_types<ControlAsked>();
+    bool const answers = (types == answer || types == resolution || types == control) &&
                          append.timers_set.size() == 1 && append.timers_cleared.size() <= 1;
     bool const timers = !append.timers_set.empty() || !append.timers_cleared.empty();
     if (timers && !answers) return refuse(append.session, "change timers");

@@ -19,12 +19,27 @@ constexpr std::array<std::string_view, std::variant_size_v<EventBody>> names = {
     "SessionCancelled",   "ApprovalRequested", "ApprovalGiven",      "TokenCreated",
     "TokenRevoked",       "HeartbeatRecorded", "AttemptDeferred",    "OperationInDoubt",
     "DoubtResolved",      "RunCarried",        "ContinuedAsNew",     "ChildStarted",
-    "ChildEnded",         "ParentEnded",       "CancellationAsked"};
+    "ChildEnded",         "ParentEnded",       "CancellationAsked",  "ControlAsked",
+    "UpdateEnded",        "BuildRecorded",     "Forked"};
 static_assert(!names.back().empty());
 
 }  // namespace
 
 std::string_view name_of(EventBody const& body) { return names[body.index()]; }
+
+std::string_view name_of(ControlVerb verb) {
+  switch (verb) {
+    case ControlVerb::pause:
+      return "pause";
+    case ControlVerb::resume:
+      return "resume";
+    case ControlVerb::cancel:
+      return "cancel";
+    case ControlVerb::terminate:
+      break;
+  }
+  return "terminate";
+}
 
 std::span<Contact const> contacts_of(EventBody const& body) {
   return std::visit(

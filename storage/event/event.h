@@ -147,6 +147,7 @@ struct InputReceived {
   /// It came as this event of the run that this one continues, and was not received there; 0: it
   /// came to this run.
   Sequence carried_from = 0;
+  bool update = false;  ///< for the update handler of that name: it waits in no inbox
   friend bool operator==(InputReceived const&, InputReceived const&) = default;
 };
 
@@ -576,6 +577,47 @@ struct CancellationAsked {
   friend bool operator==(CancellationAsked const&, CancellationAsked const&) = default;
 };
 
+enum class ControlVerb : std::uint8_t { pause, resume, cancel, terminate };
+
+/// An input: what somebody who operates sessions asks of this one. It runs no code, so that it can
+/// be recorded where there is none: a timer of operation 0, due at once, acts on it. A pause holds
+/// from here on.
+struct ControlAsked {
+  ControlVerb verb = ControlVerb::pause;
+  std::string by;
+  std::string credential;  ///< id of the token that says who it is; "" when none was asked for
+  std::string reason;
+  friend bool operator==(ControlAsked const&, ControlAsked const&) = default;
+};
+
+/// An update has been dealt with.
+struct UpdateEnded {
+  Sequence update = 0;  ///< its InputReceived
+  Payload result;       ///< JSON; empty when it failed
+  std::string type;     ///< of the failure; "": it did not fail
+  std::string message;
+  friend bool operator==(UpdateEnded const&, UpdateEnded const&) = default;
+};
+
+/// The program that runs the store's sessions in the epoch of this step.
+struct BuildRecorded {
+  std::string build;    ///< hexadecimal: the linker's build id of the program
+  std::string version;  ///< of Dalsegno
+  friend bool operator==(BuildRecorded const&, BuildRecorded const&) = default;
+};
+
+/// An input: the events before it in this run were copied from another run of the session, where
+/// something else came after them.
+struct Forked {
+  RunId run;        ///< that they were copied from …
+  Sequence at = 0;  ///< … up to this one
+  std::uint64_t random_seed = 0;  ///< from here on
+  std::string by;
+  std::string credential;
+  std::string reason;
+  friend bool operator==(Forked const&, Forked const&) = default;
+};
+
 /// An event that a newer version wrote: it can be shown and its hash verified, not run.
 struct UnknownBody {
   std::uint8_t type = 0;
@@ -624,7 +666,11 @@ using EventBody = std::variant<UnknownBody,
                                ChildStarted,
                                ChildEnded,
                                ParentEnded,
-                               CancellationAsked>;
+                               CancellationAsked,
+                               ControlAsked,
+                               UpdateEnded,
+                               BuildRecorded,
+                               Forked>;
 
 struct Event {
   Sequence sequence = 0;
@@ -634,6 +680,9 @@ struct Event {
 
   friend bool operator==(Event const&, Event const&) = default;
 };
+
+/// "pause", "resume", "cancel", "terminate".
+[[nodiscard]] std::string_view name_of(ControlVerb verb);
 
 /// "SessionStarted", "InputReceived", …
 [[nodiscard]] std::string_view name_of(EventBody const& body);

@@ -213,6 +213,7 @@ class Fields {
     object_.set("payload", to_json_value(body.payload))
         .set("payload_digest", to_hex(body.payload_digest));
     if (body.carried_from > 0) object_.set("carried_from", number(body.carried_from));
+    if (body.update) object_.set("update", true);
   }
   void operator()(OperationCompleted const& body) {
     object_.set("attempt", number(body.attempt)).set("result", to_json_value(body.result));
@@ -471,6 +472,26 @@ class Fields {
     object_.set("close", parent_close_name(body.close)).set("reason", body.reason);
   }
   void operator()(CancellationAsked const& body) { object_.set("reason", body.reason); }
+  void operator()(ControlAsked const& body) {
+    object_.set("verb", name_of(body.verb)).set("by", body.by);
+    text("credential", body.credential);
+    text("reason", body.reason);
+  }
+  void operator()(UpdateEnded const& body) {
+    object_.set("update", number(body.update));
+    if (body.type.empty()) object_.set("result", to_json_value(body.result));
+    text("error", body.type);
+    text("message", body.message);
+  }
+  void operator()(BuildRecorded const& body) {
+    object_.set("build", body.build).set("version", body.version);
+  }
+  void operator()(Forked const& body) {
+    object_.set("run", to_string(body.run)).set("at", number(body.at));
+    object_.set("random_seed", std::to_string(body.random_seed)).set("by", body.by);
+    text("credential", body.credential);
+    text("reason", body.reason);
+  }
 
  private:
   /// A list, left out when it is empty.

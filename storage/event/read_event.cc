@@ -260,6 +260,14 @@ class EventReader {
         return get(*event.body_as_ParentEnded(), as<ParentEnded>(to));
       case wire::EventBody::CancellationAsked:
         return get(*event.body_as_CancellationAsked(), as<CancellationAsked>(to));
+      case wire::EventBody::ControlAsked:
+        return get(*event.body_as_ControlAsked(), as<ControlAsked>(to));
+      case wire::EventBody::UpdateEnded:
+        return get(*event.body_as_UpdateEnded(), as<UpdateEnded>(to));
+      case wire::EventBody::BuildRecorded:
+        return get(*event.body_as_BuildRecorded(), as<BuildRecorded>(to));
+      case wire::EventBody::Forked:
+        return get(*event.body_as_Forked(), as<Forked>(to));
     }
     to = UnknownBody{static_cast<std::uint8_t>(event.body_type())};
   }
@@ -291,6 +299,7 @@ class EventReader {
     set(to.payload, it.payload());
     set(to.payload_digest, it.payload_digest());
     to.carried_from = it.carried_from();
+    to.update = it.update();
   }
   void get(wire::OperationRequested const& it, OperationRequested& to) {
     to.kind = enumerator<OperationKind>(it.kind());
@@ -553,6 +562,30 @@ class EventReader {
     set(to.reason, it.reason());
   }
   static void get(wire::CancellationAsked const& it, CancellationAsked& to) {
+    set(to.reason, it.reason());
+  }
+  void get(wire::ControlAsked const& it, ControlAsked& to) {
+    to.verb = enumerator<ControlVerb>(it.verb());
+    set(to.by, it.by());
+    set(to.credential, it.credential());
+    set(to.reason, it.reason());
+  }
+  void get(wire::UpdateEnded const& it, UpdateEnded& to) {
+    to.update = it.update();
+    set(to.result, it.result());
+    set(to.type, it.type());
+    set(to.message, it.message());
+  }
+  static void get(wire::BuildRecorded const& it, BuildRecorded& to) {
+    set(to.build, it.build());
+    set(to.version, it.version());
+  }
+  void get(wire::Forked const& it, Forked& to) {
+    set(to.run, it.run());
+    to.at = it.at();
+    to.random_seed = it.random_seed();
+    set(to.by, it.by());
+    set(to.credential, it.credential());
     set(to.reason, it.reason());
   }
 

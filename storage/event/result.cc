@@ -48,6 +48,8 @@ std::string_view name_of(Errc code) {
       return "unavailable";
     case Errc::undecidable:
       return "undecidable";
+    case Errc::failed:
+      return "failed";
   }
   assert(false);  // no enumerator has this value
   return "invalid";

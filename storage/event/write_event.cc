@@ -274,7 +274,8 @@ class EventWriter {
                                           principal,
                                           input,
                                           unless_zero(it.payload_digest),
-                                          it.carried_from));
+                                          it.carried_from,
+                                          it.update));
   }
   Body put(OperationRequested const& it) {
     auto const kind = enumerator(it.kind, wire::OperationKind::MAX);
@@ -586,6 +587,31 @@ class EventWriter {
   }
   Body put(CancellationAsked const& it) {
     return body(wire::CreateCancellationAsked(out_, text(it.reason)));
+  }
+  Body put(ControlAsked const& it) {
+    auto const verb = enumerator(it.verb, wire::ControlVerb::MAX);
+    auto const by = text(it.by);
+    auto const credential = text(it.credential);
+    auto const reason = text(it.reason);
+    return body(wire::CreateControlAsked(out_, verb, by, credential, reason));
+  }
+  Body put(UpdateEnded const& it) {
+    auto const result = payload(it.result);
+    auto const type = text(it.type);
+    auto const message = text(it.message);
+    return body(wire::CreateUpdateEnded(out_, it.update, result, type, message));
+  }
+  Body put(BuildRecorded const& it) {
+    auto const build = text(it.build);
+    auto const version = text(it.version);
+    return body(wire::CreateBuildRecorded(out_, build, version));
+  }
+  Body put(Forked const& it) {
+    Maybe<wire::RunId> const run{to_wire(it.run), it.run != RunId{}};
+    auto const by = text(it.by);
+    auto const credential = text(it.credential);
+    auto const reason = text(it.reason);
+    return body(wire::CreateForked(out_, run, it.at, it.random_seed, by, credential, reason));
   }
 
   flatbuffers::FlatBufferBuilder& out_;

@@ -33,6 +33,7 @@ struct Head {
   RunId run;
   std::string workflow;
   SessionStatus status = SessionStatus::open;
+  bool paused = false;         ///< its code does not run until somebody resumes it
   Sequence last_sequence = 0;  ///< of the run
   Digest hash;                 ///< of the run's last step
   std::uint64_t epoch = 0;     ///< of that step's writer

@@ -11,6 +11,7 @@ namespace dalsegno::storage {
 namespace {
 
 constexpr std::uint8_t head_format = 1;
+constexpr std::uint8_t paused_bit = 0x80;  // in the byte of the status
 constexpr std::uint8_t secret_format = 1;
 constexpr std::uint8_t commit_format = 1;
 constexpr std::uint64_t sign_bit = std::uint64_t{1} << 63;
@@ -135,7 +136,8 @@ std::string encode_head(Head const& head) {
   ByteWriter out;
   out.reserve(96 + head.workflow.size());
   out.u8(head_format);
-  out.u8(static_cast<std::uint8_t>(head.status));
+  out.u8(static_cast<std::uint8_t>(static_cast<unsigned>(head.status) |
+                                   (head.paused ? paused_bit : 0U)));
   out.raw(head.run.bytes);
   out.raw(head.hash.bytes);
   out.varint(head.last_sequence);
@@ -153,8 +155,10 @@ Result<Head> decode_head(std::string_view bytes) {
   ByteReader in(bytes);
   TRY_VOID(check_format(in, head_format, "a session's head"));
   Head head;
-  auto const status = in.u8();
+  auto const status_and_bit = in.u8();
+  auto const status = static_cast<std::uint8_t>(status_and_bit & ~paused_bit);
   head.status = static_cast<SessionStatus>(status);
+  head.paused = (status_and_bit & paused_bit) != 0;
   head.run.bytes = in.array<16>();
   head.hash.bytes = in.array<32>();
   head.last_sequence = in.varint();

@@ -69,6 +69,7 @@ void SessionFold::apply(Event const& event, Time recorded_at) {
   auto const id = event.operation;
   auto const session_ended = [&](SessionStatus status) {
     head_->status = status;
+    head_->paused = false;
     timers_.clear();
     approvals_.clear();
     calls_.clear();
@@ -111,6 +112,7 @@ void SessionFold::apply(Event const& event, Time recorded_at) {
           [&](OperationCancelled const&) { end_operation(id); },
           [&](TimerStarted const& timer) { timers_[id] = timer.due; },
           [&](TimerFired const& timer) {
+            if (id == OperationId::none && std::exchange(resumed_, false)) head_->paused = false;
             if (auto const call = calls_.find(id);
                 call != calls_.end() && std::exchange(call->second.is_to_begin_anew, false)) {
               call->second.unsure = false;
@@ -165,6 +167,18 @@ void SessionFold::apply(Event const& event, Time recorded_at) {
           [](ChildStarted const&) {},
           [](ParentEnded const&) {},
           [](CancellationAsked const&) {},
+          [&](ControlAsked const& asked) {
+            if (asked.verb == ControlVerb::pause) {
+              head_->paused = true;
+              resumed_ = false;
+            } else {
+              timers_.try_emplace(OperationId::none, recorded_at);
+              resumed_ = resumed_ || asked.verb == ControlVerb::resume;
+            }
+          },
+          [&](Forked const&) { timers_.try_emplace(OperationId::none, recorded_at); },
+          [](UpdateEnded const&) {},
+          [](BuildRecorded const&) {},
           [](UnknownBody const&) {},
           [](VersionChosen const&) {},
           [](CancelRequested const&) {},

@@ -48,6 +48,7 @@ class SessionFold {
     bool is_to_begin_anew = false;  // once its timer fires: a person said so
   };
   std::map<OperationId, Call> calls_;
+  bool resumed_ = false;  // once the timer of operation 0 fires, it is not paused any more
   std::map<OperationId, Time> timers_;
   /// What operations wait for, by the rules that ask for approval.
   struct ApprovalTimes {

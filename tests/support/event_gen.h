@@ -105,7 +105,7 @@ struct Draw {
   static void one(storage::Origin& it) { each(it.session, it.run, it.operation, it.detached); }
   static void one(InputReceived& it) {
     each(it.signal, it.producer_key, it.principal, it.payload, it.payload_digest);
-    one(it.carried_from);
+    each(it.carried_from, it.update);
   }
   static void one(Contact& it) {
     each(it.method, it.url, it.host, it.port, it.answers, it.address, it.rules, it.policy);
@@ -263,6 +263,15 @@ struct Draw {
   }
   static void one(storage::ParentEnded& it) { each(it.close, it.reason); }
   static void one(storage::CancellationAsked& it) { one(it.reason); }
+  static void one(storage::ControlVerb& value) {
+    value = static_cast<storage::ControlVerb>(*rc::gen::inRange(0, 4));
+  }
+  static void one(storage::ControlAsked& it) { each(it.verb, it.by, it.credential, it.reason); }
+  static void one(storage::UpdateEnded& it) { each(it.update, it.result, it.type, it.message); }
+  static void one(storage::BuildRecorded& it) { each(it.build, it.version); }
+  static void one(storage::Forked& it) {
+    each(it.run, it.at, it.random_seed, it.by, it.credential, it.reason);
+  }
 };
 
 template <class Body>

@@ -103,7 +103,9 @@ Line Transcript::tell(storage::Event const& event) {
           [](storage::InputReceived const& body) -> Line {
             auto const carried =
                 body.carried_from == 0 ? "" : " (unread @" + number(body.carried_from) + " before)";
-            return TranscriptLine{printable(body.signal) + by(body.principal) + carried + ": " +
+            auto const* const kind = body.update ? "update " : "";
+            return TranscriptLine{kind + printable(body.signal) + by(body.principal) + carried +
+                                      ": " +
                                       said_text(body.payload, text_limit),
                                   Style::bold};
           },
@@ -297,6 +299,29 @@ Line Transcript::tell(storage::Event const& event) {
             return TranscriptLine{
                 "its parent does not wait for it any more: " + short_text(body.reason),
                 Style::warning};
+          },
+          [](storage::ControlAsked const& body) -> Line {
+            return TranscriptLine{std::string(storage::name_of(body.verb)) + " asked for" +
+                                      by(body.by) + ": " + short_text(body.reason),
+                                  Style::warning};
+          },
+          [](storage::UpdateEnded const& body) -> Line {
+            auto const update = "update @" + number(body.update);
+            if (body.type.empty())
+              return TranscriptLine{update + " -> " + payload_text(body.result, text_limit),
+                                    Style::plain};
+            return TranscriptLine{
+                update + " FAILED: " + short_text(body.type + ": " + body.message), Style::bad};
+          },
+          [](storage::BuildRecorded const& body) -> Line {
+            return TranscriptLine{"run by build " + printable(body.build) + ", Dalsegno " +
+                                      printable(body.version),
+                                  Style::faint};
+          },
+          [](storage::Forked const& body) -> Line {
+            return TranscriptLine{"forked" + by(body.by) + " from run " + to_string(body.run) +
+                                      " at " + number(body.at) + ": " + short_text(body.reason),
+                                  Style::warning};
           },
           [&](storage::CancellationAsked const& body) -> Line {
             return TranscriptLine{

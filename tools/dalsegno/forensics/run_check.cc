@@ -44,6 +44,9 @@ Place place_of(storage::EventBody const& body) {
                         [](storage::LossAccepted const&) { return Place::input; },
                         [](storage::ChildEnded const&) { return Place::input; },
                         [](storage::ParentEnded const&) { return Place::input; },
+                        [](storage::ControlAsked const&) { return Place::input; },
+                        [](storage::BuildRecorded const&) { return Place::input; },
+                        [](storage::Forked const&) { return Place::input; },
                         [](storage::TokenCreated const&) { return Place::anywhere; },
                         [](storage::TokenRevoked const&) { return Place::anywhere; },
                         [](storage::UnknownBody const&) { return Place::anywhere; },
@@ -133,9 +136,10 @@ void RunCheck::check_place(storage::Event const& event, bool is_first) {
   if (std::holds_alternative<storage::OperationCompleted>(event.body) && is_approval(event))
     place = Place::command;
   if (is_result(event.body) && ends_a_doubt(state_, event.operation)) place = Place::command;
-  // What was not received before comes with the run's first input.
+  // What was not received before, or what the session was started with, comes with the run's first
+  // input.
   if (auto const* const signal = std::get_if<storage::InputReceived>(&event.body);
-      signal != nullptr && signal->carried_from > 0)
+      signal != nullptr && !signal->update && (signal->carried_from > 0 || state_.steps == 0))
     place = Place::command;
   auto const name = std::string(storage::name_of(event.body));
   if (is_first && place == Place::command)
@@ -213,8 +217,7 @@ Result<> RunCheck::check_body(storage::Event const& event) {
                           .start_to_close_ms = 0});
           },
           [&](storage::TimerFired const& body) {
-            auto const open = state_.operations.find(event.operation);
-            if (open == state_.operations.end() || open->second.timer_due != body.due)
+            if (engine::timer_of(state_, event.operation) != body.due)
               found("timer", event.sequence, "a timer fired that was not armed");
           },
           [&](storage::ValueRecorded const& body) {
@@ -303,6 +306,16 @@ Result<> RunCheck::check_body(storage::Event const& event) {
           },
           [&](storage::ParentEnded const&) {},
           [&](storage::CancellationAsked const&) { static_cast<void>(find(event)); },
+          [&](storage::ControlAsked const&) {},
+          [&](storage::UpdateEnded const& body) {
+            if (!state_.updates.contains(body.update) && !saw_unknown_)
+              found("update",
+                    event.sequence,
+                    "it ends an update at " + number(body.update) + ", which is none under way");
+            outcome = check_payload(event, body.result, nullptr);
+          },
+          [&](storage::BuildRecorded const&) {},
+          [&](storage::Forked const&) {},
       },
       event.body);
   return outcome;
