@@ -581,9 +581,8 @@ void Engine::find_answer(SessionId const& session, RunId const& run, Sequence tu
         answer = text_of(log_, session, given->answer);
       if (auto const* const end = std::get_if<storage::UpdateEnded>(&event.body);
           end != nullptr && end->update == turn)
-        answer = end->type.empty()
-                     ? text_of(log_, session, end->result)
-                     : result_of(session, {end->update, {}, end->type, end->message});
+        answer = end->type.empty() ? text_of(log_, session, end->result)
+                                   : result_of(session, {end->update, {}, end->type, end->message});
     }
     return !answer;
   });

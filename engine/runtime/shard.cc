@@ -630,7 +630,9 @@ void Shard::take(ControlMessage message) {
   take_request(std::move(message));
   auto const found = sessions_.find(session);
   if (found == sessions_.end() || found->second.session == nullptr) return;
-  if (fire_due_timers(session, found->second, services_.now())) settle(session, found->second);
+  // What is asked is done at once, also where the clock was set back since the newest event.
+  auto const now = std::max(services_.now(), found->second.session->state().last_time);
+  if (fire_due_timers(session, found->second, now)) settle(session, found->second);
 }
 
 /// Ends a session whose code cannot run, from what its events tell: somebody asked for that, now or

@@ -121,9 +121,9 @@ Result<std::optional<storage::ControlAsked>> check_control(SessionState const& s
   if (control.by.empty()) return Error{Errc::invalid, name + ": say who asks for it"};
   constexpr std::size_t longest = 64 * 1024;
   if (control.by.size() + control.credential.size() + control.reason.size() > longest)
-    return Error{Errc::too_large,
-                 name + ": who asks and why together have more than " + std::to_string(longest) +
-                     " bytes"};
+    return Error{
+        Errc::too_large,
+        name + ": who asks and why together have more than " + std::to_string(longest) + " bytes"};
   bool const held = state.status == storage::SessionStatus::held;
   if (!held || control.verb != ControlVerb::terminate) TRY_VOID(refuse_unless_open(state));
   auto const pending = [&](ControlVerb verb) {

@@ -17,15 +17,17 @@ namespace dalsegno::engine {
                                                    std::uint64_t epoch);
 
 /// What is to be recorded of what somebody asks of a session; nothing: it is so already. Errors:
-/// Errc::invalid without a name; Errc::held when it is held (but it can be terminated), Errc::ended;
-/// Errc::too_large.
+/// Errc::invalid without a name; Errc::held when it is held (but it can be terminated),
+/// Errc::ended; Errc::too_large.
 [[nodiscard]] Result<std::optional<storage::ControlAsked>> check_control(
     SessionState const& state, ControlInput const& control);
 
 /// The step of it, with the timer that it arms, where no workflow code is at hand; nothing: it is
 /// so already. `state` is the fold of the whole run. Errors: those of check_control.
-[[nodiscard]] Result<std::optional<StepResult>> make_control_asked_step(
-    SessionState const& state, ControlInput const& control, Time now, std::uint64_t epoch);
+[[nodiscard]] Result<std::optional<StepResult>> make_control_asked_step(SessionState const& state,
+                                                                        ControlInput const& control,
+                                                                        Time now,
+                                                                        std::uint64_t epoch);
 
 /// The step of an answer to a request for approval, with the timer that it arms, where no workflow
 /// code is at hand. `state` is the fold of the whole run. Errors: those of check_answer;

@@ -203,7 +203,6 @@ void Session::take_input(storage::Event const& event) {
             if (id == OperationId::none) return act_on_controls(controls);
             on_timer(id, kind);
           },
-          [&](storage::Forked const&) { take_over(); },
           [&](storage::CancelRequested const&) {
             if (entered_) {
               cancel_unshielded();

@@ -428,8 +428,8 @@ class Session final : private detail::Host {
   };
   std::map<std::string, UpdateHandler, std::less<>> update_handlers_;
   std::uint64_t last_handler_ = 0;
-  bool querying_ = false;               // or validating: code may only look
-  std::vector<Sequence> ended_updates_;  // and nobody was told
+  bool querying_ = false;                  // or validating: code may only look
+  std::vector<Sequence> ended_updates_;    // and nobody was told
   bool at_entry_ = true;                   // no checkpoint yet since the frame was entered
   std::optional<std::string> next_entry_;  // a checkpoint ended the frame: enter again with this
   std::optional<std::string> next_run_;    // the run ends: the next one begins with this

@@ -69,10 +69,10 @@ Result<std::optional<StepResult>> Session::handle(Input const& input, Ambient co
   bool const going_on =
       state_.status == SessionStatus::open || state_.status == SessionStatus::held;
   if (!going_on) {
-    bool const from_outside = signal != nullptr || control != nullptr || std::holds_alternative<CancelInput>(input) ||
-                              std::holds_alternative<ApprovalInput>(input) ||
-                              std::holds_alternative<OutsideInput>(input) ||
-                              std::holds_alternative<ResolveInput>(input);
+    bool const from_outside =
+        signal != nullptr || control != nullptr || std::holds_alternative<CancelInput>(input) ||
+        std::holds_alternative<ApprovalInput>(input) ||
+        std::holds_alternative<OutsideInput>(input) || std::holds_alternative<ResolveInput>(input);
     if (!from_outside) return std::nullopt;
     return Error{Errc::ended,
                  "session " + to_string(state_.session) + " has ended and takes no input"};

@@ -81,7 +81,6 @@ void Session::take_over() {
     while (auto const* const next = next_recorded()) {
       if (!is_taken_over(next->body)) return;
       command(OperationId::none, next->body);
-      take_delivery();
     }
     return;
   }

@@ -134,13 +134,6 @@ void act_on_controls(SessionState& state) {
   state.control_due.reset();
 }
 
-/// What was under way in the run that this one was copied from is not under way here.
-void note_fork(SessionState& state, storage::Forked const& forked, Time recorded_at) {
-  state.random_seed = forked.random_seed;
-  state.control_due = recorded_at;
-  for (auto& [id, operation] : state.operations) operation.deferred = false;
-}
-
 }  // namespace
 
 std::optional<Delivery> apply(SessionState& state, storage::Event const& event, Time recorded_at) {
@@ -318,8 +311,6 @@ std::optional<Delivery> apply(SessionState& state, storage::Event const& event, 
           },
           [&](storage::ControlAsked const& body) { note_control(state, body, recorded_at); },
           [&](storage::UpdateEnded const& body) { state.updates.erase(body.update); },
-          [&](storage::BuildRecorded const&) {},
-          [&](storage::Forked const& body) { note_fork(state, body, recorded_at); },
           [&](storage::VersionChosen const& body) { state.versions[body.change] = body.version; },
           [&](storage::CancelRequested const& body) {
             state.cancel_requested = true;

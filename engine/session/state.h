@@ -108,7 +108,7 @@ struct SessionState {
   /// due then. Until it has fired, no code runs.
   std::vector<storage::ControlAsked> controls;
   std::optional<Time> control_due;
-  bool paused = false;  ///< no code runs, and no attempt begins
+  bool paused = false;         ///< no code runs, and no attempt begins
   std::set<Sequence> updates;  ///< taken in and not dealt with
   bool cancel_requested = false;
   std::string cancel_reason;

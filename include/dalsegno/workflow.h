@@ -533,8 +533,7 @@ template <class Id, void (Host::*remove)(Id) noexcept>
 class [[nodiscard]] Handler {
  public:
   Handler(Host& host, Id id) : host_(&host), id_(id) {}
-  Handler(Handler&& other) noexcept
-      : host_(other.host_), id_(std::exchange(other.id_, Id::none)) {}
+  Handler(Handler&& other) noexcept : host_(other.host_), id_(std::exchange(other.id_, Id::none)) {}
   Handler(Handler const&) = delete;
   Handler& operator=(Handler const&) = delete;
   Handler& operator=(Handler&&) = delete;
@@ -801,11 +800,11 @@ class Context {
   /// The same with arguments.
   template <class In, class Answer>
   QueryHandler on_query(std::string name, Answer answer) {
-    return {
-        host_,
-        host_.add_query(std::move(name), [answer = std::move(answer)](std::string const& arguments) {
-          return to_json(answer(decode_text<In>(arguments)));
-        })};
+    return {host_,
+            host_.add_query(std::move(name),
+                            [answer = std::move(answer)](std::string const& arguments) {
+                              return to_json(answer(decode_text<In>(arguments)));
+                            })};
   }
 
   /// Takes updates of that name (Runtime::update) from now on, until the handler that this returns

@@ -39,12 +39,7 @@ EventTypes const& for_operators_elsewhere() {
 EventTypes const& for_runtimes() {
   static auto const types =
       known_types() &
-      ~event_types<PolicyActivated,
-                   TokenCreated,
-                   TokenRevoked,
-                   OperatorActed,
-                   LossAccepted,
-                   BuildRecorded>();
+      ~event_types<PolicyActivated, TokenCreated, TokenRevoked, OperatorActed, LossAccepted>();
   return types;
 }
 

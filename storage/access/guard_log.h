@@ -12,7 +12,7 @@ namespace dalsegno::access {
 ///
 /// *operator*: in the operators' session decisions, actions, policies, tokens, accepted losses; in
 /// other sessions only what a person says to a session from outside (Held, Released,
-/// CancelRequested, ApprovalGiven, OperatorActed), without timers (but the one that an
+/// ControlAsked, ApprovalGiven, OperatorActed), without timers (but the one that an
 /// ApprovalGiven makes due), checkpoints, artifacts, keys or secrets, and with a head that differs
 /// by that step and the status only. In vaults: holds, what an erasure leaves, wrapped keys; never
 /// an original. Meta: nothing.

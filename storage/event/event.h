@@ -599,25 +599,6 @@ struct UpdateEnded {
   friend bool operator==(UpdateEnded const&, UpdateEnded const&) = default;
 };
 
-/// The program that runs the store's sessions in the epoch of this step.
-struct BuildRecorded {
-  std::string build;    ///< hexadecimal: the linker's build id of the program
-  std::string version;  ///< of Dalsegno
-  friend bool operator==(BuildRecorded const&, BuildRecorded const&) = default;
-};
-
-/// An input: the events before it in this run were copied from another run of the session, where
-/// something else came after them.
-struct Forked {
-  RunId run;        ///< that they were copied from …
-  Sequence at = 0;  ///< … up to this one
-  std::uint64_t random_seed = 0;  ///< from here on
-  std::string by;
-  std::string credential;
-  std::string reason;
-  friend bool operator==(Forked const&, Forked const&) = default;
-};
-
 /// An event that a newer version wrote: it can be shown and its hash verified, not run.
 struct UnknownBody {
   std::uint8_t type = 0;
@@ -668,9 +649,7 @@ using EventBody = std::variant<UnknownBody,
                                ParentEnded,
                                CancellationAsked,
                                ControlAsked,
-                               UpdateEnded,
-                               BuildRecorded,
-                               Forked>;
+                               UpdateEnded>;
 
 struct Event {
   Sequence sequence = 0;

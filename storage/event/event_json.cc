@@ -483,15 +483,6 @@ class Fields {
     text("error", body.type);
     text("message", body.message);
   }
-  void operator()(BuildRecorded const& body) {
-    object_.set("build", body.build).set("version", body.version);
-  }
-  void operator()(Forked const& body) {
-    object_.set("run", to_string(body.run)).set("at", number(body.at));
-    object_.set("random_seed", std::to_string(body.random_seed)).set("by", body.by);
-    text("credential", body.credential);
-    text("reason", body.reason);
-  }
 
  private:
   /// A list, left out when it is empty.

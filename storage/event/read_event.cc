@@ -264,10 +264,6 @@ class EventReader {
         return get(*event.body_as_ControlAsked(), as<ControlAsked>(to));
       case wire::EventBody::UpdateEnded:
         return get(*event.body_as_UpdateEnded(), as<UpdateEnded>(to));
-      case wire::EventBody::BuildRecorded:
-        return get(*event.body_as_BuildRecorded(), as<BuildRecorded>(to));
-      case wire::EventBody::Forked:
-        return get(*event.body_as_Forked(), as<Forked>(to));
     }
     to = UnknownBody{static_cast<std::uint8_t>(event.body_type())};
   }
@@ -575,18 +571,6 @@ class EventReader {
     set(to.result, it.result());
     set(to.type, it.type());
     set(to.message, it.message());
-  }
-  static void get(wire::BuildRecorded const& it, BuildRecorded& to) {
-    set(to.build, it.build());
-    set(to.version, it.version());
-  }
-  void get(wire::Forked const& it, Forked& to) {
-    set(to.run, it.run());
-    to.at = it.at();
-    to.random_seed = it.random_seed();
-    set(to.by, it.by());
-    set(to.credential, it.credential());
-    set(to.reason, it.reason());
   }
 
   bool fine_ = true;

@@ -601,18 +601,6 @@ class EventWriter {
     auto const message = text(it.message);
     return body(wire::CreateUpdateEnded(out_, it.update, result, type, message));
   }
-  Body put(BuildRecorded const& it) {
-    auto const build = text(it.build);
-    auto const version = text(it.version);
-    return body(wire::CreateBuildRecorded(out_, build, version));
-  }
-  Body put(Forked const& it) {
-    Maybe<wire::RunId> const run{to_wire(it.run), it.run != RunId{}};
-    auto const by = text(it.by);
-    auto const credential = text(it.credential);
-    auto const reason = text(it.reason);
-    return body(wire::CreateForked(out_, run, it.at, it.random_seed, by, credential, reason));
-  }
 
   flatbuffers::FlatBufferBuilder& out_;
   std::size_t left_ = max_event_bytes;

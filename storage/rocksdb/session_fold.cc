@@ -176,9 +176,7 @@ void SessionFold::apply(Event const& event, Time recorded_at) {
               resumed_ = resumed_ || asked.verb == ControlVerb::resume;
             }
           },
-          [&](Forked const&) { timers_.try_emplace(OperationId::none, recorded_at); },
           [](UpdateEnded const&) {},
-          [](BuildRecorded const&) {},
           [](UnknownBody const&) {},
           [](VersionChosen const&) {},
           [](CancelRequested const&) {},

@@ -116,6 +116,15 @@ void Clients::cancel(Plan& plan) {
       });
 }
 
+void Clients::control(Plan& plan, storage::ControlVerb verb) {
+  bool const ends = verb == storage::ControlVerb::terminate;
+  engine_->control(plan.session,
+                   {verb, "client", "", "an incident"},
+                   [&plan, ends](Result<engine::Receipt> const& receipt) {
+                     if (receipt && ends) plan.cancelled = true;
+                   });
+}
+
 /// Somebody answers a request for approval: in general anybody, `surely` one whose answer counts.
 bool Clients::approve(Plan const& plan, bool surely) {
   auto const* const truth = truth_.find(plan.session);
@@ -172,6 +181,10 @@ void Clients::act() {
       break;
     case 1:
       if (cancels_ && dice_.one_in(10)) cancel(plan);
+      if (cancels_ && dice_.one_in(20)) control(plan, storage::ControlVerb::terminate);
+      if (dice_.one_in(4))
+        control(plan,
+                dice_.one_in(2) ? storage::ControlVerb::pause : storage::ControlVerb::resume);
       break;
     case 2:
     case 3:
@@ -205,6 +218,10 @@ bool Clients::help() {
       continue;
     }
     auto const* const truth = truth_.find(plan.session);
+    if (truth != nullptr && truth->paused && !truth->resume_asked) {
+      control(plan, storage::ControlVerb::resume);
+      any = true;
+    }
     any = approve(plan, true) || any;
     any = resolve(plan) || any;
     for (std::string const name : signal_names) {

@@ -50,6 +50,7 @@ class Clients {
   void start(Plan& plan);
   void signal(Plan& plan, std::string const& name);
   void cancel(Plan& plan);
+  void control(Plan& plan, storage::ControlVerb verb);
   bool approve(Plan const& plan, bool surely);
   bool resolve(Plan const& plan);
   void watch(Plan const& plan);

@@ -430,6 +430,7 @@ class Simulation {
     auto const* const life = process_.steps->at_rest(session);
     if (life == nullptr || life->state().hash != truth.hash) return;
     note("life compared with replay");
+    if (life->state().paused) note("a paused session");
     auto const find = [this](std::string_view name) { return registry_.find_workflow(name); };
     auto const from = dice_.one_in(2) ? engine::ReplayFrom::Kind::start
                                       : engine::ReplayFrom::Kind::newest_checkpoint;
@@ -448,6 +449,7 @@ class Simulation {
     std::multiset<Time> wanted;
     for (auto const& [id, operation] : life.state().operations)
       if (operation.timer_due) wanted.insert(*operation.timer_due);
+    if (auto const& due = life.state().control_due) wanted.insert(*due);
     auto const all = process_.log->timers(Time{}, Time::max(), 100'000);
     std::multiset<Time> armed;
     for (auto const& timer : all.value_or(std::vector<storage::Timer>()))

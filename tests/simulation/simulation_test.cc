@@ -41,6 +41,7 @@ TEST(Simulation, keeps_every_promise_and_comes_by_every_situation_that_it_is_mad
                                 "a crash with steps that wait for the disk",
                                 "a heartbeat that prolongs an attempt",
                                 "a late result",
+                                "a paused session",
                                 "a result twice",
                                 "an old owner is fenced",
                                 "heartbeat_timeout",

@@ -251,8 +251,41 @@ class Look {
       found->second.resolved.reset();
       found->second.since = now_;  // it has its whole time again
     }
+    if (event_.operation == OperationId::none) act_on_controls();
     require(now_ >= fired.due, "timers", "recorded before it was due");
     require(latest_clock >= fired.due, "timers", "fired before any clock showed that time");
+  }
+
+  /// What nobody but running code, or a call that begins, records.
+  void look_whether_it_stands_still() {
+    bool const moves = std::holds_alternative<storage::OperationRequested>(event_.body) ||
+                       std::holds_alternative<storage::AttemptStarted>(event_.body) ||
+                       std::holds_alternative<storage::TimerStarted>(event_.body) ||
+                       std::holds_alternative<storage::ValueRecorded>(event_.body) ||
+                       std::holds_alternative<storage::CheckpointTaken>(event_.body) ||
+                       std::holds_alternative<storage::ContinuedAsNew>(event_.body) ||
+                       std::holds_alternative<storage::SessionCompleted>(event_.body);
+    require(!moves || !truth_.paused, "stands_still", "it went on while it was paused");
+  }
+
+  void control(storage::ControlAsked const& asked) {
+    switch (asked.verb) {
+      case storage::ControlVerb::pause:
+        truth_.paused = true;
+        truth_.resume_asked = false;
+        break;
+      case storage::ControlVerb::resume:
+        truth_.resume_asked = true;
+        break;
+      case storage::ControlVerb::cancel:
+      case storage::ControlVerb::terminate:
+        truth_.cancel_requested = true;
+        break;
+    }
+  }
+
+  void act_on_controls() {
+    if (std::exchange(truth_.resume_asked, false)) truth_.paused = false;
   }
 
   void ask(storage::ApprovalRequested const& asked) { of_event().asked = asked; }
@@ -394,6 +427,7 @@ void Truth::take(SessionId const& session,
                  "effects",
                  "a result of attempt " + std::to_string(attempt) + ", which nobody performed");
   };
+  look.look_whether_it_stands_still();
   std::visit(overloaded{[&](storage::SessionStarted const& body) { look.start(body); },
                         [&](storage::InputReceived const& body) { look.input(body); },
                         [&](storage::OperationRequested const& body) { look.request(body); },
@@ -418,6 +452,7 @@ void Truth::take(SessionId const& session,
                         [&](storage::OperationInDoubt const& body) { look.doubt(body); },
                         [&](storage::DoubtResolved const& body) { look.resolve(body); },
                         [&](storage::CancelRequested const&) { truth.cancel_requested = true; },
+                        [&](storage::ControlAsked const& body) { look.control(body); },
                         [&](storage::Held const& body) { look.hold(body); },
                         [&](storage::SessionCompleted const& body) { look.complete_session(body); },
                         [&](storage::ContinuedAsNew const& body) { look.continue_run(body); },

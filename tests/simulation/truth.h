@@ -59,6 +59,8 @@ struct SessionTruth {
   storage::SessionStatus status = storage::SessionStatus::open;
   std::optional<std::string> result;  ///< of one that completed; absent: it is an artifact
   bool cancel_requested = false;
+  bool paused = false;
+  bool resume_asked = false;  ///< and a timer is to act on it
   // Of the runs before.
   std::uint64_t first_seed = 0;                                        ///< of the first run
   std::vector<std::pair<RunId, std::vector<storage::Digest>>> before;  ///< and their steps

@@ -268,10 +268,6 @@ struct Draw {
   }
   static void one(storage::ControlAsked& it) { each(it.verb, it.by, it.credential, it.reason); }
   static void one(storage::UpdateEnded& it) { each(it.update, it.result, it.type, it.message); }
-  static void one(storage::BuildRecorded& it) { each(it.build, it.version); }
-  static void one(storage::Forked& it) {
-    each(it.run, it.at, it.random_seed, it.by, it.credential, it.reason);
-  }
 };
 
 template <class Body>

@@ -21,6 +21,7 @@ int exit_code_for(Errc code) {
       return exit_usage;
     case Errc::held:
     case Errc::ended:
+    case Errc::failed:
     case Errc::diverged:
       return exit_findings;
     case Errc::corrupt:

@@ -31,14 +31,14 @@ struct Options {
 
 bool wanted(Options const& options, storage::Head const& head) {
   if (options.held && head.status != storage::SessionStatus::held) return false;
-  if (!options.status.empty() && options.status != name_of(head.status)) return false;
+  if (!options.status.empty() && options.status != name_of(head)) return false;
   return options.workflow.empty() || options.workflow == head.workflow;
 }
 
 Json as_json(SessionId const& id, storage::Head const& head) {
   Json line;
   line.set("tenant", id.tenant).set("session", id.name).set("run", to_string(head.run));
-  line.set("workflow", head.workflow).set("status", name_of(head.status));
+  line.set("workflow", head.workflow).set("status", name_of(head));
   line.set("events", head.last_sequence).set("steps", head.steps);
   line.set("open_attempts", std::uint64_t{head.open_attempts}).set("checkpoint", head.checkpoint);
   line.set("started_at", to_string(head.started_at)).set("updated_at", to_string(head.updated_at));
@@ -76,7 +76,7 @@ class Listing {
     auto const run = to_string(head.run);
     table_.add({printable(options_.all_tenants ? to_string(id) : id.name),
                 head.workflow.empty() ? "-" : printable(head.workflow),
-                std::string(name_of(head.status)),
+                std::string(name_of(head)),
                 std::to_string(head.last_sequence),
                 when(globals_, head.started_at),
                 when(globals_, head.updated_at),
@@ -194,9 +194,10 @@ Result<int> list(Globals const& globals, Options const& options) {
 void add_ls(CLI::App& app, Globals& globals) {
   auto const options = std::make_shared<Options>();
   auto* const verb = app.add_subcommand("ls", "list sessions");
-  verb->add_option(
-          "--status", options->status, "only these: open, completed, failed, cancelled, held")
-      ->check(CLI::IsMember({"open", "completed", "failed", "cancelled", "held"}));
+  verb->add_option("--status",
+                   options->status,
+                   "only these: open, paused, completed, failed, cancelled, held")
+      ->check(CLI::IsMember({"open", "paused", "completed", "failed", "cancelled", "held"}));
   verb->add_option("--workflow", options->workflow, "only those that run this workflow");
   verb->add_option(
       "--filter",

@@ -49,6 +49,7 @@ void add_verbs(CLI::App& app, Globals& globals) {
   add_policy(app, globals);
   add_approve(app, globals);
   add_release(app, globals);
+  add_control(app, globals);
   add_resolve(app, globals);
   add_accept_loss(app, globals);
   add_reveal(app, globals);

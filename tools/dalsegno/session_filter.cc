@@ -427,7 +427,7 @@ FieldValue value_of(SessionRow const& row, FieldName const& field) {
   if (name == "tenant") return row.id.tenant;
   if (name == "run") return to_string(head.run);
   if (name == "workflow") return head.workflow;
-  if (name == "status") return std::string(forensics::name_of(head.status));
+  if (name == "status") return std::string(forensics::name_of(head));
   if (name == "events") return static_cast<double>(head.last_sequence);
   if (name == "steps") return static_cast<double>(head.steps);
   if (name == "open_attempts") return static_cast<double>(head.open_attempts);

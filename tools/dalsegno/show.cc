@@ -41,8 +41,7 @@ void print_title(Globals const& globals, FoundSession const& session) {
   auto const& head = session.head;
   print(styled(globals, Style::bold, printable(to_string(session.id))) + ", " +
         (head.workflow.empty() ? std::string("no workflow") : printable(head.workflow)) + ", " +
-        std::string(name_of(head.status)) + ", " + std::to_string(head.last_sequence) +
-        " events, run " +
+        std::string(name_of(head)) + ", " + std::to_string(head.last_sequence) + " events, run " +
         (globals.terminal ? to_string(head.run).substr(0, 8) : to_string(head.run)) + ", started " +
         when(globals, head.started_at));
 }

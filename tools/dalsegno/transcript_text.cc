@@ -105,8 +105,7 @@ Line Transcript::tell(storage::Event const& event) {
                 body.carried_from == 0 ? "" : " (unread @" + number(body.carried_from) + " before)";
             auto const* const kind = body.update ? "update " : "";
             return TranscriptLine{kind + printable(body.signal) + by(body.principal) + carried +
-                                      ": " +
-                                      said_text(body.payload, text_limit),
+                                      ": " + said_text(body.payload, text_limit),
                                   Style::bold};
           },
           [&](storage::OperationRequested const& body) -> Line {
@@ -312,16 +311,6 @@ Line Transcript::tell(storage::Event const& event) {
                                     Style::plain};
             return TranscriptLine{
                 update + " FAILED: " + short_text(body.type + ": " + body.message), Style::bad};
-          },
-          [](storage::BuildRecorded const& body) -> Line {
-            return TranscriptLine{"run by build " + printable(body.build) + ", Dalsegno " +
-                                      printable(body.version),
-                                  Style::faint};
-          },
-          [](storage::Forked const& body) -> Line {
-            return TranscriptLine{"forked" + by(body.by) + " from run " + to_string(body.run) +
-                                      " at " + number(body.at) + ": " + short_text(body.reason),
-                                  Style::warning};
           },
           [&](storage::CancellationAsked const& body) -> Line {
             return TranscriptLine{

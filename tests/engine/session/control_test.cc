@@ -22,8 +22,8 @@ using testing::HasSubstr;
 using testing::IsEmpty;
 using Text = std::string;
 
-constexpr Activity<Text, Text> look_up{
-    "look_up", {.retry = {.initial = 1s, .max_attempts = 3, .jitter = 0}}};
+constexpr Activity<Text, Text> look_up{"look_up",
+                                       {.retry = {.initial = 1s, .max_attempts = 3, .jitter = 0}}};
 
 /// Calls, takes a signal, sleeps.
 Workflow<Text> three_things(Context& ctx, Text) {

@@ -3,10 +3,9 @@
 #include "dalsegno/workflow.h"
 #include "tests/engine/session/session_driver.h"
 
+#include <boost/describe/class.hpp>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-
-#include <boost/describe/class.hpp>
 
 #include <chrono>
 #include <string>
@@ -39,8 +38,8 @@ Workflow<int> count_up(Context& ctx, int count) {
     co_return found;
   });
   auto const fails = ctx.on_update<int>("fail", [](int) { throw Failure("no_luck", "it failed"); });
-  auto const commands = ctx.on_update<int>(
-      "commands", [&](int) { ctx.set_attribute("x", 1); }, [](int) {});
+  auto const commands =
+      ctx.on_update<int>("commands", [&](int) { ctx.set_attribute("x", 1); }, [](int) {});
   auto const asked = ctx.on_query("validated", [&] { return validated; });
   co_await ctx.receive<int>("enough");
   co_return count;
@@ -112,11 +111,9 @@ TEST(Update, validators_do_not_run_on_replay) {
 TEST(Update, handler_that_calls_answers_when_it_is_done) {
   auto session = driver();
   session.start("1");
-  EXPECT_THAT(names_of(session.take(update("look", R"("x")"))),
-              ElementsAre("InputReceived",
-                          "OperationRequested 2",
-                          "PolicyDecided 2",
-                          "AttemptStarted 2"));
+  EXPECT_THAT(
+      names_of(session.take(update("look", R"("x")"))),
+      ElementsAre("InputReceived", "OperationRequested 2", "PolicyDecided 2", "AttemptStarted 2"));
   EXPECT_EQ(session.session->state().updates.size(), 1U);
   session.restart();
   session.orphan_open_attempts();
@@ -159,11 +156,12 @@ TEST(Update, more_than_the_limit_at_once_are_refused) {
 }
 
 TEST(Update, of_a_name_that_has_a_handler_may_not_have_another) {
-  SessionDriver session(define_workflow("workflow", +[](Context& ctx, int) -> Workflow<int> {
-    auto const one = ctx.on_update<int>("set", [](int) {});
-    auto const two = ctx.on_update<int>("set", [](int) {});
-    co_return 0;
-  }));
+  SessionDriver session(define_workflow(
+      "workflow", +[](Context& ctx, int) -> Workflow<int> {
+        auto const one = ctx.on_update<int>("set", [](int) {});
+        auto const two = ctx.on_update<int>("set", [](int) {});
+        co_return 0;
+      }));
   auto const started = session.try_start("1");
   ASSERT_FALSE(started);
   EXPECT_EQ(started.error().code, Errc::held);
@@ -174,10 +172,11 @@ TEST(Update, code_that_lost_its_handler_diverges_from_the_log) {
   auto session = driver();
   session.start("1");
   session.take(update("add", "4"));
-  session.workflow = define_workflow("workflow", +[](Context& ctx, int) -> Workflow<int> {
-    co_await ctx.receive<int>("enough");
-    co_return 0;
-  });
+  session.workflow = define_workflow(
+      "workflow", +[](Context& ctx, int) -> Workflow<int> {
+        co_await ctx.receive<int>("enough");
+        co_return 0;
+      });
   auto const report = session.replay();
   ASSERT_TRUE(report);
   EXPECT_TRUE(report->divergence);

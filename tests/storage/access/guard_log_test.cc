@@ -95,7 +95,7 @@ TEST_F(GuardLog, lets_an_operator_hold_release_cancel_and_approve) {
   EXPECT_TRUE(taken(TokenKind::operators, Held{"operator", "{}"}));
   EXPECT_TRUE(taken(TokenKind::operators, Released{"ann", "fine"}));
   EXPECT_TRUE(taken(TokenKind::operators, ApprovalGiven{}));
-  EXPECT_TRUE(taken(TokenKind::operators, CancelRequested{"ann", "enough"}));
+  EXPECT_TRUE(taken(TokenKind::operators, ControlAsked{ControlVerb::pause, "ann", {}, "enough"}));
 }
 
 TEST_F(GuardLog, refuses_an_operator_what_lies_beside_a_step) {

@@ -219,6 +219,34 @@ TEST_F(CommandTest, releases_a_held_session) {
   expect_code("verify", 0, "0 failures");
 }
 
+TEST_F(CommandTest, pauses_resumes_cancels_and_terminates_sessions) {
+  auto log = open();
+  for (auto const* const name : {"case-1", "case-2"}) {
+    SessionScript script(*log, name, "inbox");
+    ASSERT_TRUE(script.step({script.started("0"), script.receive(1)}));
+  }
+  SessionScript held(*log, "stuck", "inbox");
+  ASSERT_TRUE(held.step({held.started("0"), held.receive(1)}));
+  ASSERT_TRUE(held.step({{0, storage::Held{"divergence", R"({"sequence":2})"}}}));
+  log.reset();
+  expect_code("pause case-1 --by ann --reason 'the bank is down'", 0, "pause recorded");
+  expect_code("pause case-1 --by ann --reason again", 0, "it is so already");
+  expect_code("ls --status paused", 0, "case-1\tinbox\tpaused");
+  expect_code("show case-1", 0, "pause asked for by ann: the bank is down");
+  expect_code("pause stuck --by ann --reason x", 1, "is held");
+  expect_code("resume --filter 'status = \"paused\"' --dry-run --by ann --reason x",
+              0,
+              "1 session would be asked to resume");
+  expect_code("resume case-1 --by ann --reason 'it is back'", 0, "when a runtime next opens");
+  expect_code("cancel case-2 --by ann --reason enough --json", 0, R"("verb":"cancel")");
+  expect_code("terminate --filter 'workflow = \"inbox\"' --by ann --reason 'runs wild'",
+              0,
+              "3 sessions asked to terminate");
+  expect_code("terminate nobody --by ann --reason x", 2, "no session");
+  expect_code("terminate --by ann --reason x", 2, "name a session, or give --filter");
+  expect_code("verify", 0, "0 failures");
+}
+
 TEST_F(CommandTest, says_that_a_folder_is_no_store_or_is_damaged_and_does_not_crash) {
   auto const foreign = folder.path() / "foreign";
   std::filesystem::create_directory(foreign);

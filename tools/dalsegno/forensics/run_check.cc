@@ -45,8 +45,6 @@ Place place_of(storage::EventBody const& body) {
                         [](storage::ChildEnded const&) { return Place::input; },
                         [](storage::ParentEnded const&) { return Place::input; },
                         [](storage::ControlAsked const&) { return Place::input; },
-                        [](storage::BuildRecorded const&) { return Place::input; },
-                        [](storage::Forked const&) { return Place::input; },
                         [](storage::TokenCreated const&) { return Place::anywhere; },
                         [](storage::TokenRevoked const&) { return Place::anywhere; },
                         [](storage::UnknownBody const&) { return Place::anywhere; },
@@ -314,8 +312,6 @@ Result<> RunCheck::check_body(storage::Event const& event) {
                     "it ends an update at " + number(body.update) + ", which is none under way");
             outcome = check_payload(event, body.result, nullptr);
           },
-          [&](storage::BuildRecorded const&) {},
-          [&](storage::Forked const&) {},
       },
       event.body);
   return outcome;

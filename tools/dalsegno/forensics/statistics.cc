@@ -98,7 +98,7 @@ Result<Statistics> count(storage::EventLog const& log,
   statistics.commits = log.info().last_commit;
   auto const log_id = log.info().log_id;
   for (auto const& [id, head] : sessions) {
-    ++statistics.sessions[head.workflow][std::string(name_of(head.status))];
+    ++statistics.sessions[head.workflow][std::string(name_of(head))];
     storage::ChainVerifier chain(log_id, id, head.run);
     RunCounter counter(statistics);
     Result<> outcome;

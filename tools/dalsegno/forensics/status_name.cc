@@ -20,4 +20,8 @@ std::string_view name_of(storage::SessionStatus status) {
   return "unknown";
 }
 
+std::string_view name_of(storage::Head const& head) {
+  return head.paused ? "paused" : name_of(head.status);
+}
+
 }  // namespace dalsegno::forensics
