@@ -38,6 +38,7 @@ std::optional<storage::EventBody> Session::body_of(TimerInput const& input,
                                                    Ambient const& ambient) {
   if (id == OperationId::none && state_.control_due == input.due && input.due <= now_)
     return storage::TimerFired{input.due};
+  if (stands_still(state_)) return std::nullopt;  // it stays armed
   if (operation == nullptr || operation->timer_due != input.due || input.due > now_)
     return std::nullopt;
   if (!operation->attempt_open) return storage::TimerFired{input.due};

@@ -86,6 +86,9 @@ TEST(Control, no_timer_of_a_paused_session_fires_and_no_attempt_begins) {
   EXPECT_THAT(names_of(session.fail(1, 1)), ElementsAre("AttemptFailed 1"));
   session.now += 10s;
   EXPECT_FALSE(session.session->due_timer(session.now));
+  auto const armed = session.log->timers(Time{}, Time::max(), 9).value();
+  ASSERT_EQ(armed.size(), 1U);
+  EXPECT_THAT(session.take(TimerInput{armed.front().operation, armed.front().due}), IsEmpty());
   session.take(ask(ControlVerb::resume));
   // First the session goes on, then what came due meanwhile.
   auto first = session.session->due_timer(session.now);
