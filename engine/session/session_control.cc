@@ -11,7 +11,6 @@
 namespace dalsegno::engine {
 
 using storage::ControlVerb;
-using storage::SessionStatus;
 
 namespace {
 
