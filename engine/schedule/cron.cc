@@ -191,11 +191,11 @@ Result<Cron> Cron::parse(std::string_view text) {
   return made;
 }
 
-bool Cron::matches_day(std::chrono::local_days day_) const {
-  std::chrono::year_month_day const date(day_);
+bool Cron::matches_day(std::chrono::local_days at) const {
+  std::chrono::year_month_day const date(at);
   if (!months_.test(static_cast<unsigned>(date.month()))) return false;
   bool const of_month = days_.test(static_cast<unsigned>(date.day()));
-  bool const of_week = weekdays_.test(std::chrono::weekday(day_).c_encoding());
+  bool const of_week = weekdays_.test(std::chrono::weekday(at).c_encoding());
   return any_day_ || any_weekday_ ? of_month && of_week : of_month || of_week;
 }
 

@@ -31,7 +31,7 @@ class Cron {
   friend bool operator==(Cron const&, Cron const&) = default;
 
  private:
-  [[nodiscard]] bool matches_day(std::chrono::local_days day) const;
+  [[nodiscard]] bool matches_day(std::chrono::local_days at) const;
   [[nodiscard]] std::optional<std::chrono::seconds> time_of_day(std::chrono::seconds from) const;
 
   std::bitset<60> seconds_;

@@ -6,6 +6,8 @@
 namespace dalsegno::engine {
 namespace {
 
+/// Side by side: the state, which holds them, is written at each checkpoint.
+constexpr std::size_t most_running = 1'000;
 constexpr std::size_t most_recent = 10;
 constexpr std::size_t most_next = 10;
 constexpr std::size_t most_backfills = 100;
@@ -54,7 +56,8 @@ Admission admit(ScheduleState& state, WaitingAction const& action) {
     ++state.counts.skipped;
     return Admission::skipped;
   };
-  if (action.overlap == Overlap::allow_all) return Admission::begins;
+  if (action.overlap == Overlap::allow_all)
+    return state.running.size() < most_running ? Admission::begins : skip();
   if (state.running.empty() && state.waiting.empty()) return Admission::begins;
   switch (action.overlap) {
     case Overlap::skip:
@@ -76,6 +79,12 @@ Admission admit(ScheduleState& state, WaitingAction const& action) {
 
 std::optional<WaitingAction> take_ready(ScheduleState& state) {
   if (!state.running.empty()) return std::nullopt;
+  if (state.definition.policies.remaining == 0U) {
+    // Admitted while there was one left, which another took.
+    state.counts.skipped += std::erase_if(state.waiting, [](WaitingAction const& action) {
+      return action.cause == ScheduleCause::occurrence;
+    });
+  }
   auto const ready = std::ranges::find_if(
       state.waiting, [&](WaitingAction const& action) { return may_begin(state, action); });
   if (ready == state.waiting.end()) return std::nullopt;

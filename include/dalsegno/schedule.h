@@ -150,7 +150,7 @@ enum class Overlap : std::uint8_t {
   buffer_all,       ///< it waits, up to `max_buffered` of them
   cancel_other,     ///< what runs is asked to end, and it begins when that has ended
   terminate_other,  ///< what runs is ended, its code is not asked, and it begins
-  allow_all         ///< it begins beside the others
+  allow_all         ///< it begins beside the others, up to 1'000 of them
 };
 BOOST_DESCRIBE_ENUM(Overlap, skip, buffer_one, buffer_all, cancel_other, terminate_other, allow_all)
 
@@ -306,24 +306,20 @@ Result<Acknowledgement> control_schedule(AnyRuntime& runtime,
 template <class AnyRuntime>
 Result<Acknowledgement> pause_schedule(AnyRuntime& runtime,
                                        SessionId const& schedule,
-                                       std::string note,
+                                       std::string const& note,
                                        std::string key = {}) {
-  return control_schedule(runtime,
-                          schedule,
-                          {.verb = ScheduleControl::Verb::pause, .note = std::move(note)},
-                          std::move(key));
+  return control_schedule(
+      runtime, schedule, {.verb = ScheduleControl::Verb::pause, .note = note}, std::move(key));
 }
 
 /// Occurrences of the time when it was paused are not made up for.
 template <class AnyRuntime>
 Result<Acknowledgement> resume_schedule(AnyRuntime& runtime,
                                         SessionId const& schedule,
-                                        std::string note = {},
+                                        std::string const& note = {},
                                         std::string key = {}) {
-  return control_schedule(runtime,
-                          schedule,
-                          {.verb = ScheduleControl::Verb::resume, .note = std::move(note)},
-                          std::move(key));
+  return control_schedule(
+      runtime, schedule, {.verb = ScheduleControl::Verb::resume, .note = note}, std::move(key));
 }
 
 /// Runs the action now, under "NAME-trigger-1-2026-11-23T02:30:00.000000Z". Without `overlap` the
@@ -375,12 +371,10 @@ Result<Acknowledgement> update_schedule(AnyRuntime& runtime,
 template <class AnyRuntime>
 Result<Acknowledgement> delete_schedule(AnyRuntime& runtime,
                                         SessionId const& schedule,
-                                        std::string note = {},
+                                        std::string const& note = {},
                                         std::string key = {}) {
-  return control_schedule(runtime,
-                          schedule,
-                          {.verb = ScheduleControl::Verb::remove, .note = std::move(note)},
-                          std::move(key));
+  return control_schedule(
+      runtime, schedule, {.verb = ScheduleControl::Verb::remove, .note = note}, std::move(key));
 }
 
 template <class AnyRuntime>

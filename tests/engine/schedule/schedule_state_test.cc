@@ -72,6 +72,24 @@ TEST(ScheduleState, leaves_its_occurrences_waiting_while_it_is_paused_but_no_tri
   EXPECT_EQ(take_ready(state)->session, "a");
 }
 
+TEST(ScheduleState, bounds_what_runs_side_by_side) {
+  ScheduleState state;
+  state.running.resize(999);
+  EXPECT_EQ(admit(state, action("a", Overlap::allow_all)), Admission::begins);
+  state.running.resize(1'000);
+  EXPECT_EQ(admit(state, action("b", Overlap::allow_all)), Admission::skipped);
+}
+
+TEST(ScheduleState, drops_occurrences_that_wait_when_none_remains) {
+  auto state = busy();
+  EXPECT_EQ(admit(state, action("a", Overlap::buffer_all)), Admission::waits);
+  state.definition.policies.remaining = 0;
+  state.running.clear();
+  EXPECT_FALSE(take_ready(state));
+  EXPECT_TRUE(state.waiting.empty());
+  EXPECT_EQ(state.counts.skipped, 1U);
+}
+
 TEST(ScheduleState, keeps_the_last_actions_and_whole_characters_of_their_messages) {
   ScheduleState state;
   for (int i = 0; i < 12; ++i) {

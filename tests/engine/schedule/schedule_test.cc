@@ -370,6 +370,16 @@ TEST(ScheduleControl, deletes_and_leaves_what_runs) {
   EXPECT_EQ(recent(told(runtime)), "00:00 completed, 01:00 already_started");
 }
 
+TEST(ScheduleControl, by_a_cancel_of_its_session_asks_what_runs_to_end) {
+  auto runtime = runtime_of();
+  ASSERT_TRUE(create_schedule(runtime, nightly, hourly, staying(30)));
+  runtime.advance(61min);
+  ASSERT_TRUE(runtime.cancel(nightly, "test", "enough"));
+  EXPECT_TRUE(runtime.has_ended(nightly));
+  EXPECT_EQ(say(runtime.result_as_json({.name = "nightly-2026-11-23T01:00:00Z"})),
+            "\"asked to end\"");
+}
+
 TEST(ScheduleControl, is_not_moved_by_nonsense) {
   auto runtime = runtime_of();
   ASSERT_TRUE(create_schedule(runtime, nightly, hourly, staying(5)));
