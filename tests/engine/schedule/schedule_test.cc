@@ -111,6 +111,18 @@ TEST(Schedule, follows_the_clocks_of_its_zone) {
   EXPECT_EQ(recent(told(runtime)), "01:30 completed, 01:00 completed, 00:30 completed");
 }
 
+TEST(Schedule, records_what_it_computed_from_zone_files) {
+  auto runtime = runtime_of();
+  ASSERT_TRUE(create_schedule(
+      runtime, nightly, {.cron = {"30 2 * * *"}, .zone = "Europe/Berlin"}, staying(1)));
+  auto const history = runtime.history(nightly);
+  EXPECT_TRUE(std::ranges::any_of(history, [](std::string const& line) {
+    return line.contains("ValueRecorded") && line.contains("\"plan\"") &&
+           line.contains("\"zone_data\":\"" + zone_data_version() + "\"") &&
+           line.contains(std::to_string((begin + 25h + 30min).time_since_epoch().count()));
+  })) << history.back();
+}
+
 TEST(Schedule, begins_an_occurrence_later_by_its_jitter) {
   auto runtime = runtime_of();
   ASSERT_TRUE(create_schedule(
