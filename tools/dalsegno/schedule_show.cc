@@ -16,6 +16,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 namespace dalsegno::command {
 namespace {
@@ -48,12 +49,18 @@ Result<Shown> look_at(OpenStore const& store, FoundSession session) {
   return shown;
 }
 
+template <class Enumeration>
+std::string name_of_enumerator(Enumeration value) {
+  auto const quoted = to_json(value);
+  return quoted.substr(1, quoted.size() - 2);
+}
+
 std::string text_of(ScheduleTime const& time) { return to_string(time.time()); }
 
 Json run_json(ScheduledRun const& run) {
   Json line;
   line.set("session", run.session).set("occurrence", text_of(run.occurrence));
-  line.set("started", text_of(run.started)).set("cause", *parse_json(to_json(run.cause)));
+  line.set("started", text_of(run.started)).set("cause", name_of_enumerator(run.cause));
   line.set("outcome", run.outcome);
   if (!run.message.empty()) line.set("message", run.message);
   return line;
@@ -74,8 +81,8 @@ Json spec_json(ScheduleSpec const& spec) {
                 .set("every_seconds", interval.every.seconds)
                 .set("offset_seconds", interval.offset.seconds);
           }));
-  out.set("zone", spec.zone).set("missing", *parse_json(to_json(spec.missing)));
-  out.set("repeated", *parse_json(to_json(spec.repeated)));
+  out.set("zone", spec.zone).set("missing", name_of_enumerator(spec.missing));
+  out.set("repeated", name_of_enumerator(spec.repeated));
   if (spec.start_at) out.set("start_at", text_of(*spec.start_at));
   if (spec.end_at) out.set("end_at", text_of(*spec.end_at));
   out.set("jitter_seconds", spec.jitter.seconds);
@@ -84,7 +91,7 @@ Json spec_json(ScheduleSpec const& spec) {
 
 Json policies_json(SchedulePolicies const& policies) {
   Json out;
-  out.set("overlap", *parse_json(to_json(policies.overlap)));
+  out.set("overlap", name_of_enumerator(policies.overlap));
   out.set("catch_up_seconds", policies.catch_up.seconds);
   out.set("max_buffered", std::uint64_t{policies.max_buffered});
   out.set("pause_on_failure", policies.pause_on_failure);
@@ -149,9 +156,7 @@ void print_shown(Globals const& globals, Shown const& shown) {
   print("when\t" + printable(when_text(told.definition.spec)));
   print("starts\t" + printable(told.definition.action.workflow) + " " +
         shortened(json_line(told.definition.action.input), 200));
-  print("overlap\t" +
-        printable(
-            to_json(policies.overlap).substr(1).substr(0, to_json(policies.overlap).size() - 2)));
+  print("overlap\t" + name_of_enumerator(policies.overlap));
   if (policies.remaining) print("remaining\t" + std::to_string(*policies.remaining));
   for (auto const& time : told.next) print("next\t" + text_of(time));
   print_runs(globals, "running", told.running);
