@@ -2,7 +2,7 @@
 # All of it comes from Debian 12; afterwards these targets exist:
 #
 #   Boost::headers, OpenSSL::Crypto, OpenSSL::SSL, spdlog::spdlog, Threads::Threads, RocksDB::rocksdb-shared,
-#   flatbuffers::flatbuffers, re2::re2, RapidJSON::headers, idn2::idn2
+#   flatbuffers::flatbuffers, re2::re2, RapidJSON::headers, idn2::idn2, date::date-tz
 
 include(CMakeFindDependencyMacro)
 
@@ -13,6 +13,7 @@ find_dependency(OpenSSL 3.0)
 find_dependency(RocksDB 7.8 CONFIG)
 find_dependency(FlatBuffers 2.0.8 CONFIG)
 find_dependency(spdlog 1.10 CONFIG)
+find_dependency(date 3.0 CONFIG)
 
 # Debian's re2, RapidJSON and libidn2 come without CMake targets.
 if(NOT TARGET re2::re2)

@@ -28,7 +28,7 @@ if(bundled)
   endforeach()
   target_link_libraries(dalsegno_bundle PUBLIC
     dalsegno_api Boost::headers RocksDB::rocksdb-shared flatbuffers::flatbuffers OpenSSL::SSL OpenSSL::Crypto
-    re2::re2 idn2::idn2 spdlog::spdlog Threads::Threads)
+    re2::re2 idn2::idn2 date::date-tz spdlog::spdlog Threads::Threads)
   list(APPEND installed dalsegno_bundle)
 else()
   add_library(dalsegno_bundle INTERFACE)

@@ -320,6 +320,20 @@ Result<Acknowledgement> TestRuntime::resolve(SessionId const& session,
   }));
 }
 
+Result<std::string> TestRuntime::query_with_json(SessionId const& session,
+                                                 std::string name,
+                                                 std::string arguments) {
+  auto const answer =
+      std::make_shared<std::optional<Result<std::string>>>();  // shared: an engine may keep it
+  parts_->engine().query(
+      session, std::move(name), std::move(arguments), [answer](Result<std::string> given) {
+        *answer = std::move(given);
+      });
+  parts_->go_on();
+  if (!*answer) return Error{Errc::unavailable, "the engine gave no answer"};
+  return std::move(**answer);
+}
+
 Result<std::string> TestRuntime::result_as_json(SessionId const& session) {
   for (;;) {
     parts_->go_on();
@@ -353,7 +367,8 @@ void TestRuntime::advance(std::chrono::microseconds time) {
   parts_->go_on();
 }
 
-void TestRuntime::crash() {
+void TestRuntime::crash(std::chrono::microseconds down) {
+  parts_->set_clock(parts_->clock() + down);
   parts_->begin();
   parts_->go_on();
 }

@@ -17,5 +17,6 @@
 #include "dalsegno/routes.h"
 #include "dalsegno/runtime.h"
 #include "dalsegno/saga.h"
+#include "dalsegno/schedule.h"
 #include "dalsegno/store.h"
 #include "dalsegno/workflow.h"

@@ -127,6 +127,22 @@ class TestRuntime {
                                   Resolver resolver,
                                   std::string result = {});
 
+  Result<std::string> query_with_json(SessionId const& session,
+                                      std::string name,
+                                      std::string arguments);
+  template <class Answer>
+  Result<Answer> query(SessionId const& session, std::string name) {
+    auto answer = query_with_json(session, std::move(name), "null");
+    if (!answer) return answer.error();
+    return from_json<Answer>(*answer);
+  }
+  template <class Answer, class In>
+  Result<Answer> query(SessionId const& session, std::string name, In const& arguments) {
+    auto answer = query_with_json(session, std::move(name), to_json(arguments));
+    if (!answer) return answer.error();
+    return from_json<Answer>(*answer);
+  }
+
   /// Skips time until the session has ended. Errors: Errc::ended, Errc::held, Errc::not_found;
   /// Errc::unavailable when it waits for something that does not come by itself: a signal, an
   /// approval.
@@ -143,8 +159,8 @@ class TestRuntime {
   [[nodiscard]] Time now() const;
   /// Time goes by: what comes due meanwhile happens at its time.
   void advance(std::chrono::microseconds time);
-  /// The process ends here and another one begins over the same store.
-  void crash();
+  /// The process ends here and another one begins over the same store, so much later.
+  void crash(std::chrono::microseconds down = std::chrono::microseconds(0));
   /// Whether the session has ended, and how is no matter.
   [[nodiscard]] bool has_ended(SessionId const& session);
   /// The events of the session's newest run, each as a line of JSON (docs/cli.md, "show --json").

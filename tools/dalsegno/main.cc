@@ -1,6 +1,7 @@
 #include "tools/dalsegno/demo.h"
 #include "tools/dalsegno/globals.h"
 #include "tools/dalsegno/run.h"
+#include "tools/dalsegno/schedule.h"
 #include "tools/dalsegno/send.h"
 #include "tools/dalsegno/suggest.h"
 #include "tools/dalsegno/verbs.h"
@@ -31,6 +32,7 @@ void add_verbs(CLI::App& app, Globals& globals) {
   add_demo(app, globals);
   add_run(app, globals);
   add_send(app, globals);
+  add_schedule(app, globals);
   // -- look --
   add_ls(app, globals);
   add_show(app, globals);

@@ -1,5 +1,6 @@
 #include "dalsegno/agent.h"
 #include "dalsegno/registry.h"
+#include "dalsegno/schedule.h"
 #include "dalsegno/try.h"
 #include "engine/replay/replayer.h"
 #include "engine/session/divergence.h"
@@ -43,6 +44,7 @@ class Replay {
  public:
   explicit Replay(storage::EventLog const& log) : log_(log) {
     for (auto& workflow : agent::builtin_workflows()) registry_.add(std::move(workflow));
+    add_schedules(registry_);
   }
 
   [[nodiscard]] bool knows(std::string const& workflow) const {
