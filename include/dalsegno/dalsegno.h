@@ -18,4 +18,5 @@
 #include "dalsegno/runtime.h"
 #include "dalsegno/saga.h"
 #include "dalsegno/store.h"
+#include "dalsegno/tool_answers.h"
 #include "dalsegno/workflow.h"

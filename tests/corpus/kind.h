@@ -30,6 +30,7 @@ struct Kind {
 [[nodiscard]] Kind jcs();
 [[nodiscard]] Kind redaction();
 [[nodiscard]] Kind ssrf();
+[[nodiscard]] Kind transcripts();
 [[nodiscard]] Kind usage();
 
 }  // namespace dalsegno::corpus
