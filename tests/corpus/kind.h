@@ -29,6 +29,7 @@ struct Kind {
 [[nodiscard]] Kind affinity();
 [[nodiscard]] Kind jcs();
 [[nodiscard]] Kind redaction();
+[[nodiscard]] Kind route();
 [[nodiscard]] Kind ssrf();
 [[nodiscard]] Kind transcripts();
 [[nodiscard]] Kind usage();
