@@ -177,7 +177,7 @@ TEST(SecretReference, names_a_variable_or_a_file) {
 RC_GTEST_PROP(Config, is_read_or_refused_whatever_is_cut_off, ()) {
   auto const size = *rc::gen::inRange<std::size_t>(0, whole.size());
   auto const config = parse_config(whole.substr(0, size), "d.toml");
-  RC_ASSERT(config.has_value() || config.error().detail.starts_with("d.toml:"));
+  if (!config) RC_ASSERT(config.error().detail.starts_with("d.toml:"));
 }
 
 }  // namespace

@@ -1,7 +1,6 @@
 #include "tools/dalsegno/config/table_reader.h"
 
 #include "engine/policy/nearest.h"
-#include "tools/dalsegno/printable.h"
 
 #include <algorithm>
 #include <cmath>
@@ -10,9 +9,7 @@
 namespace dalsegno::config {
 
 void Problem::note(std::size_t line, std::string const& what) {
-  if (!error_)
-    error_ =
-        Error{Errc::invalid, file_ + ":" + std::to_string(line) + ": " + command::printable(what)};
+  if (!error_) error_ = Error{Errc::invalid, file_ + ":" + std::to_string(line) + ": " + what};
 }
 
 std::string suggestion(std::string_view word, std::vector<std::string_view> const& known) {
