@@ -54,17 +54,22 @@ Json to_json_value(std::vector<RoutedPrompt> const& prompts, RouteFigures const&
       .set("rows", std::uint64_t{prompts.size()});
 }
 
+/// The figures of the model, and beside them those of the prompts' length alone.
+Json score_prompts(std::vector<RoutedPrompt> const& prompts,
+                   activities::ComplexityModel const& model) {
+  std::vector<double> lengths;
+  lengths.reserve(prompts.size());
+  for (auto const& prompt : prompts) lengths.push_back(static_cast<double>(prompt.prompt.size()));
+  auto answer = to_json_value(prompts, score_part(prompts, model));
+  return answer.set("by_length", to_json_value(prompts, figures_of(prompts, lengths)));
+}
+
 Json score_file(std::vector<RoutedPrompt> const& prompts,
                 activities::ComplexityModel const& model) {
-  auto answer = to_json_value(prompts, score_part(prompts, model));
+  auto answer = score_prompts(prompts, model);
   for (auto const& [name, part] :
-       {std::pair("training", Part::training), {"held_out", Part::held_out}}) {
-    auto const chosen = part_of(prompts, part);
-    answer.set(name, to_json_value(chosen, score_part(chosen, model)));
-  }
-  std::vector<double> lengths;
-  for (auto const& prompt : prompts) lengths.push_back(static_cast<double>(prompt.prompt.size()));
-  answer.set("by_length", to_json_value(prompts, figures_of(prompts, lengths)));
+       {std::pair("training", Part::training), {"held_out", Part::held_out}})
+    answer.set(name, score_prompts(part_of(prompts, part), model));
   return answer;
 }
 

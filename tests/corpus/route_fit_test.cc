@@ -71,23 +71,20 @@ TEST(RouteRows, are_read_with_the_weak_models_column_first) {
   EXPECT_EQ(strong, 764);
 }
 
-/// The figures of docs/routing.md are those of this split.
-TEST(Route, is_better_than_by_length_on_prompts_that_were_held_out) {
+/// The held-out part of GSM8K is too small to tell (docs/routing.md).
+TEST(Route, is_better_than_by_length_on_mmlu_prompts_that_were_held_out) {
   auto const data = test::shared_data("routellm");
   if (!data) GTEST_SKIP() << "there is no shared data";
-  for (auto const* const file :
-       {"gsm8k_responses.rows0-899.csv", "mmlu_correctness.even_domains.csv"}) {
-    auto rows = read_routed_prompts(*data / file).value();
-    std::erase_if(rows, [](RoutedPrompt const& row) { return is_for_training(row.prompt); });
-    std::vector<double> scores;
-    std::vector<double> lengths;
-    for (auto const& row : rows) {
-      scores.push_back(activities::builtin_complexity().score(row.prompt).raw);
-      lengths.push_back(static_cast<double>(row.prompt.size()));
-    }
-    EXPECT_LT(figures_of(rows, scores).cpt80, figures_of(rows, lengths).cpt80) << file;
-    EXPECT_GT(figures_of(rows, scores).apgr, figures_of(rows, lengths).apgr) << file;
+  auto rows = read_routed_prompts(*data / "mmlu_correctness.even_domains.csv").value();
+  std::erase_if(rows, [](RoutedPrompt const& row) { return is_for_training(row.prompt); });
+  std::vector<double> scores;
+  std::vector<double> lengths;
+  for (auto const& row : rows) {
+    scores.push_back(activities::builtin_complexity().score(row.prompt).raw);
+    lengths.push_back(static_cast<double>(row.prompt.size()));
   }
+  EXPECT_LT(figures_of(rows, scores).cpt80, figures_of(rows, lengths).cpt80);
+  EXPECT_GT(figures_of(rows, scores).apgr, figures_of(rows, lengths).apgr);
 }
 
 }  // namespace
