@@ -57,7 +57,7 @@ may_include(activities/model    ${below_activities} activities/http/)
 may_include(activities/tool     ${below_activities} activities/http/)
 
 may_include(tools               dalsegno/ storage/ engine/ activities/ tools/
-                                boost/ CLI/ spdlog/ fmt/ rocksdb/ flatbuffers/ rapidjson/ openssl/ re2/ ${posix})
+                                boost/ CLI/ toml++/ spdlog/ fmt/ rocksdb/ flatbuffers/ rapidjson/ openssl/ re2/ ${posix})
 
 # Time and randomness come in through interfaces (Clock, Random), so that replay is exact. One file implements them.
 set(impure_folders storage/ engine/)

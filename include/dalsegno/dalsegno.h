@@ -19,4 +19,5 @@
 #include "dalsegno/saga.h"
 #include "dalsegno/schedule.h"
 #include "dalsegno/store.h"
+#include "dalsegno/tool_answers.h"
 #include "dalsegno/workflow.h"

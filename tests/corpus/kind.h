@@ -29,7 +29,9 @@ struct Kind {
 [[nodiscard]] Kind affinity();
 [[nodiscard]] Kind jcs();
 [[nodiscard]] Kind redaction();
+[[nodiscard]] Kind route();
 [[nodiscard]] Kind ssrf();
+[[nodiscard]] Kind transcripts();
 [[nodiscard]] Kind usage();
 
 }  // namespace dalsegno::corpus

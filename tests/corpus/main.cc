@@ -20,7 +20,7 @@ int run(int argc, char** argv) {
   app.require_subcommand(1);
   std::string path;
   bool as_json = true;
-  auto const kinds = {affinity(), jcs(), redaction(), ssrf(), usage()};
+  auto const kinds = {affinity(), jcs(), redaction(), route(), ssrf(), transcripts(), usage()};
   for (auto const& kind : kinds) {
     auto* const command = app.add_subcommand(std::string(kind.name), std::string(kind.about));
     command->add_option("path", path, "a file, or a folder with all below it")->required();

@@ -9,6 +9,7 @@
 #include <gtest/gtest.h>
 
 #include <cstdlib>
+#include <fstream>
 #include <string>
 #include <vector>
 
@@ -72,6 +73,20 @@ TEST_F(Talk, a_session_that_has_failed_says_so_and_leaves_others_alone) {
   auto const after = run("again\n");
   EXPECT_NE(after.code, 0) << "and stays so";
   EXPECT_EQ(run("hello\n", {"--session", "other"}).code, 0);
+}
+
+TEST_F(Talk, takes_an_agent_from_a_configuration) {
+  ::setenv("DALSEGNO_MODEL_URL", "http://127.0.0.1:1/v1", 1);  // is not asked
+  auto const file = (folder_.path() / "dalsegno.toml").string();
+  std::ofstream(file) << "[endpoints.here]\nurl = \"" << server_.url()
+                      << "\"\nmodel = \"small\"\napi_key = \"env:DALSEGNO_API_KEY\"\n"
+                         "[models.small]\nendpoints = [\"here\"]\n"
+                         "[agents.desk]\nmodel = \"small\"\nsystem = \"be kind\"\n";
+  auto const ran = run("hello\n", {"--config", file, "--agent", "desk"});
+  EXPECT_EQ(ran.code, 0) << ran.err;
+  EXPECT_EQ(ran.out, "2 messages, the last one: hello\n");
+  EXPECT_EQ(run("hello\n", {"--config", file, "--agent", "dask"}).code, 2);
+  EXPECT_EQ(run("hello\n", {"--config", file}).code, 2);
 }
 
 TEST_F(Talk, says_what_the_environment_lacks) {

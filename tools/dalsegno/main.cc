@@ -44,6 +44,7 @@ void add_verbs(CLI::App& app, Globals& globals) {
   add_hash(app, globals);
   add_denials(app, globals);
   add_approvals(app, globals);
+  add_route(app, globals);
   // -- prove --
   add_verify(app, globals);
   add_replay(app, globals);

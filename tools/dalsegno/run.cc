@@ -5,6 +5,7 @@
 #include "dalsegno/agent.h"
 #include "dalsegno/try.h"
 #include "engine/replay/open_approvals.h"
+#include "tools/dalsegno/config_file.h"
 #include "tools/dalsegno/conversations.h"
 #include "tools/dalsegno/output.h"
 #include "tools/dalsegno/redaction_options.h"
@@ -28,6 +29,8 @@ namespace {
 struct Options {
   std::string transcript;
   std::string policy;
+  std::string config;
+  std::string agent;
   std::uint64_t kill_after = 0;
   ConversationOptions conversations;
   TalkOptions talk;
@@ -277,6 +280,18 @@ Result<int> work(Globals const& globals, Options const& options) {
   return totals.completed == totals.sessions ? exit_fine : exit_findings;
 }
 
+/// The agent of the configuration: its model, and what it is told where the command says nothing
+/// else.
+Result<> read_agent(Options const& options, TalkOptions& talk_options) {
+  TRY(auto const config, read_config(options.config));
+  TRY(talk_options.settings, config::model_options_of(config, options.agent));
+  auto const& agent = config.agents.at(options.agent);
+  talk_options.model = agent.model;
+  talk_options.checkpoint_every = agent.checkpoint_every;
+  if (talk_options.system.empty()) talk_options.system = agent.system;
+  return {};
+}
+
 /// Without a transcript: a conversation in the terminal.
 Result<int> talk_in_terminal(Globals const& globals, Options const& options) {
   std::optional<engine::PolicySet> given;
@@ -286,6 +301,7 @@ Result<int> talk_in_terminal(Globals const& globals, Options const& options) {
   auto talk_options = options.talk;
   talk_options.model = options.conversations.model;
   talk_options.checkpoint_every = options.conversations.checkpoint_every;
+  if (!options.config.empty()) TRY_VOID(read_agent(options, talk_options));
   return talk(globals, talk_options, options.redaction, [&](storage::EventLog const& log) {
     return policy_for(log, std::move(given));
   });
@@ -307,6 +323,10 @@ void add_run(CLI::App& app, Globals& globals) {
       "--policy",
       options->policy,
       "a policy document; else the store's, and where there is none everything is permitted");
+  auto* const config = verb->add_option("--config", options->config, "of a talk: a dalsegno.toml");
+  auto* const agent = verb->add_option("--agent", options->agent, "of a talk: who of that file");
+  config->needs(agent);
+  agent->needs(config);
   verb->add_option("--parallel", options->conversations.parallel, "sessions under way at once [16]")
       ->check(CLI::Range(std::size_t{1}, std::size_t{10'000}));
   verb->add_option(
@@ -318,7 +338,8 @@ void add_run(CLI::App& app, Globals& globals) {
   add_redaction_options(*verb, options->redaction);
   verb->footer(
       "Without --transcript each line of stdin is a turn of a conversation with the model that\n"
-      "DALSEGNO_MODEL_URL, DALSEGNO_MODEL and DALSEGNO_API_KEY name.\n"
+      "DALSEGNO_MODEL_URL, DALSEGNO_MODEL and DALSEGNO_API_KEY name, or with an agent of "
+      "--config.\n"
       "The same command on the same store goes on where an earlier one was ended.\n"
       "Exit codes: 0 all sessions completed; 1 a session failed, is held, waits for approval, or "
       "asked for something "

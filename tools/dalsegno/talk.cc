@@ -169,7 +169,12 @@ Result<int> talk(
     TalkOptions const& options,
     RedactionOptions const& redaction_options,
     std::function<Result<engine::PolicySet>(storage::EventLog const&)> const& policy_for) {
-  TRY(auto settings, model::options_from_environment());
+  model::Options settings;
+  if (options.settings) {
+    settings = *options.settings;
+  } else {
+    TRY(settings, model::options_from_environment());
+  }
   TRY(auto const log, open_store_to_work(globals));
   TRY(auto const redaction, open_redaction(globals, *log, redaction_options));
   if (redaction)

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "dalsegno/model.h"
 #include "dalsegno/result.h"
 #include "engine/policy/policy.h"
 #include "tools/dalsegno/globals.h"
@@ -16,12 +17,13 @@ struct TalkOptions {
   std::string system;  ///< the system message; "": none
   std::string model = "default";
   std::uint32_t checkpoint_every = 4;
+  /// How the model is called; nothing: as the environment says.
+  std::optional<model::Options> settings;
 };
 
-/// A conversation in the terminal with the model that the environment names: each line of stdin is
-/// a turn, its answer is shown as it comes. It ends with stdin and goes on when it is begun again;
-/// a turn that an earlier process was killed in is answered first.
-/// `policy_for` says which policy decides.
+/// A conversation in the terminal with a model: each line of stdin is a turn, its answer is shown
+/// as it comes. It ends with stdin and goes on when it is begun again; a turn that an earlier
+/// process was killed in is answered first. `policy_for` says which policy decides.
 [[nodiscard]] Result<int> talk(
     Globals const& globals,
     TalkOptions const& options,

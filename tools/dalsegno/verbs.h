@@ -32,6 +32,8 @@ void add_reveal(CLI::App& app, Globals& globals);
 void add_legal_hold(CLI::App& app, Globals& globals);
 void add_token(CLI::App& app, Globals& globals);
 void add_rotate_master_key(CLI::App& app, Globals& globals);
+/// `route explain`.
+void add_route(CLI::App& app, Globals& globals);
 void add_accept_loss(CLI::App& app, Globals& globals);
 
 }  // namespace dalsegno::command

@@ -1,0 +1,313 @@
+#include "dalsegno/try.h"
+#include "engine/policy/grammar.h"
+#include "tools/dalsegno/config/config.h"
+#include "tools/dalsegno/config/table_reader.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace dalsegno::config {
+namespace {
+
+/// A name that one entry mentions and another must have.
+struct Mention {
+  std::size_t line = 0;
+  std::string what;  // "agents.desk.model"
+  std::string name;
+};
+
+/// "https://user:password@host" holds a secret.
+bool has_credentials(std::string_view url) {
+  auto const begin = url.find("://");
+  if (begin == std::string_view::npos) return false;
+  auto const authority = url.substr(begin + 3);
+  return authority.substr(0, authority.find_first_of("/?#")).contains('@');
+}
+
+class ConfigReader {
+ public:
+  explicit ConfigReader(std::string_view file) : problem_(file) {}
+
+  Result<Config> read(toml::table const& root) {
+    TableReader reader(root, "", problem_);
+    each(reader, "endpoints", config_.endpoints, &ConfigReader::read_endpoint);
+    each(reader, "models", config_.models, &ConfigReader::read_model);
+    read_prices(reader);
+    each(reader, "routes", config_.routes, &ConfigReader::read_route);
+    each(reader, "tools", config_.tools, &ConfigReader::read_tool);
+    each(reader, "agents", config_.agents, &ConfigReader::read_agent);
+    each(reader, "slos", config_.slos, &ConfigReader::read_slo);
+    read_budgets(reader);
+    reader.finish();
+    check_mentions(endpoints_, config_.endpoints, "endpoint");
+    check_mentions(models_, config_.models, "model");
+    check_mentions(agents_, config_.agents, "agent");
+    check_mentions(tools_, config_.tools, "tool");
+    if (!problem_.error()) finish_routes();
+    if (problem_.error()) return *problem_.error();
+    return std::move(config_);
+  }
+
+ private:
+  template <class T>
+  using Read = void (ConfigReader::*)(TableReader&, std::string const&, T&);
+
+  /// Every table within the table `key`.
+  template <class T>
+  void each(TableReader& root, std::string_view key, std::map<std::string, T>& into, Read<T> read) {
+    auto const* const tables = root.table(key);
+    if (tables == nullptr) return;
+    for (auto const& [name, node] : *tables) {
+      std::string const own(name.str());
+      auto const path = std::string(key) + "." + own;
+      auto const* const table = node.as_table();
+      if (table == nullptr) {
+        problem_.note(node.source().begin.line, path + " is no table");
+        continue;
+      }
+      line_ = table->source().begin.line;
+      TableReader reader(*table, path, problem_);
+      (this->*read)(reader, own, into[own]);
+      reader.finish();
+    }
+  }
+
+  void mention(std::vector<Mention>& mentions, std::string what, std::string name) const {
+    mentions.push_back({line_, std::move(what), std::move(name)});
+  }
+  template <class T>
+  void check_mentions(std::vector<Mention> const& mentions,
+                      std::map<std::string, T> const& entries,
+                      std::string const& kind) {
+    std::vector<std::string_view> names;
+    for (auto const& [name, entry] : entries) names.push_back(name);
+    for (auto const& [line, what, name] : mentions)
+      if (!entries.contains(name))
+        problem_.note(line, what + ": there is no " + kind + " " + name + suggestion(name, names));
+  }
+
+  void read_url(TableReader& reader, std::string& url) {
+    reader.read("url", url);
+    if (has_credentials(url)) reader.wrong("url", "holds a user or password: name a key instead");
+  }
+
+  void read_endpoint(TableReader& reader, std::string const& name, Endpoint& endpoint) {
+    auto& made = endpoint.endpoint;
+    made.name = name;
+    read_url(reader, made.url);
+    reader.read("model", made.model);
+    std::string dialect = "chat";
+    reader.read("dialect", dialect);
+    if (dialect != "chat" && dialect != "messages")
+      reader.wrong("dialect", "is neither \"chat\" nor \"messages\"");
+    made.dialect = dialect == "messages" ? model::Dialect::messages : model::Dialect::chat;
+    reader.read("provider", made.provider);
+    reader.read("weight", made.weight);
+    reader.read("prefill_tokens_per_second", made.prefill_tokens_per_second);
+    reader.read("draining", made.draining);
+    reader.read("sends_cache_key", made.sends_cache_key);
+    reader.read("max_completion_tokens", made.max_completion_tokens);
+    reader.read("asks_for_usage", made.asks_for_usage);
+    std::string key;
+    reader.read("api_key", key);
+    endpoint.api_key = parse_secret_reference(key);
+    if (reader.has("api_key") && !endpoint.api_key)
+      reader.wrong("api_key",
+                   "must say where the key is, env:NAME or file:PATH, not the key itself");
+    if (made.url.empty()) reader.wrong("has no url");
+    if (made.model.empty()) reader.wrong("has no model");
+  }
+
+  void read_model(TableReader& reader, std::string const& name, Model& model) {
+    auto& candidate = model.candidate;
+    candidate.name = name;
+    reader.read("endpoints", model.endpoints);
+    for (auto const& endpoint : model.endpoints)
+      mention(endpoints_, reader.path_of("endpoints"), endpoint);
+    if (model.endpoints.empty()) reader.wrong("has no endpoints");
+    reader.read("tier", candidate.tier);
+    reader.read("tools", candidate.tools);
+    reader.read("context_tokens", candidate.context_tokens);
+    reader.read("data_classes", candidate.data_classes);
+    reader.read("prefill_tokens_per_second", candidate.prefill_tokens_per_second);
+    reader.read("output_tokens_per_second", candidate.output_tokens_per_second);
+    reader.read("temperature", model.temperature);
+    reader.read("max_tokens", model.max_tokens);
+  }
+
+  /// USD for a million tokens, by model.
+  void read_prices(TableReader& root) {
+    std::map<std::string, activities::RouteCandidate> prices;
+    each(root, "prices", prices, &ConfigReader::read_price);
+    for (auto const& [name, price] : prices) {
+      auto const found = config_.models.find(name);
+      if (found == config_.models.end()) continue;
+      auto& candidate = found->second.candidate;
+      candidate.input_usd = price.input_usd;
+      candidate.cached_usd = price.cached_usd;
+      candidate.output_usd = price.output_usd;
+    }
+  }
+  void read_price(TableReader& reader,
+                  std::string const& name,
+                  activities::RouteCandidate& candidate) {
+    mention(models_, "prices." + name, name);
+    reader.read("input", candidate.input_usd);
+    candidate.cached_usd = candidate.input_usd;
+    reader.read("cached", candidate.cached_usd);
+    reader.read("output", candidate.output_usd);
+  }
+
+  void read_route(TableReader& reader, std::string const& name, activities::RouteRules& rules) {
+    rules.name = name;
+    std::vector<std::string> models;
+    reader.read("models", models);
+    for (auto& model : models) {
+      mention(models_, reader.path_of("models"), model);
+      rules.candidates.push_back({.name = std::move(model)});
+    }
+    if (auto const* const floors = reader.table("floors")) read_floors(*floors, rules);
+    if (auto const* const bands = reader.array("bands"))
+      for (auto const& node : *bands) read_band(reader, node, rules);
+    if (auto const* const raises = reader.table("raises")) read_raises(*raises, rules);
+    reader.read("calls_ahead", rules.calls_ahead);
+    reader.read("second_usd", rules.second_usd);
+    route_lines_[name] = line_;
+  }
+  void read_floors(toml::table const& table, activities::RouteRules& rules) {
+    TableReader reader(table, "routes." + rules.name + ".floors", problem_);
+    for (std::size_t i = 0; i < engine::risk_names.size(); ++i) {
+      std::optional<std::uint64_t> tier;
+      reader.read(engine::risk_names[i], tier);
+      if (tier && *tier > 1'000) reader.wrong(engine::risk_names[i], "is too large");
+      if (tier) rules.floors[static_cast<Risk>(i + 1)] = static_cast<std::uint32_t>(*tier);
+    }
+    reader.finish();
+  }
+  void read_band(TableReader& route, toml::node const& node, activities::RouteRules& rules) {
+    if (node.as_table() == nullptr) return route.wrong("bands", "is no list of tables");
+    TableReader reader(*node.as_table(), route.path_of("bands"), problem_);
+    activities::RouteBand band;
+    reader.read("from", band.from);
+    reader.read("tier", band.tier);
+    reader.finish();
+    rules.bands.push_back(band);
+  }
+  void read_raises(toml::table const& table, activities::RouteRules& rules) {
+    TableReader reader(table, "routes." + rules.name + ".raises", problem_);
+    reader.read("failure", rules.raises.failure);
+    reader.read("repetition", rules.raises.repetition);
+    reader.read("tool", rules.raises.tool);
+    reader.read("schema_kib", rules.raises.schema_kib);
+    reader.read("turn", rules.raises.turn);
+    reader.finish();
+  }
+  /// All models are known now.
+  void finish_routes() {
+    for (auto& [name, rules] : config_.routes) {
+      for (auto& candidate : rules.candidates)
+        candidate = config_.models.at(candidate.name).candidate;
+      if (auto const checked = activities::check(rules); !checked)
+        problem_.note(route_lines_[name], checked.error().detail);
+    }
+  }
+
+  void read_agent(TableReader& reader, std::string const& /*name*/, Agent& agent) {
+    reader.read("model", agent.model);
+    if (agent.model.empty())
+      reader.wrong("has no model");
+    else
+      mention(models_, reader.path_of("model"), agent.model);
+    reader.read("system", agent.system);
+    reader.read("checkpoint_every", agent.checkpoint_every);
+    reader.read("tools", agent.tools);
+    for (auto const& tool : agent.tools) mention(tools_, reader.path_of("tools"), tool);
+  }
+
+  void read_slo(TableReader& reader, std::string const& /*name*/, Slo& slo) {
+    reader.read("agent", slo.agent);
+    mention(agents_, reader.path_of("agent"), slo.agent);
+    reader.read("first_token_seconds", slo.first_token_seconds);
+    reader.read("answer_seconds", slo.answer_seconds);
+    reader.read("share", slo.share);
+    if (slo.share > 1) reader.wrong("share", "is more than 1");
+  }
+
+  void read_tool(TableReader& reader, std::string const& /*name*/, Tool& tool) {
+    reader.read("command", tool.command);
+    read_url(reader, tool.url);
+    if (tool.command.empty() == tool.url.empty()) reader.wrong("has not one of command and url");
+  }
+
+  /// [budgets.tenant], [budgets.workflow], [budgets.session].
+  void read_budgets(TableReader& root) {
+    auto const* const table = root.table("budgets");
+    if (table == nullptr) return;
+    TableReader reader(*table, "budgets", problem_);
+    for (auto const kind : {activities::BudgetKind::tenant,
+                            activities::BudgetKind::workflow,
+                            activities::BudgetKind::session})
+      if (auto const* const limits = reader.table(activities::name_of(kind)))
+        read_limit(*limits, kind);
+    reader.finish();
+  }
+  void read_limit(toml::table const& table, activities::BudgetKind kind) {
+    TableReader reader(table, "budgets." + std::string(activities::name_of(kind)), problem_);
+    std::optional<double> soft;
+    std::optional<double> hard;
+    reader.read("soft_usd", soft);
+    reader.read("hard_usd", hard);
+    reader.finish();
+    auto& limit = config_.budgets.by_kind[kind];
+    if (soft) limit.soft = activities::micro_usd(*soft);
+    if (hard) limit.hard = activities::micro_usd(*hard);
+  }
+
+  Problem problem_;
+  Config config_;
+  std::size_t line_ = 1;  // of the table at hand
+  std::map<std::string, std::size_t> route_lines_;
+  std::vector<Mention> endpoints_;
+  std::vector<Mention> models_;
+  std::vector<Mention> agents_;
+  std::vector<Mention> tools_;
+};
+
+}  // namespace
+
+Result<Config> parse_config(std::string_view text, std::string_view file) {
+  try {
+    auto const root = toml::parse(text);
+    return ConfigReader(file).read(root);
+  } catch (toml::parse_error const& error) {
+    Problem problem(file);
+    problem.note(error.source().begin.line, std::string(error.description()));
+    return *problem.error();
+  }
+}
+
+Result<model::Options> model_options_of(Config const& config, std::string_view agent) {
+  auto const found = config.agents.find(std::string(agent));
+  if (found == config.agents.end()) {
+    std::vector<std::string_view> names;
+    for (auto const& [name, entry] : config.agents) names.push_back(name);
+    return Error{Errc::not_found,
+                 "there is no agent " + std::string(agent) + suggestion(agent, names)};
+  }
+  auto const& model = config.models.at(found->second.model);
+  model::Options options;
+  options.temperature = model.temperature;
+  options.max_tokens = model.max_tokens;
+  for (auto const& name : model.endpoints) {
+    auto const& [endpoint, key] = config.endpoints.at(name);
+    options.endpoints.push_back(endpoint);
+    if (!key) continue;
+    auto secret = fetch(*key);
+    if (!secret)
+      return Error{secret.error().code, "endpoint " + name + ": " + secret.error().detail};
+    options.endpoints.back().api_key = std::move(*secret);
+  }
+  return options;
+}
+
+}  // namespace dalsegno::config
