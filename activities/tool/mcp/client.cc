@@ -30,6 +30,21 @@ bool is_from_server(Fault const& fault) {
   return fault.code.has_value() || fault.status / 100 == 4 || fault.type == "unexpected_status";
 }
 
+/// Of a server that does not speak the revision it was asked in.
+std::vector<std::string> supported_versions(Fault const& fault) {
+  std::vector<std::string> out;
+  auto const* const versions = fault.data.find("supported");
+  if (versions == nullptr || versions->as_array() == nullptr) return out;
+  for (auto const& version : *versions->as_array())
+    if (auto const* const name = version.as_string(); name != nullptr && out.size() < 20)
+      out.push_back(*name);
+  return out;
+}
+
+bool names(std::vector<std::string> const& versions, std::string_view version) {
+  return std::ranges::find(versions, version) != versions.end();
+}
+
 Fault malformed(std::string message) {
   return {.type = "malformed_answer",
           .message = std::move(message),
@@ -136,7 +151,10 @@ OrFault<> Client::discover(RequestOptions const& how) {
   auto const found = exchange("server/discover", {}, how, options_.discover_time);
   if (found) {
     std::scoped_lock const lock(mutex_);
-    if (auto const* const info = found->find("serverInfo")) spoken_->server = *info;
+    auto const* const meta = found->find("_meta");
+    auto const* const info =
+        meta == nullptr ? nullptr : meta->find("io.modelcontextprotocol/serverInfo");
+    if (info != nullptr) spoken_->server = *info;
     return {};
   }
   {
@@ -148,14 +166,11 @@ OrFault<> Client::discover(RequestOptions const& how) {
   if (fault.code == unsupported_version) {
     std::string supported;
     bool has_sessions = false;
-    if (auto const* const versions = fault.data.find("supported");
-        versions != nullptr && versions->as_array() != nullptr)
-      for (auto const& version : *versions->as_array())
-        if (auto const* const name = version.as_string()) {
-          supported += (supported.empty() ? "" : ", ") + presentable(*name, 40);
-          has_sessions =
-              has_sessions || std::ranges::find(session_versions, *name) != session_versions.end();
-        }
+    for (auto const& version : supported_versions(fault)) {
+      supported += (supported.empty() ? "" : ", ") + presentable(version, 40);
+      has_sessions =
+          has_sessions || std::ranges::find(session_versions, version) != session_versions.end();
+    }
     if (!has_sessions)
       return std::unexpected(
           Fault{.type = "unknown_protocol",
@@ -239,10 +254,10 @@ std::vector<http::Header> Client::headers_of(std::string_view method, Json const
   return out;
 }
 
-OrFault<Json> Client::exchange(std::string_view method,
-                               Json params,
-                               RequestOptions const& how,
-                               std::optional<std::chrono::milliseconds> time) {
+OrFault<Json> Client::exchange_once(std::string_view method,
+                                    Json params,
+                                    RequestOptions const& how,
+                                    std::optional<std::chrono::milliseconds> time) {
   auto const id = next_id_++;
   bool const has_progress = method == "tools/call";
   auto const full = with_envelope(std::move(params), how.meta, id, has_progress);
@@ -278,6 +293,18 @@ OrFault<Json> Client::exchange(std::string_view method,
   if (answer->result.as_object() == nullptr)
     return std::unexpected(malformed("the result is no object"));
   return std::move(answer->result);
+}
+
+OrFault<Json> Client::exchange(std::string_view method,
+                               Json params,
+                               RequestOptions const& how,
+                               std::optional<std::chrono::milliseconds> time) {
+  auto answer = exchange_once(method, params, how, time);
+  // A server that refuses our revision and names it as one of its own: once more, as it asks.
+  if (!answer && answer.error().code == unsupported_version &&
+      names(supported_versions(answer.error()), stateless_version))
+    answer = exchange_once(method, std::move(params), how, time);
+  return answer;
 }
 
 OrFault<Json> Client::request(std::string_view method, Json params, RequestOptions const& how) {

@@ -116,6 +116,10 @@ class Client final : private Peer {
                          Json params,
                          RequestOptions const& how,
                          std::optional<std::chrono::milliseconds> time = {});
+  OrFault<Json> exchange_once(std::string_view method,
+                              Json params,
+                              RequestOptions const& how,
+                              std::optional<std::chrono::milliseconds> time = {});
   [[nodiscard]] Json with_envelope(Json params,
                                    Json const& meta,
                                    std::uint64_t id,
