@@ -28,8 +28,8 @@ Result<Definition> read_definition(McpTool tool) {
     return Error{Errc::invalid,
                  "its input schema " + mcp::presentable(arguments.error().detail, 300)};
   std::optional<schema::Schema> output;
-  if (tool.output) {
-    auto read = schema::Schema::read(*tool.output);
+  if (!tool.output.is_null()) {
+    auto read = schema::Schema::read(tool.output);
     if (!read)
       return Error{Errc::invalid,
                    "its output schema " + mcp::presentable(read.error().detail, 300)};
@@ -61,8 +61,7 @@ std::string differences(McpTool const& before, McpTool const& now) {
   };
   if (before.description != now.description) add("description");
   if (canonical(before.parameters) != canonical(now.parameters)) add("parameters");
-  if (canonical(before.output.value_or(Json())) != canonical(now.output.value_or(Json())))
-    add("output");
+  if (canonical(before.output) != canonical(now.output)) add("output");
   return out.empty() ? "title or annotations" : out;
 }
 

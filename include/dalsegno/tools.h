@@ -23,7 +23,6 @@
 #include <filesystem>
 #include <functional>
 #include <map>
-#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -71,9 +70,9 @@ struct McpTool {
   std::string name;    ///< by which models and workflows call it
   std::string origin;  ///< by which its server knows it
   std::string description;
-  Json parameters;             ///< JSON Schema of its arguments
-  std::optional<Json> output;  ///< JSON Schema of its structured answers
-  std::string digest;          ///< of all that its server says of it; 64 hexadecimal digits
+  Json parameters;     ///< JSON Schema of its arguments
+  Json output;         ///< JSON Schema of its structured answers; null: there are none
+  std::string digest;  ///< of all that its server says of it; 64 hexadecimal digits
 };
 BOOST_DESCRIBE_STRUCT(McpTool, (), (name, origin, description, parameters, output, digest))
 

@@ -374,8 +374,13 @@ OrFault<Message> StdioTransport::exchange(Outgoing const& request) {
   }
   auto const written = write(request.message, request.patience.deadline());
   std::unique_lock lock(mutex_);
-  if (!written && !waiting.answer) waiting.answer = std::unexpected(written.error());
   auto const is_answered = [&] { return waiting.answer.has_value(); };
+  if (!written) {
+    // Whoever reads knows better why; but half a message has no effect.
+    changed_.wait_until(lock, request.stop, Clock::now() + 2 * time_for_a_word, is_answered);
+    if (!waiting.answer) waiting.answer = std::unexpected(written.error());
+    if (!*waiting.answer) waiting.answer->error().outcome_unknown = false;
+  }
   while (!is_answered() && !request.stop.stop_requested()) {
     auto const deadline = request.patience.deadline();
     if (changed_.wait_until(lock, request.stop, deadline, is_answered)) break;

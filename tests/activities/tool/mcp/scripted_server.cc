@@ -128,8 +128,8 @@ class Server {
       return answer(message.id,
                     text_result(arguments == nullptr ? "nothing" : arguments->text("text")));
     if (name == "die") std::raise(SIGKILL);
-    if (name == "hang") return;
-    if (name == "stall") {  // not even its input is read
+    if (name == "hang") return report_progress(message, 1);  // and nothing more
+    if (name == "stall") {                                   // not even its input is read
       std::cerr << "stalling" << std::endl;
       for (;;) pause();
     }
@@ -173,16 +173,16 @@ class Server {
     std::cout << "\"}]}}\n" << std::flush;
   }
 
+  static void report_progress(Message const& message, int progress) {
+    Json params;
+    params.set("progressToken", *message.params.find("_meta")->find("progressToken"))
+        .set("progress", progress)
+        .set("total", 3)
+        .set("message", "step");
+    say(write_notification("notifications/progress", std::move(params)));
+  }
   static void progress(Message const& message) {
-    auto const* const meta = message.params.find("_meta");
-    for (int i = 1; i <= 3; ++i) {
-      Json params;
-      params.set("progressToken", *meta->find("progressToken"))
-          .set("progress", i)
-          .set("total", 3)
-          .set("message", "step");
-      say(write_notification("notifications/progress", std::move(params)));
-    }
+    for (int i = 1; i <= 3; ++i) report_progress(message, i);
     answer(message.id, text_result("done"));
   }
 
