@@ -346,8 +346,7 @@ TEST_F(McpWorkflow, does_not_repeat_a_call_with_wrong_arguments) {
 TEST_F(McpWorkflow, repeats_a_call_of_an_idempotent_tool_whose_server_died) {
   options_.every_tool.effect = EffectClass::idempotent;
   start();
-  // Each attempt kills the server that the next one starts; after the second in a row it is left
-  // alone for a second, and the call is asked to wait as long.
+  // Each attempt kills the server that the next one starts.
   auto const told = ask_for("die");
   EXPECT_THAT(told.failure, testing::AnyOf("server_ended", "server_unavailable"));
   EXPECT_EQ(told.attempts, 3U);
