@@ -121,7 +121,8 @@ struct McpServer {
 /// message says where and what is expected), "tool_changed" (its description is not the pinned
 /// one), "tool_gone", "refused", "unauthorized", "forbidden", "too_large", "malformed_answer",
 /// "not_started", "cancelled", "denied", "input_required", "unknown_protocol",
-/// "unexpected_status", "input_mismatch". Repeated as the call's retry policy says: "server_ended",
+/// "unexpected_status", "input_mismatch", "tls_failed", "malformed", "too_many_redirects",
+/// "invalid_request". Repeated as the call's retry policy says: "server_ended",
 /// "server_unavailable", "server_error", "timed_out", "session_lost", "unreachable", "unresolved",
 /// "cut_off", "rate_limited", "unavailable". Where the server may have done what it was asked all
 /// the same, that is said (ActivityError::with_unknown_outcome), and the effect class decides.

@@ -18,19 +18,6 @@ constexpr std::chrono::milliseconds longest_retry{60'000};
 constexpr std::chrono::milliseconds time_for_a_word{5'000};
 constexpr std::chrono::hours as_long_as_it_takes{24 * 365};
 
-bool may_be_repeated(http::FailureKind kind) {
-  using http::FailureKind;
-  return kind == FailureKind::unresolved || kind == FailureKind::unreachable ||
-         kind == FailureKind::timed_out || kind == FailureKind::cut_off;
-}
-
-bool may_have_happened(http::FailureKind kind) {
-  using http::FailureKind;
-  return kind != FailureKind::invalid_request && kind != FailureKind::denied &&
-         kind != FailureKind::unresolved && kind != FailureKind::unreachable &&
-         kind != FailureKind::tls_failed;
-}
-
 std::optional<std::chrono::milliseconds> retry_after(std::vector<http::Header> const& headers) {
   auto const value = http::header(headers, "retry-after");
   std::uint32_t seconds = 0;
@@ -277,7 +264,7 @@ void HttpTransport::resume(Outgoing const& request, Reading& reading) {
         {.method = "GET", .url = options_.url, .headers = std::move(all), .body = {}}, options);
     if (reading.answer || reading.fault) return;
     bool const is_refused = answer.response.status / 100 == 4;
-    if (is_refused || (answer.failure && !may_be_repeated(answer.failure->kind))) return;
+    if (is_refused || (answer.failure && !http::may_pass(answer.failure->kind))) return;
     idle = reading.events() > before ? 0 : idle + 1;
   }
 }
@@ -296,8 +283,8 @@ Fault HttpTransport::fault_of(http::Answer const& answer, std::string_view body)
   auto const kind = answer.failure->kind;
   return {.type = std::string(http::name_of(kind)),
           .message = presentable(answer.failure->message, 1'000),
-          .retryable = may_be_repeated(kind),
-          .outcome_unknown = may_have_happened(kind)};
+          .retryable = http::may_pass(kind),
+          .outcome_unknown = http::may_have_happened(kind)};
 }
 
 Fault HttpTransport::fault_of_status(http::Response const& response, std::string_view body) {
@@ -368,7 +355,7 @@ void HttpTransport::stream(std::stop_token const& stop) {
         options);
     // Most servers have no such stream, and say so.
     if (!reading.is_stream() && !answer.failure) return;
-    if (answer.failure && !may_be_repeated(answer.failure->kind)) return;
+    if (answer.failure && !http::may_pass(answer.failure->kind)) return;
     reading.fault.reset();
     idle = reading.events() > before ? 0 : idle + 1;
     if (!wait(changed_, mutex_, stop, Clock::now() + reading.retry())) return;
