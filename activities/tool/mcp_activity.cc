@@ -219,7 +219,9 @@ Result<McpServer> Server::list() {
   std::set<std::string> names;
   std::scoped_lock const lock(mutex_);
   out.refused = refused_;
-  for (auto const& [origin, tool] : listed_.tools) {
+  for (auto const& entry : listed_.tools) {
+    auto const& origin = entry.first;
+    auto const& tool = entry.second;
     bool const is_wanted =
         options_.only.empty() || std::ranges::find(options_.only, origin) != options_.only.end();
     if (!is_wanted) continue;
@@ -392,6 +394,7 @@ Result<McpServer> list_mcp_tools(McpOptions const& options) {
 
 std::vector<model::Tool> for_model(std::vector<McpTool> const& tools) {
   std::vector<model::Tool> out;
+  out.reserve(tools.size());
   for (auto const& tool : tools) out.push_back({tool.name, tool.description, tool.parameters});
   return out;
 }

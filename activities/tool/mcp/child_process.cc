@@ -56,6 +56,7 @@ Result<std::string> find_program(ProcessOptions const& options) {
 
 std::vector<char*> pointers(std::vector<std::string>& texts) {
   std::vector<char*> out;
+  out.reserve(texts.size() + 1);
   for (auto& text : texts) out.push_back(text.data());
   out.push_back(nullptr);
   return out;
@@ -120,7 +121,12 @@ Result<std::unique_ptr<ChildProcess>> ChildProcess::start(ProcessOptions const& 
     if (!*pipe) return Error(pipe->error());
   auto arguments = options.command;
   std::vector<std::string> environment;
-  for (auto const& [name, value] : options.environment) environment.push_back(name + "=" + value);
+  environment.reserve(options.environment.size());
+  for (auto const& [name, value] : options.environment) {
+    auto& variable = environment.emplace_back(name);
+    variable += '=';
+    variable += value;
+  }
   auto const argument_list = pointers(arguments);
   auto const environment_list = pointers(environment);
   auto const directory = options.directory.string();

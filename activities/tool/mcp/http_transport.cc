@@ -42,8 +42,9 @@ bool wait(std::condition_variable_any& changed,
 /// What has come of the answer to one request, over one stream or several.
 class HttpTransport::Reading {
  public:
-  Reading(HttpTransport& transport, std::optional<std::uint64_t> id)
-      : transport_(transport), id_(id), parser_(transport.options_.message_bytes) {}
+  /// `reach` must outlive it.
+  Reading(HttpTransport& transport, std::optional<std::uint64_t> id, Reach const& reach)
+      : transport_(transport), id_(id), reach_(reach), parser_(transport.options_.message_bytes) {}
 
   void take_head(http::Response const& head) {
     status_ = head.status;
@@ -117,11 +118,12 @@ class HttpTransport::Reading {
     else if (id_ && message->answers(*id_))
       answer = std::move(*message);
     else
-      transport_.take(*message);
+      transport_.take(*message, reach_);
   }
 
   HttpTransport& transport_;
   std::optional<std::uint64_t> const id_;
+  Reach const& reach_;
   SseParser parser_;
   bool is_stream_ = false;
   unsigned status_ = 0;
@@ -204,6 +206,7 @@ HttpTransport::Sent HttpTransport::send(Outgoing const& request, Reading& readin
   Sent sent;
   auto all = headers(std::move(more));
   sent.authorization = http::header(all, "authorization");
+  sent.session = http::header(all, "mcp-session-id");
   sent.answer = client_.send(
       {.method = "POST", .url = options_.url, .headers = std::move(all), .body = request.message},
       options);
@@ -211,7 +214,7 @@ HttpTransport::Sent HttpTransport::send(Outgoing const& request, Reading& readin
 }
 
 OrFault<Message> HttpTransport::exchange(Outgoing const& request) {
-  Reading reading(*this, request.id);
+  Reading reading(*this, request.id, request.reach);
   auto sent = send(request, reading);
   // A server may ask for more than it was shown twice: for a token, and for one with more rights.
   for (int i = 0;
@@ -230,17 +233,26 @@ OrFault<Message> HttpTransport::exchange(Outgoing const& request) {
     std::scoped_lock const lock(mutex_);
     is_stateless = is_stateless_;
   }
-  if (reading.is_stream() && !reading.answer && !reading.fault && !is_stateless)
+  auto const& failure = sent.answer.failure;
+  bool const is_broken_off = !failure || failure->kind == http::FailureKind::cut_off;
+  if (reading.is_stream() && is_broken_off && !reading.answer && !reading.fault && !is_stateless)
     resume(request, reading);
   if (reading.answer) {
     auto& answer = *reading.answer;
     if (!answer.answers(request.id) && reading.status() != 400)
-      return std::unexpected(fault_of_status(sent.answer.response, reading.body()));
+      return std::unexpected(fault_of_status(sent, reading.body()));
     return std::move(answer);
   }
   if (reading.fault) return std::unexpected(*reading.fault);
-  if (sent.answer.failure || !reading.is_stream())
-    return std::unexpected(fault_of(sent.answer, reading.body()));
+  bool const is_given_up = failure && (failure->kind == http::FailureKind::cancelled ||
+                                       failure->kind == http::FailureKind::timed_out);
+  if (is_given_up && !is_stateless && request.method != "initialize") {
+    // Without a session the end of the connection says it.
+    Json params;
+    params.set("requestId", request.id).set("reason", "nobody waits for it any longer");
+    post_quietly(write_notification("notifications/cancelled", std::move(params)), request.reach);
+  }
+  if (failure || !reading.is_stream()) return std::unexpected(fault_of(sent, reading.body()));
   return std::unexpected(Fault{.type = "cut_off",
                                .message = "the stream ended before the answer came",
                                .retryable = true,
@@ -270,16 +282,23 @@ void HttpTransport::resume(Outgoing const& request, Reading& reading) {
 }
 
 OrFault<> HttpTransport::notify(std::string const& message, Patience const& patience) {
-  Reading reading(*this, std::nullopt);
-  Outgoing const request{.method = {}, .message = message, .patience = patience};
+  return post(message, patience, {});
+}
+
+OrFault<> HttpTransport::post(std::string const& message,
+                              Patience const& patience,
+                              Reach const& reach) {
+  Reading reading(*this, std::nullopt, reach);
+  Outgoing const request{.method = {}, .message = message, .patience = patience, .reach = reach};
   auto const sent = send(request, reading);
   if (sent.answer.failure || sent.answer.response.status / 100 != 2)
-    return std::unexpected(fault_of(sent.answer, reading.body()));
+    return std::unexpected(fault_of(sent, reading.body()));
   return {};
 }
 
-Fault HttpTransport::fault_of(http::Answer const& answer, std::string_view body) {
-  if (!answer.failure) return fault_of_status(answer.response, body);
+Fault HttpTransport::fault_of(Sent const& sent, std::string_view body) {
+  auto const& answer = sent.answer;
+  if (!answer.failure) return fault_of_status(sent, body);
   auto const kind = answer.failure->kind;
   return {.type = std::string(http::name_of(kind)),
           .message = presentable(answer.failure->message, 1'000),
@@ -287,7 +306,8 @@ Fault HttpTransport::fault_of(http::Answer const& answer, std::string_view body)
           .outcome_unknown = http::may_have_happened(kind)};
 }
 
-Fault HttpTransport::fault_of_status(http::Response const& response, std::string_view body) {
+Fault HttpTransport::fault_of_status(Sent const& sent, std::string_view body) {
+  auto const& response = sent.answer.response;
   auto const status = response.status;
   Fault fault{.type = "unexpected_status",
               .message = "the server answered with HTTP status " + std::to_string(status),
@@ -303,15 +323,15 @@ Fault HttpTransport::fault_of_status(http::Response const& response, std::string
     fault.type = "server_error";
     fault.retryable = fault.outcome_unknown = true;
   }
-  if (status == 404) {
+  if (status == 404 && !sent.session.empty()) {
+    // It has forgotten us, and so has done nothing.
+    fault.type = "session_lost";
+    fault.retryable = true;
     std::scoped_lock const lock(mutex_);
-    if (!session_.empty()) {
-      // It has forgotten us, and so has done nothing.
+    if (session_ == sent.session) {  // else another request has noticed it before
       session_.clear();
       version_.clear();
       ++connection_;
-      fault.type = "session_lost";
-      fault.retryable = true;
     }
   }
   return fault;
@@ -319,14 +339,15 @@ Fault HttpTransport::fault_of_status(http::Response const& response, std::string
 
 // ---- what the server says by itself ----
 
-void HttpTransport::take(Message const& message) {
+void HttpTransport::take(Message const& message, Reach const& reach) {
   if (message.kind == Message::Kind::notification) peer_.notified(message);
-  if (message.kind == Message::Kind::request) post_answer(peer_.asked(message));
+  if (message.kind == Message::Kind::request) post_quietly(peer_.asked(message), reach);
 }
 
-void HttpTransport::post_answer(std::string const& message) {
+void HttpTransport::post_quietly(std::string const& message, Reach const& reach) {
   Patience const patience(time_for_a_word, time_for_a_word);
-  static_cast<void>(notify(message, patience));
+  auto const posted = post(message, patience, reach);
+  if (!posted) return;  // the request that it belongs to shows what is wrong
 }
 
 void HttpTransport::listen() {
@@ -338,7 +359,8 @@ void HttpTransport::listen() {
 
 void HttpTransport::stream(std::stop_token const& stop) {
   Patience const patience(as_long_as_it_takes, as_long_as_it_takes);
-  Reading reading(*this, std::nullopt);
+  Reach const reach;
+  Reading reading(*this, std::nullopt, reach);
   for (unsigned idle = 0; idle < options_.resumptions && !stop.stop_requested();) {
     auto const before = reading.events();
     auto options = send_options(patience);

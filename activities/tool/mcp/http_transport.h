@@ -66,17 +66,20 @@ class HttpTransport final : public Transport {
   struct Sent {
     http::Answer answer;
     std::string authorization;
+    std::string session;
   };
 
   [[nodiscard]] std::vector<http::Header> headers(std::vector<http::Header> more);
   [[nodiscard]] http::SendOptions send_options(Patience const& patience) const;
   Sent send(Outgoing const& request, Reading& reading);
   void resume(Outgoing const& request, Reading& reading);
-  void post_answer(std::string const& message);
-  void take(Message const& message);
+  /// A notification or an answer, for whoever made the request that it belongs to.
+  OrFault<> post(std::string const& message, Patience const& patience, Reach const& reach);
+  void post_quietly(std::string const& message, Reach const& reach);
+  void take(Message const& message, Reach const& reach);
   void stream(std::stop_token const& stop);
-  [[nodiscard]] Fault fault_of(http::Answer const& answer, std::string_view body);
-  [[nodiscard]] Fault fault_of_status(http::Response const& response, std::string_view body);
+  [[nodiscard]] Fault fault_of(Sent const& sent, std::string_view body);
+  [[nodiscard]] Fault fault_of_status(Sent const& sent, std::string_view body);
   void note_session(http::Response const& head);
 
   http::Client const& client_;

@@ -142,8 +142,6 @@ void StdioTransport::stop_threads() {
   if (reader_.joinable()) reader_.join();
   server_.request_stop();
   if (server_.joinable()) server_.join();
-  std::uint64_t count = 0;
-  static_cast<void>(!::read(wake_.get(), &count, sizeof count));
 }
 
 void StdioTransport::give_up(Fault fault) {
@@ -193,6 +191,9 @@ void StdioTransport::read(std::stop_token const& stop) {
                                  pollfd{.fd = child_->error(), .events = POLLIN, .revents = 0},
                                  pollfd{.fd = wake_.get(), .events = POLLIN, .revents = 0}};
     if (::poll(wanted.data(), wanted.size(), -1) < 0) continue;
+    // Why it was woken stands elsewhere: a stop is requested, or the server is gone.
+    std::uint64_t count = 0;
+    if (wanted[2].revents != 0) static_cast<void>(!::read(wake_.get(), &count, sizeof count));
     if ((wanted[1].revents & POLLIN) != 0) read_error();
     if (wanted[0].revents != 0) is_open = read_out();
     {
@@ -352,7 +353,9 @@ OrFault<> StdioTransport::write(std::string const& message, Clock::time_point de
 }
 
 void StdioTransport::write_quietly(std::string const& message) {
-  static_cast<void>(write(message, Clock::now() + time_for_a_word));
+  // Where it is not written the server is gone, and whoever waits for it is told so.
+  auto const written = write(message, Clock::now() + time_for_a_word);
+  if (!written) return;
 }
 
 OrFault<> StdioTransport::notify(std::string const& message, Patience const& patience) {
