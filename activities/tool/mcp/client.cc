@@ -307,7 +307,9 @@ OrFault<Json> Client::exchange(std::string_view method,
   return answer;
 }
 
-OrFault<Json> Client::request(std::string_view method, Json params, RequestOptions const& how) {
+OrFault<Json> Client::request(std::string_view method,
+                              Json const& params,
+                              RequestOptions const& how) {
   for (int attempt = 0;; ++attempt) {
     if (auto const connected = connect(how); !connected) return std::unexpected(connected.error());
     auto answer = exchange(method, params, how);
@@ -329,7 +331,7 @@ OrFault<ToolList> Client::list_tools(RequestOptions const& how) {
   for (std::size_t page = 0;; ++page) {
     Json params;
     if (!cursor.empty()) params.set("cursor", cursor);
-    auto const answer = request("tools/list", std::move(params), how);
+    auto const answer = request("tools/list", params, how);
     if (!answer) return std::unexpected(answer.error());
     auto const* const tools = answer->find("tools");
     if (tools == nullptr || tools->as_array() == nullptr)
@@ -366,13 +368,15 @@ OrFault<ToolList> Client::list_tools(RequestOptions const& how) {
   return list;
 }
 
-OrFault<Json> Client::call_tool(std::string_view name, Json arguments, RequestOptions how) {
+OrFault<Json> Client::call_tool(std::string_view name,
+                                Json const& arguments,
+                                RequestOptions const& how) {
   Json more{Json::Object{}};
   for (int round = 0; round < max_rounds; ++round) {
     Json params = more;
     params.set("name", name);
     params.set("arguments", arguments.is_null() ? empty_object() : arguments);
-    auto result = request("tools/call", std::move(params), how);
+    auto result = request("tools/call", params, how);
     if (!result) return result;
     auto const type = result->text("resultType");
     if (type.empty() || type == "complete") return result;

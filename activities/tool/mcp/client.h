@@ -81,11 +81,11 @@ class Client final : private Peer {
   [[nodiscard]] OrFault<ToolList> list_tools(RequestOptions const& how = {});
   /// The result: of a tool that failed, too ("isError").
   [[nodiscard]] OrFault<Json> call_tool(std::string_view name,
-                                        Json arguments,
-                                        RequestOptions how = {});
+                                        Json const& arguments,
+                                        RequestOptions const& how = {});
   /// Any request, by its name and parameters.
   [[nodiscard]] OrFault<Json> request(std::string_view method,
-                                      Json params,
+                                      Json const& params,
                                       RequestOptions const& how = {});
   [[nodiscard]] OrFault<> ping(RequestOptions const& how = {});
   /// Ends the session; requests under way fail, and so do all later ones.
