@@ -169,10 +169,18 @@ OrFault<Json> ClientCredentials::authorization_server(std::string const& issuer)
   if (!plan) return std::unexpected(unauthorized("the issuer: " + plan.error().detail));
   auto const origin = origin_of(*plan);
   auto const path = path_of(*plan);
+  auto const place_at =
+      [&](std::string_view before, std::string_view well_known, std::string_view after) {
+        auto place = origin;
+        place += before;
+        place += well_known;
+        place += after;
+        return place;
+      };
   OrFault<Json> found;
-  for (auto const& place : {origin + "/.well-known/oauth-authorization-server" + path,
-                            origin + "/.well-known/openid-configuration" + path,
-                            origin + path + "/.well-known/openid-configuration"}) {
+  for (auto const& place : {place_at("", "/.well-known/oauth-authorization-server", path),
+                            place_at("", "/.well-known/openid-configuration", path),
+                            place_at(path, "/.well-known/openid-configuration", "")}) {
     found = get(place);
     if (!found) continue;
     auto const same = [](std::string_view a, std::string_view b) {

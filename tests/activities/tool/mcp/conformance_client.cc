@@ -75,8 +75,8 @@ class Driver {
     say(what + ": " + fault.type + ": " + fault.message);
     return 1;
   }
-  int call(std::string const& name, Json arguments) {
-    auto const result = client_.call_tool(name, std::move(arguments));
+  int call(std::string const& name, Json const& arguments) {
+    auto const result = client_.call_tool(name, arguments);
     if (!result) return failed(name, result.error());
     say(name + ": " + to_string(*result).substr(0, 300));
     return 0;
@@ -109,7 +109,7 @@ class Driver {
     Json params;
     params.set(key, items->as_array()->front().text(key));
     if (get == "prompts/get") params.set("arguments", Json(Json::Object{}));
-    auto const got = client_.request(get, std::move(params), {});
+    auto const got = client_.request(get, params, {});
     if (!got) failed(get, got.error());
   }
 

@@ -45,11 +45,11 @@ class Stdio : public testing::Test {
   }
 
   OrFault<Json> call(std::string_view tool,
-                     RequestOptions how = {},
+                     RequestOptions const& how = {},
                      std::string_view text = "hello") {
     Json arguments;
     arguments.set("text", text);
-    return client_->call_tool(tool, std::move(arguments), std::move(how));
+    return client_->call_tool(tool, arguments, how);
   }
   static std::string text_of(OrFault<Json> const& result) {
     if (!result) return result.error().type + ": " + result.error().message;
