@@ -54,7 +54,7 @@ may_include(engine/testing      ${log} storage/memory/ engine/)
 set(below_activities ${log} storage/vault/ storage/artifact/ engine/ boost/ openssl/ ${posix})
 may_include(activities/http     ${below_activities} idn2.h)
 may_include(activities/model    ${below_activities} activities/http/)
-may_include(activities/tool     ${below_activities} activities/http/)
+may_include(activities/tool     ${below_activities} activities/http/ activities/model/sse.h re2/)
 
 may_include(tools               dalsegno/ storage/ engine/ activities/ tools/
                                 boost/ CLI/ toml++/ spdlog/ fmt/ rocksdb/ flatbuffers/ rapidjson/ openssl/ re2/ ${posix})

@@ -241,6 +241,30 @@ std::string_view name_of(FailureKind kind) {
   return "unknown";
 }
 
+bool may_pass(FailureKind kind) {
+  return kind == FailureKind::unresolved || kind == FailureKind::unreachable ||
+         kind == FailureKind::timed_out || kind == FailureKind::cut_off;
+}
+
+bool may_have_happened(FailureKind kind) {
+  switch (kind) {
+    case FailureKind::invalid_request:
+    case FailureKind::denied:
+    case FailureKind::unresolved:
+    case FailureKind::unreachable:
+    case FailureKind::tls_failed:
+      return false;
+    case FailureKind::timed_out:
+    case FailureKind::too_large:
+    case FailureKind::malformed:
+    case FailureKind::cut_off:
+    case FailureKind::cancelled:
+    case FailureKind::too_many_redirects:
+      break;
+  }
+  return true;
+}
+
 Answer Client::send(Request request, SendOptions const& options) const {
   return Journey(guard_, transport_, std::move(request), options).run();
 }

@@ -37,36 +37,11 @@ std::string from_latin1(std::string_view bytes) {
   return text;
 }
 
-bool may_be_repeated(FailureKind kind) {
-  return kind == FailureKind::unresolved || kind == FailureKind::unreachable ||
-         kind == FailureKind::timed_out || kind == FailureKind::cut_off;
-}
-
-/// Whether the far side may have done what it was asked, for all that is known.
-bool may_have_happened(FailureKind kind) {
-  switch (kind) {
-    case FailureKind::invalid_request:
-    case FailureKind::denied:
-    case FailureKind::unresolved:
-    case FailureKind::unreachable:
-    case FailureKind::tls_failed:
-      return false;
-    case FailureKind::timed_out:
-    case FailureKind::too_large:
-    case FailureKind::malformed:
-    case FailureKind::cut_off:
-    case FailureKind::cancelled:
-    case FailureKind::too_many_redirects:
-      break;
-  }
-  return true;
-}
-
 ActivityError error_of(Failure const& failure) {
-  ActivityError const error(std::string(name_of(failure.kind)),
-                            failure.message,
-                            may_be_repeated(failure.kind) ? ActivityError::Retry::allowed
-                                                          : ActivityError::Retry::forbidden);
+  ActivityError const error(
+      std::string(name_of(failure.kind)),
+      failure.message,
+      may_pass(failure.kind) ? ActivityError::Retry::allowed : ActivityError::Retry::forbidden);
   return may_have_happened(failure.kind) ? error.with_unknown_outcome() : error;
 }
 

@@ -31,6 +31,10 @@ enum class FailureKind : std::uint8_t {
   too_many_redirects
 };
 [[nodiscard]] std::string_view name_of(FailureKind kind);
+/// Whether the same request may do better later.
+[[nodiscard]] bool may_pass(FailureKind kind);
+/// Whether the far side may have done what it was asked, for all that is known.
+[[nodiscard]] bool may_have_happened(FailureKind kind);
 
 struct Failure {
   FailureKind kind = FailureKind::invalid_request;
