@@ -183,8 +183,7 @@ void Clients::act() {
       if (cancels_ && dice_.one_in(10)) cancel(plan);
       if (cancels_ && dice_.one_in(20)) control(plan, storage::ControlVerb::terminate);
       if (dice_.one_in(4))
-        control(plan,
-                dice_.one_in(2) ? storage::ControlVerb::pause : storage::ControlVerb::resume);
+        control(plan, dice_.one_in(2) ? storage::ControlVerb::pause : storage::ControlVerb::resume);
       break;
     case 2:
     case 3:

@@ -16,7 +16,7 @@ constexpr std::size_t max_previous = 100'000;
 
 }  // namespace
 
-Result<std::unique_ptr<EndpointPool>> EndpointPool::make(std::vector<PoolEndpoint> endpoints,
+Result<std::unique_ptr<EndpointPool>> EndpointPool::make(std::vector<PoolEndpoint> const& endpoints,
                                                          BreakerOptions const& breaker) {
   std::vector<AffinityEndpoint> list;
   list.reserve(endpoints.size());

@@ -35,7 +35,7 @@ class EndpointPool {
  public:
   /// Errors: those of AffinityRouter::create.
   [[nodiscard]] static Result<std::unique_ptr<EndpointPool>> make(
-      std::vector<PoolEndpoint> endpoints, BreakerOptions const& breaker);
+      std::vector<PoolEndpoint> const& endpoints, BreakerOptions const& breaker);
 
   struct Chosen {
     std::size_t endpoint = 0;

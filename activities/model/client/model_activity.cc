@@ -350,13 +350,14 @@ ActivityReply Model::perform(ActivityContext const& context, std::string_view in
 
 Result<std::unique_ptr<activities::EndpointPool>> make_pool(Options const& options) {
   std::vector<activities::PoolEndpoint> endpoints;
+  endpoints.reserve(options.endpoints.size());
   for (auto const& endpoint : options.endpoints)
     endpoints.push_back(
         {.affinity = {.name = endpoint.name,
                       .weight = endpoint.weight,
                       .prefill_tokens_per_second = endpoint.prefill_tokens_per_second},
          .draining = endpoint.draining});
-  return activities::EndpointPool::make(std::move(endpoints),
+  return activities::EndpointPool::make(endpoints,
                                         {.failures = options.failures_to_pause,
                                          .pause = options.pause,
                                          .longest_pause = options.longest_pause});
