@@ -68,6 +68,12 @@ class Look {
     places.emplace(truth_.run, event_.sequence);
   }
 
+  /// Once the first step of a run is through: also where that step continues it again.
+  void all_carried() {
+    require(
+        truth_.to_carry.value_or(0) == 0, "inputs_once", "unread signals were not carried over");
+  }
+
   /// A signal that the run before had not received.
   void carry(Sequence sequence) {
     require(truth_.to_carry.value_or(0) > 0, "inputs_once", "more signals than were unread");
@@ -78,6 +84,7 @@ class Look {
   }
 
   void continue_run(storage::ContinuedAsNew const& continued) {
+    all_carried();
     truth_.to_carry = continued.unread_signals;
     end_session(storage::SessionStatus::continued);
   }
@@ -402,7 +409,7 @@ void Truth::applied(storage::Append const& append, std::uint64_t newest_epoch, T
     truth.last_sequence = event.sequence;
     take(append.session, truth, event, header.recorded_at, latest_clock);
   }
-  if (append.follows)
+  if (append.follows && truth.status != storage::SessionStatus::continued)
     require(truth.to_carry.value_or(0) == 0, "inputs_once", "unread signals were not carried over");
 }
 
