@@ -1,13 +1,13 @@
 #include "activities/http/client.h"
 #include "activities/http/connect_policy.h"
 #include "activities/http/network_transport.h"
+#include "activities/http/token_refusal.h"
 #include "dalsegno/errors.h"
 #include "dalsegno/http.h"
 #include "dalsegno/try.h"
 #include "storage/event/base64.h"
 #include "storage/event/digest.h"
 #include "storage/event/json_text.h"
-#include "storage/vault/token.h"
 
 #include <algorithm>
 #include <memory>
@@ -45,23 +45,7 @@ ActivityError error_of(Failure const& failure) {
   return may_have_happened(failure.kind) ? error.with_unknown_outcome() : error;
 }
 
-/// A far side can do nothing with a token, and an address that holds one is none. In a body it may
-/// be right: text that somebody reads.
-void refuse_tokens(std::string_view where, std::string_view text) {
-  auto const tokens = vault::find_tokens(text);
-  if (tokens.empty()) return;
-  auto const& token = tokens.front();
-  auto message = std::string(where) + " holds ";
-  message += text.substr(token.begin, token.end - token.begin);
-  message +=
-      ", which stands for a value that was redacted: a policy rule with the obligation "
-      "\"reveal\": [\"";
-  message += token.kind;
-  message += "\"] gives this activity the value itself";
-  throw ActivityError("invalid_request", message, ActivityError::Retry::forbidden);
-}
-
-void refuse_tokens(RequestInput const& input) {
+void refuse_tokens_in(RequestInput const& input) {
   refuse_tokens("url", input.url);
   if (!input.headers) return;
   for (auto const& [name, value] : *input.headers) refuse_tokens("header " + name, value);
@@ -117,7 +101,7 @@ struct Parts {
 };
 
 RequestOutput Parts::perform(ActivityContext const& context, RequestInput input) const {
-  refuse_tokens(input);
+  refuse_tokens_in(input);
   SendOptions options;
   options.limits = limits;
   options.routes = context.routes;

@@ -54,15 +54,6 @@ struct AnswerHeader {
   std::string_view value;
 };
 
-/// No server is left alone for longer.
-inline constexpr std::chrono::hours longest_retry_after{24};
-
-/// What the headers Retry-After-Ms and Retry-After ask for: seconds, with a fraction or without, or
-/// a date in one of the three forms of HTTP, which is compared with `now`. A date that has passed
-/// is 0; what cannot be read is nothing; nothing is more than `longest_retry_after`.
-[[nodiscard]] std::optional<std::chrono::milliseconds> retry_after(
-    std::vector<AnswerHeader> const& headers, Time now);
-
 /// What a server says in an answer that is no success, or in an event of a stream: the shapes of
 /// OpenAI, Anthropic, Workers AI, llama.cpp and those that copy them, FastAPI's, or no JSON at all.
 struct SaidError {

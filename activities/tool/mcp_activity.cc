@@ -1,6 +1,7 @@
 #include "activities/http/connect_policy.h"
 #include "activities/http/dial_plan.h"
 #include "activities/http/network_transport.h"
+#include "activities/http/own_hosts.h"
 #include "activities/tool/mcp/client.h"
 #include "activities/tool/mcp/client_credentials.h"
 #include "activities/tool/mcp/http_transport.h"
@@ -66,19 +67,6 @@ std::vector<std::pair<std::string, std::string>> environment_of(McpProcess const
   for (auto const& [name, value] : process.environment) all[name] = value;
   for (auto const& [name, value] : process.secrets) all[name] = value;
   return {all.begin(), all.end()};
-}
-
-/// One rule: the URL's host and port and nothing else.
-std::string rules_for(http::DialPlan const& plan) {
-  Json rule;
-  rule.set("id", "mcp-server")
-      .set("hosts", Json::Array{plan.host()})
-      .set("schemes", Json::Array{plan.scheme() == http::Scheme::https ? "https" : "http"})
-      .set("ports", Json::Array{Json(std::uint64_t{plan.port()})});
-  if (plan.host() == "localhost") rule.set("addresses", Json::Array{"127.0.0.0/8", "::1"});
-  Json document;
-  document.set("dalsegno_egress", 1).set("rules", Json::Array{std::move(rule)});
-  return to_string(document);
 }
 
 // ---- errors ----
@@ -174,9 +162,10 @@ Result<std::shared_ptr<Server>> Server::make(McpOptions const& options) {
     auto const plan = http::DialPlan::parse(options.endpoint.url);
     if (!plan) return wrong(options, plan.error().detail);
     TRY(auto rules,
-        http::EgressRules::parse(
-            options.endpoint.egress.empty() ? rules_for(*plan) : options.endpoint.egress,
-            options.endpoint.egress_name));
+        http::EgressRules::parse(options.endpoint.egress.empty()
+                                     ? http::egress_for({&*plan, 1}, "mcp-server")
+                                     : options.endpoint.egress,
+                                 options.endpoint.egress_name));
     TRY(auto transport,
         http::NetworkTransport::make({.system_roots = true, .ca_file = options.endpoint.ca_file}));
     way = std::make_unique<Way>(std::move(rules), std::move(transport));
@@ -377,12 +366,13 @@ Result<McpServer> add_mcp_server(Registry& registry, McpOptions const& options) 
     auto const own = options.each_tool.find(tool.origin);
     auto known = own == options.each_tool.end() ? options.every_tool : own->second;
     known.honours_route = !options.endpoint.url.empty();
-    registry.add_tool(
-        tool.name,
-        [server, origin = tool.origin](ActivityContext const& context, std::string_view input) {
-          return server->perform(context, origin, input);
-        },
-        known);
+    ActivityHandler handler = [server, origin = tool.origin](ActivityContext const& context,
+                                                             std::string_view input) {
+      return server->perform(context, origin, input);
+    };
+    if (options.normal_answers)
+      handler = tool::with_normal_answers(std::move(handler), *options.normal_answers);
+    registry.add_tool(tool.name, std::move(handler), known);
   }
   return out;
 }

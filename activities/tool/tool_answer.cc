@@ -34,7 +34,9 @@ std::string text_of(Json const& block) {
   return canonical(block);
 }
 
-void cut(std::string& text, std::size_t max_bytes) {
+}  // namespace
+
+void cut_content(std::string& text, std::size_t max_bytes) {
   if (text.size() <= max_bytes) return;
   auto const whole = text.size();
   std::size_t end = max_bytes;
@@ -42,8 +44,6 @@ void cut(std::string& text, std::size_t max_bytes) {
   text.resize(end);
   text += "\n[cut off: " + std::to_string(end) + " of " + std::to_string(whole) + " bytes]";
 }
-
-}  // namespace
 
 std::optional<ToolAnswer> read_answer(Json const& result, std::size_t max_bytes) {
   ToolAnswer answer;
@@ -64,7 +64,7 @@ std::optional<ToolAnswer> read_answer(Json const& result, std::size_t max_bytes)
       answer.content += text_of(block);
     }
   }
-  cut(answer.content, max_bytes);
+  cut_content(answer.content, max_bytes);
   return answer;
 }
 

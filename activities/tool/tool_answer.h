@@ -14,6 +14,9 @@ struct ToolAnswer {
   bool is_error = false;
 };
 
+/// Leaves at most `max_bytes` of a text, no character in two; the last line says so then.
+void cut_content(std::string& text, std::size_t max_bytes);
+
 /// Reads the result of tools/call: structured content as canonical JSON; else its texts, one after
 /// the other, and for what is no text a line that says what it is. At most `max_bytes`; where more
 /// was there, the last line says so. Nothing when it is no such result.

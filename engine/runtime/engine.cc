@@ -568,6 +568,8 @@ OnReceipt Engine::and_wait(SessionId const& session, OnReceipt recorded, Waiters
 void Engine::find_answer(SessionId const& session, RunId const& run, Sequence turn) {
   std::optional<Result<std::string>> answer;
   bool ended = false;
+  std::string type;
+  std::string message;
   auto const read = log_.read_steps(session, run, turn, [&](std::string_view bytes) {
     auto const step = storage::decode(bytes, storage::Reading::show);
     if (!step) return false;
@@ -576,6 +578,10 @@ void Engine::find_answer(SessionId const& session, RunId const& run, Sequence tu
               std::holds_alternative<storage::SessionFailed>(event.body) ||
               std::holds_alternative<storage::SessionCancelled>(event.body) ||
               std::holds_alternative<storage::ContinuedAsNew>(event.body);
+      if (auto const* const failed = std::get_if<storage::SessionFailed>(&event.body)) {
+        type = failed->type;
+        message = failed->message;
+      }
       if (auto const* const given = std::get_if<storage::AnswerGiven>(&event.body);
           given != nullptr && given->turn == turn)
         answer = text_of(log_, session, given->answer);
@@ -591,9 +597,7 @@ void Engine::find_answer(SessionId const& session, RunId const& run, Sequence tu
   } else if (answer) {
     waiters_.answer(session, turn, *answer);
   } else if (ended) {
-    waiters_.fail(
-        session,
-        {Errc::ended, "session " + to_string(session) + " ended without an answer to this turn"});
+    waiters_.fail(session, unanswered(session, type, message));
   }
 }
 

@@ -2,6 +2,12 @@
 
 namespace dalsegno::engine {
 
+Error unanswered(SessionId const& session, std::string const& type, std::string const& message) {
+  auto detail = "session " + to_string(session) + " ended without an answer to this turn";
+  if (!type.empty()) detail += ": " + type + ": " + message;
+  return {Errc::ended, std::move(detail)};
+}
+
 void Waiters::wait_for_answer(SessionId const& session, Sequence turn, OnAnswer call) {
   std::lock_guard const lock(mutex_);
   answers_.emplace(Turn{session, turn}, std::move(call));
@@ -68,8 +74,7 @@ void Waiters::continued(SessionId const& session, std::map<Sequence, Sequence> c
 }
 
 void Waiters::end(SessionId const& session, AnnounceEnd const& end) {
-  Error const none{Errc::ended,
-                   "session " + to_string(session) + " ended without an answer to this turn"};
+  auto const none = unanswered(session, end.type, end.message);
   for (auto const& call : take_answers(session)) call(none);
   for (auto const& call : take_ends(session)) call(end);
 }

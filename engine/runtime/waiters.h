@@ -13,6 +13,12 @@
 
 namespace dalsegno::engine {
 
+/// What whoever waits for an answer is told when the session has ended; with the type and message
+/// of its failure, "" when it did not fail.
+[[nodiscard]] Error unanswered(SessionId const& session,
+                               std::string const& type,
+                               std::string const& message);
+
 /// Who waits for an answer to a turn or for a session's end. Each callback is called once, without
 /// the lock. Thread: any.
 class Waiters {

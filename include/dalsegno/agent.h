@@ -76,6 +76,82 @@ struct Turn {
 };
 BOOST_DESCRIBE_STRUCT(Turn, (), (content, last))
 
+/// When a conversation's old turns give way to a summary (docs/context.md). Sizes are bytes of the
+/// messages' texts and arguments.
+struct ContextOptions {
+  std::uint32_t every_turns = 0;  ///< if it pays by then; 0: never for that alone
+  std::uint64_t max_bytes = 0;    ///< of the prompt, at the beginning of a turn; 0: no bound
+  std::uint32_t keep_turns = 2;   ///< the newest, verbatim, as far as they fit
+  std::string summarizer = {};    ///< the model; "": the agent's own
+  double cached_share = 0.1;  ///< what input from the server's cache costs of what other input does
+  double output_factor = 4;   ///< what output costs, of what input does
+  std::uint32_t calls_ahead = 8;  ///< over so many more calls a summary must pay off
+};
+BOOST_DESCRIBE_STRUCT(
+    ContextOptions,
+    (),
+    (every_turns, max_bytes, keep_turns, summarizer, cached_share, output_factor, calls_ahead))
+
+/// What is kept of a turn.
+struct TurnRecord {
+  std::uint64_t number = 0;        ///< from 1
+  Sequence event = 0;              ///< that it came in with
+  std::string user;                ///< what was said, verbatim; or where it stands, if it is large
+  std::vector<std::string> tools;  ///< their calls, and what became of them
+  std::string answer;              ///< its beginning
+  std::vector<Message> messages;   ///< all of it, of the newest turns
+};
+BOOST_DESCRIBE_STRUCT(TurnRecord, (), (number, event, user, tools, answer, messages))
+
+/// The part of an agent's state that its summaries are made of.
+struct ContextState {
+  ContextOptions options;
+  std::uint64_t bytes = 0;        ///< of the prompt
+  std::uint64_t summarized = 0;   ///< turns that stand in the summary
+  std::uint32_t checkpoints = 0;  ///< so far
+  std::string summary;            ///< the newest; "": none
+  std::vector<TurnRecord> turns;  ///< the newest, as far as they are carried
+  // Those before them, which are referred to; the events that they came in with.
+  std::uint64_t dropped = 0;
+  Sequence dropped_from = 0;
+  Sequence dropped_to = 0;
+};
+BOOST_DESCRIBE_STRUCT(
+    ContextState,
+    (),
+    (options, bytes, summarized, checkpoints, summary, turns, dropped, dropped_from, dropped_to))
+
+/// Recorded under the name "context_checkpoint" (ValueRecorded) before its summary is used: what
+/// the summary stands for, and what was made of it. The digests are those of Prompt.
+struct ContextCheckpoint {
+  std::uint32_t version = 1;     ///< of the instruction and of the form
+  std::uint64_t first_turn = 0;  ///< covered: of the whole conversation
+  std::uint64_t last_turn = 0;
+  Prompt before;  ///< the conversation that is covered
+  Prompt after;   ///< the one that goes on from here
+  std::uint64_t bytes_before = 0;
+  std::uint64_t bytes_after = 0;
+  std::string made_by;          ///< "model" or "structure"
+  std::string why_structure;    ///< what the summarizer failed with; "": it did not
+  std::uint64_t operation = 0;  ///< of the summarizer's call; 0: there was none
+  std::uint64_t summary_bytes = 0;
+  std::string summary_digest;  ///< SHA-256 of the summary, in hexadecimal
+};
+BOOST_DESCRIBE_STRUCT(ContextCheckpoint,
+                      (),
+                      (version,
+                       first_turn,
+                       last_turn,
+                       before,
+                       after,
+                       bytes_before,
+                       bytes_after,
+                       made_by,
+                       why_structure,
+                       operation,
+                       summary_bytes,
+                       summary_digest))
+
 /// What the workflow "agent" is started with, and its state at each checkpoint.
 struct AgentState {
   std::string model = "default";
@@ -86,11 +162,13 @@ struct AgentState {
   std::uint64_t answers = 0;
   Prompt prompt;
   std::vector<Message> unsent;  ///< in the conversation, but the model has not been given it yet
+  /// Set: old turns give way to summaries. Left out: the conversation is kept whole.
+  std::optional<ContextState> context;
 };
 BOOST_DESCRIBE_STRUCT(
     AgentState,
     (),
-    (model, system, checkpoint_every, max_calls_per_turn, turns, answers, prompt, unsent))
+    (model, system, checkpoint_every, max_calls_per_turn, turns, answers, prompt, unsent, context))
 
 struct AgentResult {
   std::uint64_t turns = 0;

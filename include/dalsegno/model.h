@@ -20,9 +20,14 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
+
+namespace dalsegno::activities {
+class Spending;
+}
 
 namespace dalsegno::model {
 
@@ -43,6 +48,13 @@ struct Endpoint {
   bool sends_cache_key = false;              ///< knows "prompt_cache_key"
   bool max_completion_tokens = false;        ///< wants that name in place of "max_tokens"
   bool asks_for_usage = true;                ///< may be asked for usage in a stream
+};
+
+/// What a model costs: USD for a million tokens.
+struct Price {
+  double input_usd = 0;
+  std::optional<double> cached_usd = {};  ///< of input from the server's cache; else as input
+  double output_usd = 0;
 };
 
 /// A tool as the model is told of it; the program serves it under this name (Registry::add_tool).
@@ -82,6 +94,10 @@ struct Options {
   Json extra = {};            ///< more members of the request's body
   bool stream = true;
 
+  std::optional<Price> price = {};  ///< in place of the price table's
+  /// What its calls are paid from (dalsegno/budget.h); null: nobody counts.
+  std::shared_ptr<activities::Spending> spending = {};
+
   /// The egress document (docs/egress.md). Empty: the endpoints' own hosts and ports are permitted,
   /// names only with addresses of the public internet, "localhost" only with those of this machine.
   std::string egress = {};
@@ -112,7 +128,7 @@ struct Options {
 /// "cut_off", "endpoints_unavailable". Never repeated: "quota_exhausted", "bad_request",
 /// "unauthorized", "forbidden", "model_not_found", "prompt_too_large", "unexpected_status",
 /// "too_large", "tls_failed", "denied", "invalid_request", "cancelled", "too_many_redirects",
-/// "prompt_not_recorded", "input_mismatch".
+/// "prompt_not_recorded", "input_mismatch", "budget_exhausted".
 ///
 /// `store` is the one that the runtime is then started with: conversations are read from its log.
 /// Errors: Errc::invalid, naming the endpoint or tool; those of a wrong egress document or file of

@@ -14,6 +14,7 @@
 #include "dalsegno/registry.h"
 #include "dalsegno/result.h"
 #include "dalsegno/runtime.h"
+#include "dalsegno/tool_answers.h"
 
 #include <boost/describe/class.hpp>
 
@@ -23,6 +24,7 @@
 #include <filesystem>
 #include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -100,6 +102,9 @@ struct McpOptions {
   std::chrono::milliseconds longest_call{600'000};
   std::size_t max_answer_bytes = 16U << 20U;    ///< of one message
   std::size_t max_content_bytes = 128U << 10U;  ///< of what the model is given; the rest is cut off
+  /// The model is given answers in the normal form, and the log keeps them as they were, too;
+  /// nothing: it is given them as they were.
+  std::optional<tool::AnswerOptions> normal_answers = tool::AnswerOptions();
 
   /// Answers what a server asks a person during a call: `params` of elicitation/create, gives its
   /// result. It blocks the call. Empty: declines.

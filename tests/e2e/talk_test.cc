@@ -89,6 +89,39 @@ TEST_F(Talk, takes_an_agent_from_a_configuration) {
   EXPECT_EQ(run("hello\n", {"--config", file}).code, 2);
 }
 
+TEST_F(Talk, lets_old_turns_give_way_to_a_summary_of_another_model) {
+  auto const file = (folder_.path() / "dalsegno.toml").string();
+  std::ofstream(file) << "[endpoints.here]\nurl = \"" << server_.url()
+                      << "\"\nmodel = \"small\"\n[endpoints.also]\nurl = \"" << server_.url()
+                      << "\"\nmodel = \"scribe\"\n"
+                         "[models.small]\nendpoints = [\"here\"]\n"
+                         "[models.scribe]\nendpoints = [\"also\"]\n"
+                         "[agents.desk]\nmodel = \"small\"\n"
+                         "[agents.desk.context]\nmax_bytes = 4096\nkeep_turns = 1\n"
+                         "summarizer = \"scribe\"\n";
+  auto const talk = [&](std::string const& in) {
+    return run(in, {"--config", file, "--agent", "desk"});
+  };
+  auto const first = talk("hello\n" + std::string(3'000, 'x') + "\nmy number is 7\n");
+  EXPECT_EQ(first.code, 0) << first.err;
+  auto const second = talk("and now?\n");
+  EXPECT_EQ(second.code, 0) << second.err;
+  std::vector<std::string> of_scribe;
+  for (auto const& request : server_.requests())
+    if (request.body.contains("\"scribe\"")) of_scribe.push_back(request.body);
+  ASSERT_EQ(of_scribe.size(), 1U);
+  EXPECT_THAT(of_scribe[0], HasSubstr("Summarize this conversation"));
+  auto const last = server_.requests().back().body;
+  EXPECT_THAT(last, HasSubstr("[Summary of the conversation so far]"));
+  EXPECT_THAT(last, HasSubstr("turn 1: hello"));
+  EXPECT_THAT(last, testing::Not(HasSubstr(std::string(2'000, 'x')))) << "turn 2 is referred to";
+  EXPECT_THAT(last, HasSubstr("my number is 7"));
+  auto const why = dalsegno({"why", "talk", "--data", (folder_.path() / "data").string()});
+  EXPECT_EQ(why.code, 0) << why.out << why.err;
+  EXPECT_THAT(why.out, HasSubstr("stands for turns 1 to 2"));
+  EXPECT_THAT(why.out, HasSubstr("model scribe/summaries"));
+}
+
 TEST_F(Talk, says_what_the_environment_lacks) {
   ::unsetenv("DALSEGNO_MODEL");
   auto const ran = run("hello\n");

@@ -37,6 +37,7 @@ class Printer {
   void print_all(Explanation const& explanation) const {
     print(styled(globals_, Style::bold, title(explanation)));
     for (auto const& input : explanation.inputs) print_input(input);
+    if (explanation.context) print_context(*explanation.context);
     for (auto const& call : explanation.calls) print_call(call);
     print_end(explanation);
     for (auto const& acted : explanation.operators) {
@@ -59,6 +60,16 @@ class Printer {
     auto const what = input.signal.empty() ? std::string("started") : printable(input.signal);
     print("  " + what + " " + at(input.sequence) + by(input.principal) + ": " +
           said_text(input.payload, text_limit) + verdict_text(input.digest));
+  }
+
+  void print_context(forensics::ExplainedContext const& context) const {
+    auto line = "  summary " + at(context.sequence) + " stands for turns " +
+                std::to_string(context.first_turn) + " to " + std::to_string(context.last_turn) +
+                " (events 1 to " + std::to_string(context.last_event) + "), made by " +
+                (context.made_by == "model"
+                     ? "op " + std::to_string(static_cast<std::uint64_t>(context.operation))
+                     : "no model");
+    print(line + verdict_text(context.judgement));
   }
 
   void print_call(ExplainedCall const& call) const {
@@ -254,6 +265,18 @@ Json to_json_value(forensics::Explanation const& explanation) {
   Json::Array calls;
   for (auto const& call : explanation.calls) calls.push_back(call_json(call));
   object.set("inputs", std::move(inputs)).set("calls", std::move(calls));
+  if (explanation.context) {
+    auto const& context = *explanation.context;
+    Json one;
+    one.set("sequence", context.sequence)
+        .set("first_turn", context.first_turn)
+        .set("last_turn", context.last_turn)
+        .set("last_event", context.last_event)
+        .set("made_by", context.made_by)
+        .set("operation", static_cast<std::uint64_t>(context.operation))
+        .set("judgement", judgement_json(context.judgement));
+    object.set("context", std::move(one));
+  }
   Json::Array operators;
   for (auto const& acted : explanation.operators) {
     Json one;

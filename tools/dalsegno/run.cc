@@ -280,16 +280,21 @@ Result<int> work(Globals const& globals, Options const& options) {
   return totals.completed == totals.sessions ? exit_fine : exit_findings;
 }
 
-/// The agent of the configuration: its model, and what it is told where the command says nothing
-/// else.
-Result<> read_agent(Options const& options, TalkOptions& talk_options) {
+/// The agent of the configuration, and what it is told where the command says something else.
+Result<TalkOptions> talk_options_of(Options const& options) {
+  auto talk_options = options.talk;
+  auto& agent = talk_options.agent;
+  auto const system = agent.system;
+  if (options.config.empty()) {
+    agent.name = options.conversations.model;
+    agent.checkpoint_every = options.conversations.checkpoint_every;
+    return talk_options;
+  }
   TRY(auto const config, read_config(options.config));
-  TRY(talk_options.settings, config::model_options_of(config, options.agent));
-  auto const& agent = config.agents.at(options.agent);
-  talk_options.model = agent.model;
-  talk_options.checkpoint_every = agent.checkpoint_every;
-  if (talk_options.system.empty()) talk_options.system = agent.system;
-  return {};
+  TRY(agent, config::set_up(config, options.agent));
+  if (!system.empty()) agent.system = system;
+  talk_options.budgets = config.budgets;
+  return talk_options;
 }
 
 /// Without a transcript: a conversation in the terminal.
@@ -298,10 +303,7 @@ Result<int> talk_in_terminal(Globals const& globals, Options const& options) {
   if (!options.policy.empty()) {
     TRY(given, read_policy(options.policy));
   }
-  auto talk_options = options.talk;
-  talk_options.model = options.conversations.model;
-  talk_options.checkpoint_every = options.conversations.checkpoint_every;
-  if (!options.config.empty()) TRY_VOID(read_agent(options, talk_options));
+  TRY(auto const talk_options, talk_options_of(options));
   return talk(globals, talk_options, options.redaction, [&](storage::EventLog const& log) {
     return policy_for(log, std::move(given));
   });
@@ -318,7 +320,7 @@ void add_run(CLI::App& app, Globals& globals) {
   verb->add_option(
       "--session", options->talk.session, "of a talk: it goes on if it is there [talk]");
   verb->add_option(
-      "--system", options->talk.system, "of a talk: what is said before its first turn");
+      "--system", options->talk.agent.system, "of a talk: what is said before its first turn");
   verb->add_option(
       "--policy",
       options->policy,

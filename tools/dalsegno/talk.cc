@@ -1,98 +1,30 @@
 #include "tools/dalsegno/talk.h"
 
+#include "activities/model/budget/spending.h"
 #include "activities/model/client/model_activity.h"
+#include "activities/model/client/routed_model.h"
 #include "dalsegno/agent.h"
+#include "dalsegno/http_tools.h"
 #include "dalsegno/model.h"
+#include "dalsegno/tools.h"
 #include "dalsegno/try.h"
 #include "storage/log/chain.h"
 #include "tools/dalsegno/output.h"
-#include "tools/dalsegno/printable.h"
+#include "tools/dalsegno/talk_screen.h"
 #include "tools/dalsegno/work.h"
 
 #include <cstdio>
 #include <iostream>
 #include <memory>
-#include <mutex>
 #include <set>
-#include <span>
 #include <utility>
 #include <variant>
+#include <vector>
 
 #include <unistd.h>
 
 namespace dalsegno::command {
 namespace {
-
-/// What is shown of answers while they come. Thread: any.
-class Screen {
- public:
-  explicit Screen(Globals const& globals) : globals_(globals) {}
-
-  void take(model::Delta const& delta) {
-    if (globals_.json || delta.kind != model::Delta::Kind::text) return;
-    std::lock_guard const lock(mutex_);
-    // Another attempt says it anew.
-    if (!shown_.empty() && (delta.operation != operation_ || delta.attempt != attempt_))
-      break_off();
-    operation_ = delta.operation;
-    attempt_ = delta.attempt;
-    shown_ += delta.text;
-    auto const text = printable(delta.text, Lines::keep);
-    std::fwrite(text.data(), 1, text.size(), stdout);
-    std::fflush(stdout);
-  }
-
-  /// Calls, denials and failures as they are recorded.
-  void tell(std::span<storage::Event const> events) {
-    std::lock_guard const lock(mutex_);
-    for (auto const& event : events) {
-      if (auto const* const asked = std::get_if<storage::OperationRequested>(&event.body)) {
-        if (asked->kind == storage::OperationKind::tool) note("tool " + asked->name);
-      } else if (auto const* const decided = std::get_if<storage::PolicyDecided>(&event.body)) {
-        if (decided->effect == storage::DecisionEffect::deny)
-          note("denied: " + decided->resource + ": " + decided->reason);
-      } else if (auto const* const failed = std::get_if<storage::AttemptFailed>(&event.body)) {
-        note(failed->type + ": " + failed->message +
-             (failed->retry_at ? "; it is tried again" : ""));
-      }
-    }
-  }
-
-  /// The answer as it was recorded; what was shown of it is not shown again.
-  void finish(std::uint64_t turn, std::string const& answer) {
-    std::lock_guard const lock(mutex_);
-    if (globals_.json) {
-      Json line;
-      line.set("turn", turn).set("answer", answer);
-      print_json("dalsegno.answer", std::move(line));
-      return;
-    }
-    if (shown_ == answer) {
-      print("");
-    } else {
-      if (!shown_.empty()) break_off();
-      print(printable(answer, Lines::keep));
-    }
-    shown_.clear();
-  }
-
- private:
-  void break_off() {
-    print("");
-    shown_.clear();
-  }
-  void note(std::string const& text) {
-    if (!shown_.empty()) break_off();
-    say(printable(text));
-  }
-
-  Globals const& globals_;
-  std::mutex mutex_;
-  // Guarded by mutex_.
-  std::string shown_;  // of the answer that is coming
-  OperationId operation_ = OperationId::none;
-  std::uint32_t attempt_ = 0;
-};
 
 /// How far the session has come.
 struct Progress {
@@ -125,7 +57,7 @@ Result<Progress> progress_of(storage::EventLog const& log, SessionId const& sess
 /// Everything that talks, in the order in which it goes.
 class Conversation {
  public:
-  Conversation(engine::Engine& engine, SessionId session, Screen& screen)
+  Conversation(engine::Engine& engine, SessionId session, TalkScreen& screen)
       : engine_(engine), session_(std::move(session)), screen_(screen) {}
 
   /// Sends turn number `turn`, or waits for the answer to one that was sent before.
@@ -144,7 +76,7 @@ class Conversation {
  private:
   engine::Engine& engine_;
   SessionId session_;
-  Screen& screen_;
+  TalkScreen& screen_;
 };
 
 Result<> start_agent(engine::Engine& engine,
@@ -154,13 +86,97 @@ Result<> start_agent(engine::Engine& engine,
   TRY(auto const head, log.head(session));
   if (head) return {};  // it goes on as it was begun
   agent::AgentState state;
-  state.model = options.model;
-  if (!options.system.empty()) state.system = options.system;
-  state.checkpoint_every = options.checkpoint_every;
+  state.model = options.agent.name;
+  if (!options.agent.system.empty()) state.system = options.agent.system;
+  state.checkpoint_every = options.agent.checkpoint_every;
+  if (options.agent.context) state.context.emplace().options = *options.agent.context;
   TRY(auto const receipt, engine.start_session({session, "agent", to_json(state), ""}));
   static_cast<void>(receipt);
   return {};
 }
+
+/// The agent's models and tools, as the registry serves them.
+class Served {
+ public:
+  /// Of an agent without a model: that which the environment names.
+  [[nodiscard]] static Result<Served> make(config::AgentSetup agent) {
+    if (agent.models.empty()) {
+      TRY(agent.models[agent.name], model::options_from_environment());
+    }
+    return Served(std::move(agent));
+  }
+
+  void hide_secrets(vault::Redactor& redactor) const {
+    each_model([&](model::Options const& options) {
+      for (auto const& [kind, value] : model::known_secrets(options))
+        redactor.add_known(kind, value);
+    });
+    for (auto const& server : agent_.tools)
+      for (auto const& [kind, value] : tools::known_secrets(server))
+        redactor.add_known(kind, value);
+    for (auto const& service : agent_.services)
+      for (auto const& [kind, value] : tools::known_secrets(service))
+        redactor.add_known(kind, value);
+  }
+
+  /// Asks the servers for their tools, and tells the models of them.
+  [[nodiscard]] Result<> add_tools(Registry& registry) {
+    for (auto const& options : agent_.tools) {
+      TRY(auto const server, tools::add_mcp_server(registry, options));
+      for (auto const& refused : server.refused)
+        say("the MCP server \"" + options.name + "\": left out: " + refused);
+      offer(tools::for_model(server.tools));
+    }
+    for (auto const& options : agent_.services) {
+      TRY(auto const offered, tools::add_http_tools(registry, options));
+      offer(offered);
+    }
+    return {};
+  }
+
+  [[nodiscard]] Result<> add_models(Registry& registry,
+                                    storage::EventLog const& log,
+                                    activities::BudgetLimits const& budgets,
+                                    vault::Redactor const* redactor,
+                                    TalkScreen& screen) {
+    std::shared_ptr<activities::Spending> spending;
+    if (!budgets.by_kind.empty()) {
+      TRY(spending, activities::Spending::open(log, budgets));
+    }
+    each_model([&](model::Options& options) { options.spending = spending; });
+    for (auto& [name, options] : agent_.models)
+      options.on_delta = [&screen](model::Delta const& delta) { screen.take(delta); };
+    if (agent_.summarizer)
+      TRY_VOID(activities::add_model(registry, log, *agent_.summarizer, redactor));
+    if (agent_.route)
+      return activities::add_routed_model(
+          registry, log, {*agent_.route, agent_.models, agent_.risk}, redactor);
+    auto& only = agent_.models.begin()->second;
+    only.name = "*";  // a conversation that began with another name goes on, too
+    return activities::add_model(registry, log, only, redactor);
+  }
+
+ private:
+  explicit Served(config::AgentSetup agent) : agent_(std::move(agent)) {}
+
+  void offer(std::vector<model::Tool> const& tools) {
+    each_model([&](model::Options& model) {
+      model.tools.insert(model.tools.end(), tools.begin(), tools.end());
+    });
+  }
+  template <class Do>
+  void each_model(Do const& act) {
+    for (auto& [name, options] : agent_.models) act(options);
+    if (agent_.summarizer) act(*agent_.summarizer);
+  }
+  template <class Do>
+  void each_model(Do const& act) const {
+    for (auto const& [name, options] : agent_.models) act(options);
+    if (agent_.summarizer) act(*agent_.summarizer);
+  }
+
+  config::AgentSetup agent_;
+};
 
 }  // namespace
 
@@ -169,17 +185,10 @@ Result<int> talk(
     TalkOptions const& options,
     RedactionOptions const& redaction_options,
     std::function<Result<engine::PolicySet>(storage::EventLog const&)> const& policy_for) {
-  model::Options settings;
-  if (options.settings) {
-    settings = *options.settings;
-  } else {
-    TRY(settings, model::options_from_environment());
-  }
+  TRY(auto served, Served::make(options.agent));
   TRY(auto const log, open_store_to_work(globals));
   TRY(auto const redaction, open_redaction(globals, *log, redaction_options));
-  if (redaction)
-    for (auto const& [kind, value] : model::known_secrets(settings))
-      redaction->redactor().add_known(kind, value);
+  if (redaction) served.hide_secrets(redaction->redactor());
   TRY(auto policy, policy_for(*log));
   SessionId const session{globals.tenant, options.session};
   TRY(auto const interrupted,
@@ -188,12 +197,12 @@ Result<int> talk(
     return Error{Errc::conflict,
                  globals.data.string() + ": session " + interrupted +
                      " is under way, and this conversation is not its; finish it first"};
-  Screen screen(globals);
-  settings.on_delta = [&screen](model::Delta const& delta) { screen.take(delta); };
+  TalkScreen screen(globals);
   Registry registry;
   for (auto& workflow : agent::builtin_workflows()) registry.add(std::move(workflow));
-  TRY_VOID(activities::add_model(
-      registry, *log, settings, redaction ? &redaction->redactor() : nullptr));
+  TRY_VOID(served.add_tools(registry));
+  TRY_VOID(served.add_models(
+      registry, *log, options.budgets, redaction ? &redaction->redactor() : nullptr, screen));
   TRY(auto progress, progress_of(*log, session));
   TRY(auto const engine,
       start_engine(globals,

@@ -1,24 +1,21 @@
 #pragma once
 
-#include "dalsegno/model.h"
+#include "activities/model/budget/budget.h"
 #include "dalsegno/result.h"
 #include "engine/policy/policy.h"
+#include "tools/dalsegno/config/agent_setup.h"
 #include "tools/dalsegno/globals.h"
 #include "tools/dalsegno/redaction_options.h"
 
 #include <functional>
-#include <optional>
 #include <string>
 
 namespace dalsegno::command {
 
 struct TalkOptions {
   std::string session = "talk";
-  std::string system;  ///< the system message; "": none
-  std::string model = "default";
-  std::uint32_t checkpoint_every = 4;
-  /// How the model is called; nothing: as the environment says.
-  std::optional<model::Options> settings;
+  config::AgentSetup agent;  ///< without models: the one that the environment names
+  activities::BudgetLimits budgets;
 };
 
 /// A conversation in the terminal with a model: each line of stdin is a turn, its answer is shown

@@ -17,6 +17,21 @@ namespace {
 constexpr std::size_t max_runs = 64;
 constexpr std::size_t max_run_bytes = 4U << 20U;
 
+/// Which model a route chose for the answer `reply` (docs/models.md, "What is recorded").
+std::optional<Conversation::Last> routed_by(Json const& reply) {
+  auto const* const call = reply.find("call");
+  auto const* const route = call == nullptr ? nullptr : call->find("route");
+  if (route == nullptr) return std::nullopt;
+  Conversation::Last last{.model = std::string(route->text("model"))};
+  auto const* const usage = call->find("usage");
+  for (auto const* const part : {"input", "output"}) {
+    auto const* const count = usage == nullptr ? nullptr : usage->find(part);
+    auto const* const tokens = count == nullptr ? nullptr : count->as_integer();
+    if (tokens != nullptr && *tokens > 0) last.tokens += static_cast<std::uint64_t>(*tokens);
+  }
+  return last;
+}
+
 }  // namespace
 
 std::string chain_message(std::string const& digest, agent::Message const& message) {
@@ -54,7 +69,7 @@ void ConversationLog::add_request(Run& into, OperationId operation, std::string 
     for (auto const& message : request->append) digest = chain_message(digest, message);
     if (digest != request->prompt.digest && !(before == 0 && request->prompt.digest.empty()))
       continue;
-    Place place{parent, request->prompt.messages, std::move(digest), {}};
+    Place place{parent, request->prompt.messages, std::move(digest), {}, {}};
     for (auto& message : request->append) place.said.push_back({std::move(message), {}});
     into.requests[operation] = into.places.size();
     into.places.push_back(std::move(place));
@@ -79,7 +94,11 @@ void ConversationLog::add_answer(Run& into, OperationId operation, std::string c
     for (auto const& block : *blocks->as_array())
       if (!to_string(block).contains("[secret:")) said.reasoning.push_back(block);
   auto const& from = into.places[request->second];
-  Place place{request->second, from.messages + 1, chain_message(from.digest, said.message), {}};
+  Place place{request->second,
+              from.messages + 1,
+              chain_message(from.digest, said.message),
+              {},
+              routed_by(*whole)};
   place.said.push_back(std::move(said));
   into.places.push_back(std::move(place));
   into.bytes += result.size();
@@ -115,10 +134,10 @@ Result<> ConversationLog::read_on(SessionId const& session, RunId const& run, Ru
   return outcome;
 }
 
-Result<std::vector<PromptMessage>> ConversationLog::prompt(SessionId const& session,
-                                                           RunId const& run,
-                                                           OperationId operation,
-                                                           agent::ModelRequest const& request) {
+Result<Conversation> ConversationLog::prompt(SessionId const& session,
+                                             RunId const& run,
+                                             OperationId operation,
+                                             agent::ModelRequest const& request) {
   auto const entry = entry_of(run);
   std::lock_guard const lock(entry->mutex);
   auto& read = entry->read;
@@ -134,16 +153,18 @@ Result<std::vector<PromptMessage>> ConversationLog::prompt(SessionId const& sess
                  "the log does not hold the conversation of " +
                      std::to_string(request.prompt.messages) + " messages with the digest " +
                      request.prompt.digest.substr(0, 16)};
-  std::vector<PromptMessage> messages;
+  Conversation conversation;
+  auto& messages = conversation.messages;
   for (auto place = read.places[found->second].parent; place != 0;
        place = read.places[place].parent) {
-    auto const& said = read.places[place].said;
+    auto const& [parent, count, digest, said, routed] = read.places[place];
     messages.insert(messages.end(), said.rbegin(), said.rend());
+    if (!conversation.last) conversation.last = routed;
   }
   std::ranges::reverse(messages);
   for (auto const& message : request.append) messages.push_back({message, {}});
   if (read.bytes > max_run_bytes) read = Run();
-  return messages;
+  return conversation;
 }
 
 }  // namespace dalsegno::activities

@@ -12,10 +12,22 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
 namespace dalsegno::activities {
+
+/// A prompt, and where the one before it went.
+struct Conversation {
+  std::vector<PromptMessage> messages;
+  /// Of the newest answer in it that a route chose a model for.
+  struct Last {
+    std::string model;
+    std::uint64_t tokens = 0;  ///< of its prompt and its answer, as the server counted
+  };
+  std::optional<Last> last;
+};
 
 /// The prompt of a model call, as a projection of its session's log.
 ///
@@ -32,10 +44,10 @@ class ConversationLog {
   /// `request`, where the permit may have revealed something.
   /// Errors: Errc::not_found when the log does not hold what the request's digest stands for; those
   /// of the log.
-  [[nodiscard]] Result<std::vector<PromptMessage>> prompt(SessionId const& session,
-                                                          RunId const& run,
-                                                          OperationId operation,
-                                                          agent::ModelRequest const& request);
+  [[nodiscard]] Result<Conversation> prompt(SessionId const& session,
+                                            RunId const& run,
+                                            OperationId operation,
+                                            agent::ModelRequest const& request);
 
  private:
   /// A place in a conversation: what was said there, after what its parent stands for.
@@ -44,6 +56,7 @@ class ConversationLog {
     std::uint64_t messages = 0;  // from the beginning on
     std::string digest;
     std::vector<PromptMessage> said;
+    std::optional<Conversation::Last> routed;  // of an answer
   };
   /// What a run's log says of its calls of models.
   struct Run {

@@ -114,6 +114,12 @@ std::optional<MissAccount> EndpointPool::done(Chosen const& chosen,
   return account;
 }
 
+bool EndpointPool::takes_calls(Time now) const {
+  std::lock_guard const lock(mutex_);
+  return std::ranges::any_of(breakers_,
+                             [&](Breaker const& breaker) { return !breaker.blocked_until(now); });
+}
+
 Breaker::State EndpointPool::state(std::size_t index, Time now) const {
   std::lock_guard const lock(mutex_);
   return breakers_[index].state(now);

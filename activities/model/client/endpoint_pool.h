@@ -54,6 +54,8 @@ class EndpointPool {
     return router_.endpoints()[index];
   }
   [[nodiscard]] Breaker::State state(std::size_t index, Time now) const;
+  /// False while every endpoint is left alone.
+  [[nodiscard]] bool takes_calls(Time now) const;
 
  private:
   struct Previous {

@@ -62,6 +62,8 @@ ActivityReply reply_of(ModelAnswer const& answer,
   call.set("elapsed_us", microseconds(facts.ended, facts.started));
   if (answer.usage) call.set("usage", usage_of(*answer.usage));
   if (facts.cost) call.set("cost", cost_of(*facts.cost));
+  if (!facts.budget.is_null()) call.set("budget", facts.budget);
+  if (!facts.route.is_null()) call.set("route", facts.route);
   call.set("affinity", routing_of(facts));
 
   Json payload;

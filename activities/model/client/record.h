@@ -3,6 +3,7 @@
 #include "activities/model/client/client.h"
 #include "activities/model/client/endpoint_pool.h"
 #include "activities/model/price_table.h"
+#include "dalsegno/json.h"
 #include "dalsegno/registry.h"
 
 #include <optional>
@@ -20,6 +21,8 @@ struct CallFacts {
   std::optional<Time> first_token;
   Time ended;
   std::optional<Cost> cost;
+  Json budget = {};  ///< what is left; null: there are none
+  Json route = {};   ///< why this model was chosen; null: nobody chose
 };
 
 /// What the log keeps of an answer: an agent::ModelReply with more beside it (docs/models.md, "What

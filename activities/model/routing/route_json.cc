@@ -147,6 +147,32 @@ Result<RouteRequest> parse_route_request(std::string_view json) {
   return Reader(file).read();
 }
 
+Json to_json_value(RouteRequest const& request) {
+  Json json;
+  json.set("prompt_tokens", request.prompt_tokens)
+      .set("output_tokens", request.output_tokens)
+      .set("tools", request.tools)
+      .set("schema_bytes", request.schema_bytes)
+      .set("turn", request.turn);
+  if (request.risk != Risk::undeclared)
+    json.set("risk", engine::risk_names[static_cast<std::size_t>(request.risk) - 1]);
+  if (!request.data_class.empty()) json.set("data_class", request.data_class);
+  if (request.failures > 0) json.set("failures", request.failures);
+  if (request.repetitions > 0) json.set("repetitions", request.repetitions);
+  if (request.deadline_seconds) json.set("deadline_seconds", *request.deadline_seconds);
+  if (request.budget_usd) json.set("budget_usd", *request.budget_usd);
+  if (!request.model.empty())
+    json.set("model", request.model).set("warm_tokens", request.warm_tokens);
+  auto const set_names = [&](char const* member, std::vector<std::string> const& names) {
+    Json::Array list;
+    for (auto const& name : names) list.push_back(name);
+    if (!list.empty()) json.set(member, std::move(list));
+  };
+  set_names("not_permitted", request.not_permitted);
+  set_names("unhealthy", request.unhealthy);
+  return json;
+}
+
 Json to_json_value(RouteDecision const& decision) {
   Json::Array parts;
   for (auto const& [name, value] : decision.text.parts)

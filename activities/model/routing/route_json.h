@@ -14,6 +14,9 @@ namespace dalsegno::activities {
 /// one.
 [[nodiscard]] Result<RouteRequest> parse_route_request(std::string_view json);
 
+/// For records; the text itself is not repeated. What says nothing is left out.
+[[nodiscard]] Json to_json_value(RouteRequest const& request);
+
 /// For records and for `dalsegno route explain --json`. The text itself is not repeated.
 [[nodiscard]] Json to_json_value(RouteDecision const& decision);
 

@@ -1,7 +1,8 @@
 #include "activities/tool/mcp/http_transport.h"
 
+#include "activities/http/retry_after.h"
+
 #include <algorithm>
-#include <charconv>
 #include <functional>
 #include <utility>
 
@@ -17,15 +18,6 @@ constexpr std::chrono::milliseconds default_retry{1'000};
 constexpr std::chrono::milliseconds longest_retry{60'000};
 constexpr std::chrono::milliseconds time_for_a_word{5'000};
 constexpr std::chrono::hours as_long_as_it_takes{24 * 365};
-
-std::optional<std::chrono::milliseconds> retry_after(std::vector<http::Header> const& headers) {
-  auto const value = http::header(headers, "retry-after");
-  std::uint32_t seconds = 0;
-  auto const read = std::from_chars(value.data(), value.data() + value.size(), seconds);
-  if (value.empty() || read.ec != std::errc() || read.ptr != value.data() + value.size())
-    return std::nullopt;
-  return std::chrono::seconds(seconds);
-}
 
 /// Waits; false when it was stopped.
 bool wait(std::condition_variable_any& changed,
@@ -318,7 +310,10 @@ Fault HttpTransport::fault_of_status(Sent const& sent, std::string_view body) {
   if (status == 429 || status == 503) {
     fault.type = status == 429 ? "rate_limited" : "unavailable";
     fault.retryable = true;
-    fault.retry_after = retry_after(response.headers);
+    fault.retry_after = http::retry_after(
+        http::header(response.headers, "retry-after"),
+        "",
+        std::chrono::time_point_cast<std::chrono::microseconds>(std::chrono::system_clock::now()));
   } else if (status >= 500) {
     fault.type = "server_error";
     fault.retryable = fault.outcome_unknown = true;

@@ -1,5 +1,7 @@
 #include "activities/model/fault.h"
 
+#include "activities/http/retry_after.h"
+
 #include <gtest/gtest.h>
 #include <rapidcheck.h>
 #include <rapidcheck/gtest.h>
@@ -17,7 +19,7 @@ using namespace std::chrono_literals;
 Time now() { return Time(std::chrono::sys_days(std::chrono::year(1994) / 11 / 6)) + 8h + 49min; }
 
 std::optional<std::chrono::milliseconds> asked(std::string_view value) {
-  return retry_after({{"Retry-After", value}}, now());
+  return http::retry_after(value, "", now());
 }
 
 TEST(RetryAfter, reads_seconds_and_the_three_forms_of_a_date) {
@@ -50,8 +52,8 @@ TEST(RetryAfter, what_cannot_be_read_is_nothing) {
 }
 
 TEST(RetryAfter, milliseconds_count_for_more) {
-  EXPECT_EQ(retry_after({{"retry-after", "7"}, {"Retry-After-Ms", "250"}}, now()), 250ms);
-  EXPECT_EQ(retry_after({{"retry-after", "7"}, {"retry-after-ms", "x"}}, now()), 7s);
+  EXPECT_EQ(http::retry_after("7", "250", now()), 250ms);
+  EXPECT_EQ(http::retry_after("7", "x", now()), 7s);
 }
 
 RC_GTEST_PROP(RetryAfterProperty, any_text_is_a_delay_within_a_day_or_nothing, ()) {

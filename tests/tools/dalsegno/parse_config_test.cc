@@ -1,4 +1,5 @@
 #include "tests/support/temporary_folder.h"
+#include "tools/dalsegno/config/agent_setup.h"
 #include "tools/dalsegno/config/config.h"
 
 #include <gmock/gmock.h>
@@ -94,7 +95,8 @@ TEST(Config, says_who_serves_what_at_what_price) {
   EXPECT_EQ(route.raises.failure, 0.2);
   EXPECT_EQ(route.raises.repetition, 0.1);
   EXPECT_EQ(route.calls_ahead, 6);
-  EXPECT_THAT(config->tools.at("search").command, ElementsAre("search-server", "--stdio"));
+  EXPECT_THAT(config->tools.at("search").server.process.command,
+              ElementsAre("search-server", "--stdio"));
   EXPECT_EQ(config->agents.at("desk").checkpoint_every, 8U);
   EXPECT_EQ(config->slos.at("desk").share, 0.95);
   auto const& session = config->budgets.by_kind.at(activities::BudgetKind::session);
@@ -144,21 +146,130 @@ TEST(Config, refuses_values_that_are_wrong_with_their_line) {
 
 TEST(Config, of_nothing_is_empty) { EXPECT_TRUE(parse_config("", "d.toml")); }
 
-TEST(ModelOptions, of_an_agent_have_the_key_that_the_environment_holds) {
+TEST(AgentSetup, of_an_agent_have_the_key_that_the_environment_holds) {
   auto const config = parse_config(whole, "d.toml").value();
   ::unsetenv("DALSEGNO_CONFIG_TEST_KEY");
-  EXPECT_EQ(model_options_of(config, "desk").error().detail,
+  EXPECT_EQ(set_up(config, "desk").error().detail,
             "endpoint first: env:DALSEGNO_CONFIG_TEST_KEY: there is no such variable");
   ::setenv("DALSEGNO_CONFIG_TEST_KEY", "sk-test-0123456789", 1);
-  auto const options = model_options_of(config, "desk");
+  auto const setup = set_up(config, "desk");
   ::unsetenv("DALSEGNO_CONFIG_TEST_KEY");
-  ASSERT_TRUE(options) << options.error().detail;
-  ASSERT_EQ(options->endpoints.size(), 1U);
-  EXPECT_EQ(options->endpoints[0].api_key, "sk-test-0123456789");
-  EXPECT_EQ(options->temperature, 0.2);
-  EXPECT_EQ(options->max_tokens, 500U);
-  EXPECT_EQ(model_options_of(config, "dask").error().detail,
-            "there is no agent dask; did you mean desk?");
+  ASSERT_TRUE(setup) << setup.error().detail;
+  EXPECT_EQ(setup->name, "small");
+  auto const& options = setup->models.at("small");
+  ASSERT_EQ(options.endpoints.size(), 1U);
+  EXPECT_EQ(options.endpoints[0].api_key, "sk-test-0123456789");
+  EXPECT_EQ(options.temperature, 0.2);
+  EXPECT_EQ(options.max_tokens, 500U);
+  ASSERT_TRUE(options.price);
+  EXPECT_EQ(options.price->cached_usd, 0.05);
+  ASSERT_EQ(setup->tools.size(), 1U);
+  EXPECT_EQ(setup->tools[0].name, "search");
+  EXPECT_EQ(setup->risk, Risk::undeclared) << "nobody says what its tools can do";
+  EXPECT_EQ(set_up(config, "dask").error().detail, "there is no agent dask; did you mean desk?");
+}
+
+TEST(Config, says_what_is_known_of_tools) {
+  auto const config = parse_config(R"([tools.files]
+command = ["files", "/srv"]
+prefix = "files_"
+only = ["read", "write"]
+inherits = ["HTTP_PROXY"]
+environment = { MODE = "strict", KEY = "env:DALSEGNO_CONFIG_TEST_KEY" }
+risk = "read"
+untrusted = false
+effect = "idempotent"
+preview_beyond_bytes = 4096
+volatile_members = ["request_id"]
+[tools.files.each.write]
+risk = "write"
+effect = "at_most_once"
+[tools.plain]
+url = "https://tools.example.com/mcp"
+token = "file:/run/secrets/tools"
+normalize = false
+)",
+                                   "d.toml");
+  ASSERT_TRUE(config) << config.error().detail;
+  auto const& [server, variables, token] = config->tools.at("files");
+  EXPECT_EQ(server.prefix, "files_");
+  EXPECT_THAT(server.only, ElementsAre("read", "write"));
+  EXPECT_THAT(server.process.environment, ElementsAre(testing::Pair("MODE", "strict")));
+  EXPECT_TRUE(variables.contains("KEY"));
+  EXPECT_EQ(server.every_tool.risk, Risk::read);
+  EXPECT_FALSE(server.every_tool.untrusted);
+  EXPECT_EQ(server.every_tool.effect, EffectClass::idempotent);
+  auto const& write = server.each_tool.at("write");
+  EXPECT_EQ(write.risk, Risk::write);
+  EXPECT_FALSE(write.untrusted) << "what is said of all tools holds where nothing else is said";
+  EXPECT_EQ(write.effect, EffectClass::at_most_once);
+  ASSERT_TRUE(server.normal_answers);
+  EXPECT_EQ(server.normal_answers->preview_beyond_bytes, 4096U);
+  auto const& plain = config->tools.at("plain");
+  EXPECT_FALSE(plain.server.normal_answers);
+  EXPECT_EQ(plain.token, (SecretReference{SecretReference::Kind::file, "/run/secrets/tools"}));
+  EXPECT_TRUE(plain.server.every_tool.untrusted);
+  EXPECT_EQ(plain.server.every_tool.effect, EffectClass::at_most_once);
+}
+
+TEST(Config, makes_tools_of_requests_and_of_openapi_documents) {
+  test::TemporaryFolder const folder;
+  auto const document = (folder.path() / "shop.json").string();
+  std::ofstream(document) << R"({"openapi":"3.0.0","servers":[{"url":"https://shop.example.com"}],
+    "paths":{"/orders":{"get":{"operationId":"orders"},"post":{"operationId":"order"}}}})";
+  auto const text = R"([endpoints.a]
+url = "http://127.0.0.1:1/v1"
+model = "m"
+[models.m]
+endpoints = ["a"]
+[http_tools.weather]
+url = "https://weather.example.com/{city}"
+description = "Tells the weather"
+parameters = '{"type":"object","properties":{"city":{"type":"string"},"day":{}}}'
+in_headers = ["day"]
+headers = { Accept = "text/plain", X-Key = "env:DALSEGNO_CONFIG_TEST_KEY" }
+risk = "read"
+effect = "idempotent"
+[openapi.shop]
+file = ")" + document +
+                    R"("
+only = ["order"]
+[openapi.shop.each.order]
+risk = "money"
+[agents.desk]
+model = "m"
+tools = ["weather", "shop"]
+)";
+  auto const config = parse_config(text, "d.toml");
+  ASSERT_TRUE(config) << config.error().detail;
+  ::setenv("DALSEGNO_CONFIG_TEST_KEY", "0123456789", 1);
+  auto const setup = set_up(*config, "desk");
+  ::unsetenv("DALSEGNO_CONFIG_TEST_KEY");
+  ASSERT_TRUE(setup) << setup.error().detail;
+  ASSERT_EQ(setup->services.size(), 2U);
+  auto const& weather = setup->services[0];
+  EXPECT_EQ(weather.tools.at(0).places.at("day"), tools::HttpPlace::header);
+  EXPECT_EQ(weather.headers.at(0).name, "Accept");
+  EXPECT_EQ(weather.secrets.at(0).value, "0123456789");
+  auto const& order = setup->services[1].tools;
+  ASSERT_EQ(order.size(), 1U);
+  EXPECT_EQ(order[0].url, "https://shop.example.com/orders");
+  EXPECT_EQ(setup->risk, Risk::money);
+  EXPECT_THAT(refusal("[http_tools.a]\nurl = \"http://a\"\nparameters = \"{\"\n"),
+              HasSubstr("d.toml:3: http_tools.a.parameters is no JSON"));
+  EXPECT_EQ(refusal("[openapi.a]\n"), "d.toml:1: openapi.a has no file");
+  EXPECT_THAT(refusal("[tools.a]\ncommand=[\"x\"]\n[http_tools.a]\nurl = \"http://a\"\n"),
+              HasSubstr("tools.a: another tool has this name"));
+}
+
+TEST(Config, refuses_what_cannot_be_known_of_tools) {
+  EXPECT_EQ(refusal("[tools.a]\ncommand = [\"x\"]\neffect = \"reconcilable\"\n"),
+            "d.toml:3: tools.a.effect is neither \"idempotent\" nor \"at_most_once\"");
+  EXPECT_EQ(refusal("[tools.a]\ncommand = [\"x\"]\n[tools.a.each.b]\nrisk = \"none\"\n"),
+            "d.toml:4: tools.a.each.b.risk is none of read, write, destructive, money, external");
+  EXPECT_EQ(refusal("[tools.a]\nurl = \"https://a.example.com\"\ntoken = \"secret\"\n"),
+            "d.toml:3: tools.a.token must say where the token is, env:NAME or file:PATH, not the "
+            "token itself");
 }
 
 TEST(SecretReference, names_a_variable_or_a_file) {

@@ -2,8 +2,11 @@
 
 #include "activities/model/budget/budget.h"
 #include "activities/model/routing/route_rules.h"
+#include "dalsegno/agent.h"
+#include "dalsegno/http_tools.h"
 #include "dalsegno/model.h"
 #include "dalsegno/result.h"
+#include "dalsegno/tools.h"
 #include "tools/dalsegno/config/secret_reference.h"
 
 #include <cstdint>
@@ -30,10 +33,12 @@ struct Model {
 };
 
 struct Agent {
-  std::string model;
+  std::string model;  ///< or
+  std::string route;
   std::string system;
   std::uint32_t checkpoint_every = 4;
   std::vector<std::string> tools;
+  std::optional<agent::ContextOptions> context;  ///< nothing: conversations are kept whole
 };
 
 /// What is promised of an agent's answers.
@@ -44,10 +49,20 @@ struct Slo {
   double share = 0.99;  ///< of answers that keep it
 };
 
-/// A tool server: a program to start, or a place to ask.
+/// An MCP server. Its options have no secrets: where these are, say the other members.
 struct Tool {
-  std::vector<std::string> command;
-  std::string url;
+  tools::McpOptions server;
+  std::map<std::string, SecretReference> variables;  ///< of a program's environment
+  std::optional<SecretReference> token;
+};
+
+/// An HTTP service whose requests are tools: one that is written down, or those of an OpenAPI
+/// document. Its options have no secrets: where these are, says `secrets`.
+struct HttpService {
+  tools::HttpToolsOptions options;
+  std::map<std::string, SecretReference> secrets;  ///< headers
+  std::filesystem::path document = {};             ///< "": `options` has the tool
+  tools::OpenApiOptions openapi = {};
 };
 
 /// What dalsegno.toml says (docs/configuration.md). Names that it mentions are all there.
@@ -58,6 +73,7 @@ struct Config {
   std::map<std::string, Agent> agents;
   std::map<std::string, Slo> slos;
   std::map<std::string, Tool> tools;
+  std::map<std::string, HttpService> services;  ///< [http_tools] and [openapi]
   activities::BudgetLimits budgets;
 };
 
@@ -65,9 +81,5 @@ struct Config {
 /// Errors: Errc::invalid, "FILE:LINE: what", of the first thing that is wrong; for a key or a name
 /// that there is not with the nearest one.
 [[nodiscard]] Result<Config> parse_config(std::string_view text, std::string_view file);
-
-/// How an agent's model is called. Its keys are fetched now.
-/// Errors: Errc::not_found for an agent that there is not; those of `fetch`.
-[[nodiscard]] Result<model::Options> model_options_of(Config const& config, std::string_view agent);
 
 }  // namespace dalsegno::config

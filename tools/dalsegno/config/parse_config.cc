@@ -35,6 +35,7 @@ class ConfigReader {
     read_prices(reader);
     each(reader, "routes", config_.routes, &ConfigReader::read_route);
     each(reader, "tools", config_.tools, &ConfigReader::read_tool);
+    read_services(reader);
     each(reader, "agents", config_.agents, &ConfigReader::read_agent);
     each(reader, "slos", config_.slos, &ConfigReader::read_slo);
     read_budgets(reader);
@@ -42,7 +43,8 @@ class ConfigReader {
     check_mentions(endpoints_, config_.endpoints, "endpoint");
     check_mentions(models_, config_.models, "model");
     check_mentions(agents_, config_.agents, "agent");
-    check_mentions(tools_, config_.tools, "tool");
+    check_tools();
+    check_mentions(routes_, config_.routes, "route");
     if (!problem_.error()) finish_routes();
     if (problem_.error()) return *problem_.error();
     return std::move(config_);
@@ -84,6 +86,15 @@ class ConfigReader {
     for (auto const& [line, what, name] : mentions)
       if (!entries.contains(name))
         problem_.note(line, what + ": there is no " + kind + " " + name + suggestion(name, names));
+  }
+
+  void check_tools() {
+    std::vector<std::string_view> names;
+    for (auto const& [name, tool] : config_.tools) names.push_back(name);
+    for (auto const& [name, service] : config_.services) names.push_back(name);
+    for (auto const& [line, what, name] : tools_)
+      if (!config_.tools.contains(name) && !config_.services.contains(name))
+        problem_.note(line, what + ": there is no tool " + name + suggestion(name, names));
   }
 
   void read_url(TableReader& reader, std::string& url) {
@@ -212,16 +223,41 @@ class ConfigReader {
     }
   }
 
-  void read_agent(TableReader& reader, std::string const& /*name*/, Agent& agent) {
+  void read_agent(TableReader& reader, std::string const& name, Agent& agent) {
     reader.read("model", agent.model);
-    if (agent.model.empty())
-      reader.wrong("has no model");
-    else
+    reader.read("route", agent.route);
+    if (agent.model.empty() == agent.route.empty())
+      reader.wrong("has not one of model and route");
+    else if (agent.route.empty())
       mention(models_, reader.path_of("model"), agent.model);
+    else
+      mention(routes_, reader.path_of("route"), agent.route);
     reader.read("system", agent.system);
     reader.read("checkpoint_every", agent.checkpoint_every);
     reader.read("tools", agent.tools);
     for (auto const& tool : agent.tools) mention(tools_, reader.path_of("tools"), tool);
+    if (auto const* const context = reader.table("context"))
+      read_context(*context, name, agent.context.emplace());
+  }
+  void read_context(toml::table const& table,
+                    std::string const& name,
+                    agent::ContextOptions& options) {
+    TableReader reader(table, "agents." + name + ".context", problem_);
+    reader.read("every_turns", options.every_turns);
+    reader.read("max_bytes", options.max_bytes);
+    reader.read("keep_turns", options.keep_turns);
+    reader.read("summarizer", options.summarizer);
+    if (!options.summarizer.empty())
+      mention(models_, reader.path_of("summarizer"), options.summarizer);
+    reader.read("cached_share", options.cached_share);
+    if (options.cached_share > 1) reader.wrong("cached_share", "is more than 1");
+    reader.read("output_factor", options.output_factor);
+    reader.read("calls_ahead", options.calls_ahead);
+    if (options.every_turns == 0 && options.max_bytes == 0)
+      reader.wrong("has neither every_turns nor max_bytes");
+    if (options.max_bytes > 0 && options.max_bytes < 4'096)
+      reader.wrong("max_bytes", "is less than 4096");
+    reader.finish();
   }
 
   void read_slo(TableReader& reader, std::string const& /*name*/, Slo& slo) {
@@ -233,10 +269,157 @@ class ConfigReader {
     if (slo.share > 1) reader.wrong("share", "is more than 1");
   }
 
-  void read_tool(TableReader& reader, std::string const& /*name*/, Tool& tool) {
-    reader.read("command", tool.command);
+  void read_tool(TableReader& reader, std::string const& name, Tool& tool) {
+    auto& server = tool.server;
+    server.name = name;
+    reader.read("command", server.process.command);
+    read_url(reader, server.endpoint.url);
+    if (server.process.command.empty() == server.endpoint.url.empty())
+      reader.wrong("has not one of command and url");
+    reader.read("prefix", server.prefix);
+    reader.read("only", server.only);
+    std::string directory;
+    reader.read("directory", directory);
+    server.process.directory = directory;
+    reader.read("inherits", server.process.inherits);
+    if (auto const* const variables = reader.table("environment"))
+      read_environment(*variables, name, tool);
+    std::string token;
+    reader.read("token", token);
+    tool.token = parse_secret_reference(token);
+    if (reader.has("token") && !tool.token)
+      reader.wrong("token",
+                   "must say where the token is, env:NAME or file:PATH, not the token itself");
+    read_answers(reader, server.normal_answers);
+    read_known(reader, server.every_tool);
+    read_each(reader, server.every_tool, server.each_tool);
+  }
+  /// What is known of one tool; else as of all.
+  void read_each(TableReader& server_reader,
+                 ToolOptions const& every,
+                 std::map<std::string, ToolOptions>& known) {
+    auto const* const tools = server_reader.table("each");
+    if (tools == nullptr) return;
+    TableReader reader(*tools, server_reader.path_of("each"), problem_);
+    for (auto const& [name, node] : *tools) {
+      auto const* const table = reader.table(name.str());
+      if (table == nullptr) continue;
+      TableReader tool_reader(*table, reader.path_of(name.str()), problem_);
+      auto& options = known[std::string(name.str())];
+      options = every;
+      read_known(tool_reader, options);
+      tool_reader.finish();
+    }
+    reader.finish();
+  }
+  /// [http_tools.NAME] and [openapi.NAME].
+  void read_services(TableReader& root) {
+    std::map<std::string, HttpService> documents;
+    each(root, "http_tools", config_.services, &ConfigReader::read_http_tool);
+    each(root, "openapi", documents, &ConfigReader::read_openapi);
+    for (auto& [name, service] : documents)
+      if (!config_.services.emplace(name, std::move(service)).second)
+        problem_.note(line_, "openapi." + name + ": another tool has this name");
+    for (auto const& [name, service] : config_.services)
+      if (config_.tools.contains(name))
+        problem_.note(line_, "tools." + name + ": another tool has this name");
+  }
+  void read_http_tool(TableReader& reader, std::string const& name, HttpService& service) {
+    tools::HttpTool tool;
+    tool.name = name;
     read_url(reader, tool.url);
-    if (tool.command.empty() == tool.url.empty()) reader.wrong("has not one of command and url");
+    if (tool.url.empty()) reader.wrong("has no url");
+    reader.read("method", tool.method);
+    reader.read("description", tool.description);
+    std::string parameters;
+    reader.read("parameters", parameters);
+    auto schema = parse_json(parameters.empty() ? "null" : parameters);
+    if (!schema)
+      reader.wrong("parameters", "is no JSON: " + schema.error().detail);
+    else
+      tool.parameters = std::move(*schema);
+    std::vector<std::string> query;
+    std::vector<std::string> headers;
+    reader.read("in_query", query);
+    reader.read("in_headers", headers);
+    for (auto const& argument : query) tool.places[argument] = tools::HttpPlace::query;
+    for (auto const& argument : headers) tool.places[argument] = tools::HttpPlace::header;
+    reader.read("body_argument", tool.body_argument);
+    read_known(reader, tool.options);
+    read_headers(reader, service);
+    read_answers(reader, service.options.normal_answers);
+    service.options.tools.push_back(std::move(tool));
+  }
+  void read_openapi(TableReader& reader, std::string const& /*name*/, HttpService& service) {
+    std::string file;
+    reader.read("file", file);
+    service.document = file;
+    if (file.empty()) reader.wrong("has no file");
+    read_url(reader, service.openapi.url);
+    reader.read("prefix", service.openapi.prefix);
+    reader.read("only", service.openapi.only);
+    read_known(reader, service.openapi.every_tool);
+    read_each(reader, service.openapi.every_tool, service.openapi.each_tool);
+    read_headers(reader, service);
+    read_answers(reader, service.options.normal_answers);
+  }
+  /// Values, or where they are.
+  void read_headers(TableReader& service_reader, HttpService& service) {
+    auto const* const headers = service_reader.table("headers");
+    if (headers == nullptr) return;
+    TableReader reader(*headers, service_reader.path_of("headers"), problem_);
+    for (auto const& [header, node] : *headers) {
+      std::string const own(header.str());
+      std::string value;
+      reader.read(header.str(), value);
+      if (auto const reference = parse_secret_reference(value))
+        service.secrets.emplace(own, *reference);
+      else
+        service.options.headers.push_back({own, value});
+    }
+    reader.finish();
+  }
+  /// Values, or where they are.
+  void read_environment(toml::table const& table, std::string const& name, Tool& tool) {
+    TableReader reader(table, "tools." + name + ".environment", problem_);
+    for (auto const& [variable, node] : table) {
+      std::string const own(variable.str());
+      std::string value;
+      reader.read(variable.str(), value);
+      if (auto const reference = parse_secret_reference(value))
+        tool.variables.emplace(own, *reference);
+      else
+        tool.server.process.environment.emplace_back(own, value);
+    }
+    reader.finish();
+  }
+  static void read_answers(TableReader& reader, std::optional<tool::AnswerOptions>& answers) {
+    bool normal = true;
+    reader.read("normalize", normal);
+    std::optional<std::uint64_t> preview;
+    reader.read("preview_beyond_bytes", preview);
+    reader.read("volatile_members", answers->volatile_members);
+    answers->preview_beyond_bytes = preview.value_or(0);
+    if (!normal) answers.reset();
+  }
+  /// What is known of a tool.
+  static void read_known(TableReader& reader, ToolOptions& known) {
+    std::string risk;
+    reader.read("risk", risk);
+    auto const found = std::ranges::find(engine::risk_names, risk);
+    if (found != engine::risk_names.end())
+      known.risk = static_cast<Risk>(found - engine::risk_names.begin() + 1);
+    else if (reader.has("risk"))
+      reader.wrong("risk", "is none of read, write, destructive, money, external");
+    reader.read("untrusted", known.untrusted);
+    std::string effect;
+    reader.read("effect", effect);
+    if (effect == "idempotent")
+      known.effect = EffectClass::idempotent;
+    else if (effect == "at_most_once")
+      known.effect = EffectClass::at_most_once;
+    else if (reader.has("effect"))
+      reader.wrong("effect", "is neither \"idempotent\" nor \"at_most_once\"");
   }
 
   /// [budgets.tenant], [budgets.workflow], [budgets.session].
@@ -271,6 +454,7 @@ class ConfigReader {
   std::vector<Mention> models_;
   std::vector<Mention> agents_;
   std::vector<Mention> tools_;
+  std::vector<Mention> routes_;
 };
 
 }  // namespace
@@ -284,30 +468,6 @@ Result<Config> parse_config(std::string_view text, std::string_view file) {
     problem.note(error.source().begin.line, std::string(error.description()));
     return *problem.error();
   }
-}
-
-Result<model::Options> model_options_of(Config const& config, std::string_view agent) {
-  auto const found = config.agents.find(std::string(agent));
-  if (found == config.agents.end()) {
-    std::vector<std::string_view> names;
-    for (auto const& [name, entry] : config.agents) names.push_back(name);
-    return Error{Errc::not_found,
-                 "there is no agent " + std::string(agent) + suggestion(agent, names)};
-  }
-  auto const& model = config.models.at(found->second.model);
-  model::Options options;
-  options.temperature = model.temperature;
-  options.max_tokens = model.max_tokens;
-  for (auto const& name : model.endpoints) {
-    auto const& [endpoint, key] = config.endpoints.at(name);
-    options.endpoints.push_back(endpoint);
-    if (!key) continue;
-    auto secret = fetch(*key);
-    if (!secret)
-      return Error{secret.error().code, "endpoint " + name + ": " + secret.error().detail};
-    options.endpoints.back().api_key = std::move(*secret);
-  }
-  return options;
 }
 
 }  // namespace dalsegno::config

@@ -103,6 +103,7 @@ class Explainer {
     }
     TRY_VOID(add_input(given.turn));
     TRY_VOID(add_calls(received->second));
+    TRY_VOID(add_context(received->second));
     judge_source(given.source);
     return {};
   }
@@ -148,6 +149,17 @@ class Explainer {
       out_.calls.push_back(std::move(explained));
     }
     std::ranges::sort(out_.calls, {}, &ExplainedCall::requested);
+    return {};
+  }
+
+  /// What the model saw in place of old turns: the newest summary, and the call that made it.
+  Result<> add_context(Sequence turn) {
+    TRY(out_.context, find_context(log_, history_, calls_, turn));
+    if (!out_.context) return {};
+    note("the summary at " + std::to_string(out_.context->sequence), out_.context->judgement);
+    if (out_.context->operation == OperationId::none) return {};
+    TRY(auto explained, explain_call(calls_.by_operation.at(out_.context->operation)));
+    out_.calls.insert(out_.calls.begin(), std::move(explained));
     return {};
   }
 

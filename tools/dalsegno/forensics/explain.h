@@ -7,6 +7,7 @@
 #include "storage/event/event.h"
 #include "storage/log/event_log.h"
 #include "tools/dalsegno/forensics/calls.h"
+#include "tools/dalsegno/forensics/context_check.h"
 #include "tools/dalsegno/forensics/history.h"
 #include "tools/dalsegno/forensics/policy_book.h"
 
@@ -81,8 +82,9 @@ struct Explanation {
   std::string failure;  ///< type and message of a SessionFailed
   std::vector<ExplainedInput>
       inputs;                        ///< the turn; for an end: the start and all that was received
-  std::vector<ExplainedCall> calls;  ///< in the order of request
-  Judgement source;                  ///< whether the call that the answer comes from is among these
+  std::vector<ExplainedCall> calls;  ///< in the order of request; that of a summary first
+  std::optional<ExplainedContext> context;  ///< the newest summary before the turn
+  Judgement source;  ///< whether the call that the answer comes from is among these
   /// What operators did to the session at any time, as the operators' session tells it.
   std::vector<storage::OperatorActed> operators;
   std::uint64_t steps = 0;           ///< of the chain, verified
