@@ -109,7 +109,8 @@ class Builder {
   void add_header(std::string const& name, Json const& value) {
     if (value.is_null()) return;
     auto text = plain(value);
-    if (!text) return note("at /" + name + ": expected a text or a number, as it goes into a header");
+    if (!text)
+      return note("at /" + name + ": expected a text or a number, as it goes into a header");
     request_.headers.push_back({name, std::move(*text)});
   }
 

@@ -48,8 +48,7 @@ std::string example_of(std::string url) {
 
 /// Where the tool leads. Errors: Errc::invalid.
 Result<http::DialPlan> check(HttpTool const& tool) {
-  if (!is_name(tool.name))
-    return wrong(tool, "a name has 1 to 64 of a-z, A-Z, 0-9, '_' and '-'");
+  if (!is_name(tool.name)) return wrong(tool, "a name has 1 to 64 of a-z, A-Z, 0-9, '_' and '-'");
   constexpr std::array<std::string_view, 6> methods = {
       "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"};
   if (std::ranges::find(methods, tool.method) == methods.end())
@@ -140,8 +139,8 @@ ActivityReply Service::reply_of(http::Response response) const {
                               : status == 429 ? "rate_limited"
                                               : "unavailable",
                               "status " + std::to_string(status));
-    auto const now = std::chrono::time_point_cast<std::chrono::microseconds>(
-        std::chrono::system_clock::now());
+    auto const now =
+        std::chrono::time_point_cast<std::chrono::microseconds>(std::chrono::system_clock::now());
     auto const wait = http::retry_after(http::header(response.headers, "retry-after"), "", now);
     throw wait ? error.after(*wait) : error;
   }
@@ -183,10 +182,10 @@ ActivityReply Service::perform(ActivityContext const& context,
   auto answer = client_.send(request_of(context, tool, arguments), how);
   if (!answer.failure) return reply_of(std::move(answer.response));
   auto const& failure = *answer.failure;
-  ActivityError const error(std::string(name_of(failure.kind)),
-                            failure.message,
-                            may_pass(failure.kind) ? ActivityError::Retry::allowed
-                                                   : ActivityError::Retry::forbidden);
+  ActivityError const error(
+      std::string(name_of(failure.kind)),
+      failure.message,
+      may_pass(failure.kind) ? ActivityError::Retry::allowed : ActivityError::Retry::forbidden);
   throw may_have_happened(failure.kind) ? error.with_unknown_outcome() : error;
 }
 
@@ -201,8 +200,8 @@ Result<std::vector<model::Tool>> add_http_tools(Registry& registry,
     TRY(auto plan, check(tool));
     plans.push_back(std::move(plan));
     if (!names.insert(tool.name).second) return wrong(tool, "another one has its name");
-    auto schema = schema::Schema::read(
-        tool.parameters.is_null() ? Json().set("type", "object") : tool.parameters);
+    auto schema = schema::Schema::read(tool.parameters.is_null() ? Json().set("type", "object")
+                                                                 : tool.parameters);
     if (!schema) return wrong(tool, "its parameters: " + schema.error().detail);
     schemas.push_back(std::move(*schema));
   }

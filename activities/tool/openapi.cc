@@ -85,7 +85,9 @@ class Reader {
   }
 
   /// By which the document, and `only`, name an operation.
-  static std::string name_of(Json const& operation, std::string_view method, std::string_view path) {
+  static std::string name_of(Json const& operation,
+                             std::string_view method,
+                             std::string_view path) {
     if (auto const id = operation.text("operationId"); !id.empty()) return std::string(id);
     return std::string(method) + std::string(path);
   }

@@ -156,11 +156,13 @@ void note_turn(ContextState& context,
                std::uint64_t number,
                Sequence event,
                std::vector<Message> messages) {
-  TurnRecord turn{.number = number, .event = event, .user = {}, .tools = {}, .answer = {}, .messages = {}};
+  TurnRecord turn{
+      .number = number, .event = event, .user = {}, .tools = {}, .answer = {}, .messages = {}};
   for (auto const& message : messages) {
     if (message.role == "user" && turn.user.empty()) turn.user = message.content.value_or("");
     if (message.role == "tool") turn.tools.push_back(outcome_of(message));
-    if (message.role == "assistant") turn.answer = shown(message.content.value_or(""), shown_answer);
+    if (message.role == "assistant")
+      turn.answer = shown(message.content.value_or(""), shown_answer);
   }
   // Names of tools and their errors are as large as whoever wrote them likes.
   if (carried_line(turn).size() > line_bytes(context.options)) {
@@ -172,8 +174,7 @@ void note_turn(ContextState& context,
   context.turns.push_back(std::move(turn));
   // Older turns stand in the log.
   auto const keep = std::size_t{context.options.keep_turns};
-  if (context.turns.size() > keep)
-    context.turns[context.turns.size() - 1 - keep].messages.clear();
+  if (context.turns.size() > keep) context.turns[context.turns.size() - 1 - keep].messages.clear();
   drop_old_turns(context);
 }
 
@@ -224,9 +225,8 @@ std::vector<Message> compose_context(ContextState const& context,
                       .tool_call_id = {},
                       .name = {}});
   for (auto i = old; i < context.turns.size(); ++i)
-    messages.insert(messages.end(),
-                    context.turns[i].messages.begin(),
-                    context.turns[i].messages.end());
+    messages.insert(
+        messages.end(), context.turns[i].messages.begin(), context.turns[i].messages.end());
   return messages;
 }
 

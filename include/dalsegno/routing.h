@@ -4,7 +4,8 @@
 // (docs/routing.md).
 //
 //   ds::model::Routing routing;
-//   routing.rules = {.name = "desk", .candidates = {{.name = "small"}, {.name = "large", .tier = 2}},
+//   routing.rules = {.name = "desk", .candidates = {{.name = "small"}, {.name = "large", .tier =
+//   2}},
 //                    .bands = {{.from = 0}, {.from = 0.6, .tier = 2}}};
 //   routing.models = {{"small", small}, {"large", large}};
 //   auto added = ds::model::add_routed_model(registry, store, routing);

@@ -2,10 +2,11 @@
 // prompts stay within the limit, their beginnings stay the same between two summaries, and every
 // answer can be explained back to the turns that a summary stands for.
 
+#include "engine/agent/context.h"
+
 #include "activities/model/client/conversation_log.h"
 #include "activities/model/transcript.h"
 #include "dalsegno/dalsegno.h"
-#include "engine/agent/context.h"
 #include "storage/event/digest.h"
 #include "tests/support/shared_data.h"
 #include "tests/support/temporary_folder.h"
@@ -81,8 +82,7 @@ class FarSides {
   ActivityReply tool(std::string_view input) {
     auto const request = from_json<agent::ToolRequest>(input).value();
     std::lock_guard const lock(mutex_);
-    return {.payload =
-                to_json(agent::ToolReply{.content = turns_.at(turn).results[request.id]})};
+    return {.payload = to_json(agent::ToolReply{.content = turns_.at(turn).results[request.id]})};
   }
 
   std::atomic<std::size_t> turn = 0;
@@ -138,8 +138,8 @@ std::vector<RecordedTurn> read_turns(std::filesystem::path const& file, std::siz
       }
     }
     // The next conversation begins where this one's last turn has its answer.
-    if (!turns.empty() && (turns.back().replies.empty() ||
-                           !turns.back().replies.back().tool_calls.empty()))
+    if (!turns.empty() &&
+        (turns.back().replies.empty() || !turns.back().replies.back().tool_calls.empty()))
       turns.back().replies.push_back({.content = "done", .tool_calls = {}});
   }
   return turns;
@@ -215,8 +215,7 @@ TEST(LongConversation, stays_within_its_limit_with_stable_prefixes_and_whole_exp
   std::size_t with_summary = 0;
   std::size_t without_model = 0;
   for (std::size_t i = 0; i < answers.size(); ++i) {
-    auto const explained =
-        forensics::explain(store->log(), history, policies, answers[i]).value();
+    auto const explained = forensics::explain(store->log(), history, policies, answers[i]).value();
     EXPECT_TRUE(explained.whole()) << "answer " << i + 1 << ": " << explained.broken.front();
     if (!explained.context) continue;
     ++with_summary;

@@ -44,8 +44,8 @@ class TalkTools : public testing::Test {
                    "\nmodel = \"small\"\n[models.small]\nendpoints = [\"here\"]\n"
                    "[prices.small]\ninput = 1\noutput = 10\n" +
                    tool("notes", "mcp-server-memory", "") +
-                   "environment = { MEMORY_FILE_PATH = " + quoted(memory().string()) + ", PATH = " +
-                   quoted(mcp::test::programs().string() + ":/usr/bin:/bin") +
+                   "environment = { MEMORY_FILE_PATH = " + quoted(memory().string()) +
+                   ", PATH = " + quoted(mcp::test::programs().string() + ":/usr/bin:/bin") +
                    " }\n[tools.notes.each.create_entities]\nrisk = \"write\"\n" +
                    tool("files", "mcp-server-filesystem", root().string()) +
                    "only = [\"write_file\", \"read_text_file\"]\n"
@@ -97,8 +97,8 @@ class TalkTools : public testing::Test {
     auto const shown =
         dalsegno({"show", "talk", "--data", (folder_.path() / "data").string(), "--json"});
     std::size_t taken = 0;
-    for (std::size_t at = 0; (at = shown.out.find("\"type\":\"InputReceived\"", at)) !=
-                             std::string::npos;
+    for (std::size_t at = 0;
+         (at = shown.out.find("\"type\":\"InputReceived\"", at)) != std::string::npos;
          ++at)
       ++taken;
     return taken;
@@ -193,12 +193,15 @@ constexpr std::array<std::string_view, 4> places = {"attempt.before_effect",
                                                     "attempt.after_effect",
                                                     "commit.before_watermark",
                                                     "commit.after_release"};
-INSTANTIATE_TEST_SUITE_P(Places, TalkToolsKilledAt, testing::ValuesIn(places), [](auto const& test) {
-  std::string name(test.param);
-  for (auto& c : name)
-    if (c == '.') c = '_';
-  return name;
-});
+INSTANTIATE_TEST_SUITE_P(Places,
+                         TalkToolsKilledAt,
+                         testing::ValuesIn(places),
+                         [](auto const& test) {
+                           std::string name(test.param);
+                           for (auto& c : name)
+                             if (c == '.') c = '_';
+                           return name;
+                         });
 
 }  // namespace
 }  // namespace dalsegno::test

@@ -39,6 +39,7 @@ void add_verbs(CLI::App& app, Globals& globals) {
   add_log(app, globals);
   add_why(app, globals);
   add_stats(app, globals);
+  add_slo(app, globals);
   add_egress(app, globals);
   add_grep(app, globals);
   add_hash(app, globals);

@@ -1,5 +1,6 @@
 #include "dalsegno/try.h"
 #include "tools/dalsegno/forensics/history.h"
+#include "tools/dalsegno/forensics/prompt.h"
 #include "tools/dalsegno/output.h"
 #include "tools/dalsegno/printable.h"
 #include "tools/dalsegno/store.h"
@@ -8,7 +9,10 @@
 
 #include <CLI/App.hpp>
 
+#include <cstdint>
+#include <cstdio>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -20,6 +24,7 @@ struct Options {
   std::string session;
   std::string run;
   std::string at;
+  std::optional<Sequence> prompt;  ///< of which call
 };
 
 Json as_json(forensics::History const& history,
@@ -55,6 +60,44 @@ void print_line(Globals const& globals,
   print(styled(globals, Style::faint, place) + "  " + styled(globals, line.style, line.text));
 }
 
+Result<Json> as_json(forensics::History const& history,
+                     forensics::RebuiltPrompt const& prompt,
+                     std::string const& messages) {
+  Json object;
+  object.set("tenant", history.session.tenant).set("session", history.session.name);
+  object.set("run", to_string(history.run)).set("sequence", prompt.requested);
+  object.set("operation", static_cast<std::uint64_t>(prompt.operation)).set("model", prompt.model);
+  object.set("digest", prompt.digest);
+  object.set("revealed_by", Json::Array(prompt.revealed_by.begin(), prompt.revealed_by.end()));
+  TRY(auto list, parse_json(messages));
+  object.set("messages", std::move(list));
+  return object;
+}
+
+/// The bytes alone on stdout, so that they can be compared with others.
+Result<int> show_prompt(Globals const& globals,
+                        OpenStore const& store,
+                        forensics::History const& history,
+                        Sequence sequence) {
+  TRY(auto const prompt, forensics::rebuild_prompt(*store.log, history, sequence));
+  auto const messages = forensics::messages_json(prompt.messages);
+  if (globals.json) {
+    TRY(auto line, as_json(history, prompt, messages));
+    print_json("dalsegno.prompt", std::move(line));
+  } else if (globals.terminal) {
+    print(printable(messages));
+  } else {
+    std::fwrite(messages.data(), 1, messages.size(), stdout);
+  }
+  auto const count = std::to_string(prompt.messages.size());
+  say(prompt.digest.empty()
+          ? "the request names no digest: its " + count + " messages are all that it brought"
+          : count + " messages, as the request's digest " + prompt.digest.substr(0, 16) + " says");
+  for (auto const& rule : prompt.revealed_by)
+    say("the server was given originals where tokens stand here, by rule " + printable(rule));
+  return rests_on(store, history);
+}
+
 Result<int> show(Globals const& globals, Options const& options) {
   forensics::Cut cut;
   if (!options.at.empty()) {
@@ -64,6 +107,7 @@ Result<int> show(Globals const& globals, Options const& options) {
   TRY(auto newest, find_session(store, globals, options.session));
   TRY(auto const session, find_run(store, std::move(newest), options.run));
   TRY(auto const history, forensics::read_history(*store.log, session.id, session.head, cut));
+  if (options.prompt) return show_prompt(globals, store, history, *options.prompt);
   if (!globals.json) print_title(globals, session);
   Transcript transcript;
   for (auto const& placed : history.events) {
@@ -86,7 +130,17 @@ void add_show(CLI::App& app, Globals& globals) {
   verb->add_option("SESSION", options->session, "a name, a run, or the beginning of one")
       ->required();
   verb->add_option("--run", options->run, "another run than the newest: the beginning of its id");
-  verb->add_option("--at", options->at, "only what had happened by this sequence or time");
+  auto* const at =
+      verb->add_option("--at", options->at, "only what had happened by this sequence or time");
+  verb->add_option("--prompt",
+                   options->prompt,
+                   "the messages that a model was given, as canonical JSON: the sequence of an "
+                   "event of that call")
+      ->excludes(at);
+  verb->footer(
+      "Exit codes: 0 fine; 2 no such session, or no model call at that sequence; 3 the chain is "
+      "broken, or a\n"
+      "message of the prompt is missing or another than the request's digest stands for.\n");
   verb->callback([options, &globals] { globals.exit_code = ended(show(globals, *options)); });
 }
 

@@ -21,8 +21,7 @@ std::string joined(std::vector<std::string> const& names) {
 
 std::string call_text(storage::OperationRequested const& asked) {
   auto text = "tool " + asked.name;
-  auto const input =
-      asked.input.artifact ? Result<Json>(Error{}) : parse_json(asked.input.bytes);
+  auto const input = asked.input.artifact ? Result<Json>(Error{}) : parse_json(asked.input.bytes);
   auto const* const arguments = input ? input->find("arguments") : nullptr;
   if (arguments != nullptr) text += " " + shortened(to_string(*arguments), shown_arguments);
   return text;
@@ -51,8 +50,7 @@ void TalkScreen::tell(std::span<storage::Event const> events) {
     } else if (auto const* const decided = std::get_if<storage::PolicyDecided>(&event.body)) {
       tell_of(event.operation, *decided);
     } else if (auto const* const failed = std::get_if<storage::AttemptFailed>(&event.body)) {
-      note(failed->type + ": " + failed->message +
-           (failed->retry_at ? "; it is tried again" : ""));
+      note(failed->type + ": " + failed->message + (failed->retry_at ? "; it is tried again" : ""));
     } else if (auto const* const completed = std::get_if<storage::ModelCompleted>(&event.body)) {
       tell_of(*completed);
     } else if (auto const* const request = std::get_if<storage::ApprovalRequested>(&event.body)) {

@@ -14,6 +14,7 @@ void add_show(CLI::App& app, Globals& globals);
 void add_log(CLI::App& app, Globals& globals);
 void add_why(CLI::App& app, Globals& globals);
 void add_stats(CLI::App& app, Globals& globals);
+void add_slo(CLI::App& app, Globals& globals);
 void add_egress(CLI::App& app, Globals& globals);
 void add_verify(CLI::App& app, Globals& globals);
 void add_replay(CLI::App& app, Globals& globals);

@@ -104,34 +104,69 @@ void ConversationLog::add_answer(Run& into, OperationId operation, std::string c
   into.bytes += result.size();
 }
 
-Result<> ConversationLog::read_on(SessionId const& session, RunId const& run, Run& into) const {
+Result<> ConversationLog::take(SessionId const& session,
+                               storage::Event const& event,
+                               Run& into) const {
+  auto const unreadable = [&](char const* what, Error const& error) {
+    return Error{error.code,
+                 std::string("what ") + what + " at event " + std::to_string(event.sequence) +
+                     " of " + to_string(session) + ": " + error.detail};
+  };
+  auto const* const requested = std::get_if<storage::OperationRequested>(&event.body);
+  if (requested != nullptr && requested->kind == storage::OperationKind::model) {
+    auto const input = bytes_of(session, requested->input);
+    if (!input) return unreadable("a model was asked", input.error());
+    add_request(into, event.operation, *input);
+  }
+  if (auto const* const completed = std::get_if<storage::ModelCompleted>(&event.body)) {
+    auto const result = bytes_of(session, completed->result);
+    if (!result) return unreadable("a model answered", result.error());
+    add_answer(into, event.operation, *result);
+  }
+  return {};
+}
+
+Result<> ConversationLog::read_on(SessionId const& session,
+                                  RunId const& run,
+                                  OperationId wanted,
+                                  Run& into) const {
   Result<> outcome;
+  auto const take_step = [&](storage::DecodedStep const& step) {
+    for (auto const& event : step.step.events) {
+      if (event.sequence <= into.read_to) continue;
+      into.read_to = event.sequence;
+      outcome = take(session, event, into);
+      // What comes after is not part of its prompt, and need not be readable.
+      if (!outcome || into.requests.contains(wanted)) return false;
+    }
+    return true;
+  };
   TRY_VOID(storage::read_verified(
-      log_,
-      session,
-      run,
-      into.read_to + 1,
-      storage::Reading::show,
-      [&](storage::DecodedStep const& step) {
-        for (auto const& event : step.step.events) {
-          if (event.sequence <= into.read_to) continue;
-          into.read_to = event.sequence;
-          auto const* const requested = std::get_if<storage::OperationRequested>(&event.body);
-          auto const* const completed = std::get_if<storage::ModelCompleted>(&event.body);
-          if (requested != nullptr && requested->kind == storage::OperationKind::model) {
-            auto const input = bytes_of(session, requested->input);
-            if (input) add_request(into, event.operation, *input);
-            if (!input) outcome = input.error();
-          } else if (completed != nullptr) {
-            auto const result = bytes_of(session, completed->result);
-            if (result) add_answer(into, event.operation, *result);
-            if (!result) outcome = result.error();
-          }
-          if (!outcome) return false;
-        }
-        return true;
-      }));
+      log_, session, run, into.read_to + 1, storage::Reading::show, take_step));
   return outcome;
+}
+
+/// Says which message is the first that cannot be the one that the request means.
+Error ConversationLog::not_recorded(Run const& read, agent::ModelRequest const& request) {
+  auto const all = request.prompt.messages;
+  auto detail = "the log does not hold the conversation of " + std::to_string(all) +
+                " messages with the digest " + request.prompt.digest.substr(0, 16) + ": ";
+  if (request.append.size() > all)
+    return {Errc::not_found,
+            detail + "the request brings more messages than that, " +
+                std::to_string(request.append.size())};
+  auto const before = all - request.append.size();
+  std::uint64_t held = 0;    // messages that there are before the new ones
+  std::uint64_t proven = 0;  // of these, by the digest of an earlier request
+  for (auto const& place : read.places)
+    if (place.messages <= before) held = std::max(held, place.messages);
+  for (auto const& [operation, place] : read.requests)
+    if (read.places[place].messages <= before)
+      proven = std::max(proven, read.places[place].messages);
+  detail += held < before ? "message " + std::to_string(held) + " is not there"
+                          : "message " + std::to_string(proven) +
+                                " or one after it is another than the request means";
+  return {Errc::not_found, detail + " (counting from 0)"};
 }
 
 Result<Conversation> ConversationLog::prompt(SessionId const& session,
@@ -142,17 +177,13 @@ Result<Conversation> ConversationLog::prompt(SessionId const& session,
   std::lock_guard const lock(entry->mutex);
   auto& read = entry->read;
   if (!read.requests.contains(operation)) {
-    if (auto const done = read_on(session, run, read); !done) {
+    if (auto const done = read_on(session, run, operation, read); !done) {
       read = Run();
       return done.error();
     }
   }
   auto const found = read.requests.find(operation);
-  if (found == read.requests.end())
-    return Error{Errc::not_found,
-                 "the log does not hold the conversation of " +
-                     std::to_string(request.prompt.messages) + " messages with the digest " +
-                     request.prompt.digest.substr(0, 16)};
+  if (found == read.requests.end()) return not_recorded(read, request);
   Conversation conversation;
   auto& messages = conversation.messages;
   for (auto place = read.places[found->second].parent; place != 0;

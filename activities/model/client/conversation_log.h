@@ -42,8 +42,9 @@ class ConversationLog {
 
   /// The whole prompt of the operation, whose request is in the log; its last messages are those of
   /// `request`, where the permit may have revealed something.
-  /// Errors: Errc::not_found when the log does not hold what the request's digest stands for; those
-  /// of the log.
+  /// Errors: Errc::not_found when the log does not hold what the request's digest stands for, with
+  /// the message that is another or is not there; those of the log, with the event whose payload
+  /// could not be had.
   [[nodiscard]] Result<Conversation> prompt(SessionId const& session,
                                             RunId const& run,
                                             OperationId operation,
@@ -72,11 +73,19 @@ class ConversationLog {
   };
 
   [[nodiscard]] std::shared_ptr<Entry> entry_of(RunId const& run);
-  [[nodiscard]] Result<> read_on(SessionId const& session, RunId const& run, Run& into) const;
+  /// Reads the log on, until it knows the request of `wanted` or the log ends.
+  [[nodiscard]] Result<> read_on(SessionId const& session,
+                                 RunId const& run,
+                                 OperationId wanted,
+                                 Run& into) const;
+  [[nodiscard]] Result<> take(SessionId const& session,
+                              storage::Event const& event,
+                              Run& into) const;
   [[nodiscard]] Result<std::string> bytes_of(SessionId const& session,
                                              storage::Payload const& payload) const;
   static void add_request(Run& into, OperationId operation, std::string const& input);
   static void add_answer(Run& into, OperationId operation, std::string const& result);
+  [[nodiscard]] static Error not_recorded(Run const& read, agent::ModelRequest const& request);
 
   // Set in the constructor.
   storage::EventLog const& log_;

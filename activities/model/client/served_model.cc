@@ -49,8 +49,7 @@ storage::SessionSecret random_key() {
 ModelTarget target_of(Endpoint const& endpoint) {
   ModelTarget target;
   target.url = endpoint.url;
-  target.dialect =
-      endpoint.dialect == model::Dialect::chat ? Dialect::chat : Dialect::messages;
+  target.dialect = endpoint.dialect == model::Dialect::chat ? Dialect::chat : Dialect::messages;
   target.api_key = endpoint.api_key;
   if (endpoint.max_completion_tokens) target.chat.max_tokens_name = "max_completion_tokens";
   target.chat.ask_for_usage = endpoint.asks_for_usage;
@@ -67,9 +66,9 @@ Result<std::unique_ptr<EndpointPool>> make_pool(model::Options const& options) {
                       .prefill_tokens_per_second = endpoint.prefill_tokens_per_second},
          .draining = endpoint.draining});
   return EndpointPool::make(endpoints,
-                                        {.failures = options.failures_to_pause,
-                                         .pause = options.pause,
-                                         .longest_pause = options.longest_pause});
+                            {.failures = options.failures_to_pause,
+                             .pause = options.pause,
+                             .longest_pause = options.longest_pause});
 }
 
 }  // namespace
@@ -85,9 +84,9 @@ Result<std::shared_ptr<ServedModel>> ServedModel::make(model::Options const& opt
                                     : plans[i].host() + ":" + std::to_string(plans[i].port());
   TRY(auto settings, read_settings(options));
   TRY(auto rules,
-      http::EgressRules::parse(options.egress.empty() ? http::egress_for(plans, "endpoint")
-                                                    : options.egress,
-                               options.egress_name));
+      http::EgressRules::parse(
+          options.egress.empty() ? http::egress_for(plans, "endpoint") : options.egress,
+          options.egress_name));
   TRY(auto transport,
       http::NetworkTransport::make({.system_roots = true, .ca_file = options.ca_file}));
   TRY(auto pool, make_pool(named));
@@ -100,11 +99,11 @@ Result<std::shared_ptr<ServedModel>> ServedModel::make(model::Options const& opt
 }
 
 ServedModel::ServedModel(model::Options options,
-             ModelCall settings,
-             http::EgressRules rules,
-             std::unique_ptr<http::NetworkTransport> transport,
-             std::unique_ptr<EndpointPool> pool,
-             vault::Redactor const* redactor)
+                         ModelCall settings,
+                         http::EgressRules rules,
+                         std::unique_ptr<http::NetworkTransport> transport,
+                         std::unique_ptr<EndpointPool> pool,
+                         vault::Redactor const* redactor)
     : options_(std::move(options)),
       settings_(std::move(settings)),
       guard_(std::move(rules), resolver_),
@@ -126,8 +125,8 @@ ServedModel::ServedModel(model::Options options,
 }
 
 ModelCalled ServedModel::send(ActivityContext const& context,
-                                    ModelCall call,
-                                    std::size_t endpoint) {
+                              ModelCall call,
+                              std::size_t endpoint) {
   auto const& chosen = options_.endpoints[endpoint];
   auto target = targets_[endpoint];
   // Hashed, as the names of tenants and sessions are nobody's business outside.
@@ -161,9 +160,7 @@ ModelCalled ServedModel::send(ActivityContext const& context,
   how.on_contact = [&context](Contact contact) { context.contacted(std::move(contact)); };
   how.stop = context.stop;
   if (options_.on_delta)
-    how.on_delta = [&redaction](AnswerDelta delta) {
-      redaction.take(std::move(delta));
-    };
+    how.on_delta = [&redaction](AnswerDelta delta) { redaction.take(std::move(delta)); };
   auto called = client_.call(target, call, how);
   if (called.answer && options_.on_delta) redaction.finish();
   return called;

@@ -177,7 +177,8 @@ TEST_F(HttpTools, with_a_wrong_definition_are_refused_by_name) {
     auto const added = add_http_tools(registry, options);
     return added ? "accepted" : added.error().detail;
   };
-  EXPECT_THAT(refusal({.name = "a b", .url = "https://a.example.com/"}), HasSubstr("\"a b\": a name"));
+  EXPECT_THAT(refusal({.name = "a b", .url = "https://a.example.com/"}),
+              HasSubstr("\"a b\": a name"));
   EXPECT_THAT(refusal({.name = "a", .method = "FETCH", .url = "https://a.example.com/"}),
               HasSubstr("its method is none of"));
   EXPECT_THAT(refusal({.name = "a", .url = "https://{host}/x"}), HasSubstr("nowhere else"));
@@ -247,7 +248,8 @@ TEST(OpenApi, takes_only_what_is_wanted_and_says_what_is_wrong) {
   ASSERT_TRUE(one) << one.error().detail;
   ASSERT_EQ(one->size(), 1U);
   EXPECT_EQ(one->front().name, "shop_get_order");
-  EXPECT_THAT(read_openapi(shop, {.only = {"none"}}).error().detail, HasSubstr("no operation none"));
+  EXPECT_THAT(read_openapi(shop, {.only = {"none"}}).error().detail,
+              HasSubstr("no operation none"));
   EXPECT_THAT(read_openapi(R"({"swagger":"2.0"})").error().detail, HasSubstr("version 3"));
   EXPECT_THAT(read_openapi(R"({"openapi":"3.0.0","paths":{}})").error().detail,
               HasSubstr("no whole URL"));

@@ -159,14 +159,14 @@ TEST_F(McpActivity, gives_the_model_an_error_of_the_tool_as_an_answer) {
   auto const called = call("fail");
   EXPECT_EQ(called.type(), "none");
   EXPECT_TRUE(called.is_error);
-  EXPECT_EQ(called.content, "the disk is full");
+  EXPECT_EQ(called.content, R"({"error":"tool_error","message":"the disk is full"})");
 }
 
 TEST_F(McpActivity, says_when_an_answer_does_not_fit_what_the_tool_declares) {
   add();
   auto const called = call("lie");
   EXPECT_TRUE(called.is_error);
-  EXPECT_THAT(called.content, HasSubstr("at /sum: expected integer, got string \"four\""));
+  EXPECT_THAT(called.content, HasSubstr(R"(at /sum: expected integer, got string \"four\")"));
 }
 
 TEST_F(McpActivity, turns_progress_into_heartbeats) {
@@ -333,7 +333,7 @@ class McpWorkflow : public McpActivity {
 TEST_F(McpWorkflow, calls_a_tool_and_sees_its_error_as_an_answer) {
   start();
   EXPECT_EQ(ask_for("echo", R"({"text":"hello"})").content, "hello");
-  EXPECT_EQ(ask_for("fail").content, "the disk is full");
+  EXPECT_EQ(ask_for("fail").content, R"({"error":"tool_error","message":"the disk is full"})");
 }
 
 TEST_F(McpWorkflow, does_not_repeat_a_call_with_wrong_arguments) {

@@ -101,6 +101,38 @@ TEST_F(CommandTest, looks_at_a_good_store_and_ends_with_0) {
   expect_code("stats --json", 0, R"("schema":"dalsegno.stats")");
 }
 
+TEST_F(CommandTest, tells_of_a_model_that_says_nothing_of_its_calls_what_the_log_knows) {
+  expect_code("stats --by workflow,family", 0, "agent\t-\t1\t2\t-\t-\t-\t2\t-\t2\n");
+  expect_code("stats --by workflow --json", 0, R"("without_record":2,"without_usage":2)");
+  expect_code("stats --by workflow --json talk-1", 0, R"("latency":{"measured":2,)");
+  expect_code("stats --by work", 2, "there is tenant, workflow");
+  std::ofstream(folder.path() / "slo.toml")
+      << "[endpoints.e]\nurl = \"http://127.0.0.1:1\"\nmodel = \"m\"\n"
+         "[models.default]\nendpoints = [\"e\"]\n[agents.desk]\nmodel = \"default\"\n"
+         "[slos.s]\nagent = \"desk\"\nfirst_token_seconds = 1\nanswer_seconds = 600\n";
+  auto const config = "'" + (folder.path() / "slo.toml").string() + "'";
+  expect_code("slo --config " + config, 0, "\tanswer\t600.000\t99.00%\t100.00%\t2\t0\t0\t0\t");
+  expect_code("slo --json --config " + config, 0, R"("unmeasured":2)");
+}
+
+TEST_F(CommandTest, ends_with_3_when_a_prompt_is_not_the_one_that_was_meant) {
+  auto log = open();
+  SessionScript bad(*log, "bad", "somebody's");
+  storage::OperationRequested asked;
+  asked.kind = storage::OperationKind::model;
+  agent::Message hello;
+  hello.role = "user";
+  agent::ModelRequest const request{{.messages = 3, .digest = std::string(64, 'a')}, {hello}};
+  auto const input = to_json(request);
+  asked.input = SessionScript::payload(input);
+  asked.input_digest = bad.digest(input);
+  ASSERT_TRUE(bad.step({bad.started(), {1, asked}}));
+  log.reset();
+  expect_code("show bad --prompt 2", 3, "message 0 is not there (counting from 0)");
+  expect_code("show bad --prompt 1", 2, "models were called at 2");
+  expect_code("show bad", 0);
+}
+
 TEST_F(CommandTest, says_on_stderr_what_an_answer_rests_on_and_shows_no_control_characters) {
   auto const ran = run("show talk-1");
   EXPECT_EQ(ran.err.find("dalsegno: verified: chain of "), 0U) << ran.err;

@@ -92,11 +92,10 @@ Result<AgentSetup> set_up(Config const& config, std::string_view agent) {
   AgentSetup setup;
   setup.system = wanted.system;
   setup.checkpoint_every = wanted.checkpoint_every;
+  setup.name = wanted.calls();
   if (wanted.route.empty()) {
-    setup.name = wanted.model;
     TRY(setup.models[wanted.model], options_of(config, wanted.model));
   } else {
-    setup.name = wanted.route;
     setup.route = config.routes.at(wanted.route);
     for (auto const& candidate : setup.route->candidates) {
       TRY(setup.models[candidate.name], options_of(config, candidate.name));

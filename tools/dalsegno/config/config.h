@@ -39,6 +39,9 @@ struct Agent {
   std::uint32_t checkpoint_every = 4;
   std::vector<std::string> tools;
   std::optional<agent::ContextOptions> context;  ///< nothing: conversations are kept whole
+
+  /// By which its sessions call their model.
+  [[nodiscard]] std::string const& calls() const { return route.empty() ? model : route; }
 };
 
 /// What is promised of an agent's answers.

@@ -4,8 +4,8 @@
 #include "dalsegno/result.h"
 #include "storage/log/event_log.h"
 #include "tools/dalsegno/forensics/calls.h"
-#include "tools/dalsegno/forensics/policy_book.h"
 #include "tools/dalsegno/forensics/history.h"
+#include "tools/dalsegno/forensics/policy_book.h"
 
 #include <cstdint>
 #include <optional>
@@ -18,10 +18,10 @@ struct ExplainedContext {
   Sequence sequence = 0;  ///< of its record
   std::uint64_t first_turn = 0;
   std::uint64_t last_turn = 0;
-  Sequence last_event = 0;  ///< of what it stands for
-  std::string made_by;      ///< "model" or "structure"
+  Sequence last_event = 0;                    ///< of what it stands for
+  std::string made_by;                        ///< "model" or "structure"
   OperationId operation = OperationId::none;  ///< of the model's call; `none`: there was none
-  Judgement judgement;  ///< whether it is what the model said, word for word
+  Judgement judgement;                        ///< whether it is what the model said, word for word
 };
 
 /// The newest summary that was recorded before the event `turn`.

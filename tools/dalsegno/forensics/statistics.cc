@@ -7,8 +7,6 @@
 #include "tools/dalsegno/forensics/status_name.h"
 
 #include <algorithm>
-#include <cmath>
-#include <cstddef>
 #include <utility>
 #include <variant>
 
@@ -84,13 +82,6 @@ class RunCounter {
 };
 
 }  // namespace
-
-std::chrono::microseconds CallFigures::percentile(double share) const {
-  if (latencies.empty()) return {};
-  auto const rank = std::ceil(share * static_cast<double>(latencies.size()));
-  auto const index = static_cast<std::size_t>(std::max(rank, 1.0)) - 1;
-  return latencies[std::min(index, latencies.size() - 1)];
-}
 
 Result<Statistics> count(storage::EventLog const& log,
                          std::vector<CountedSession> const& sessions) {

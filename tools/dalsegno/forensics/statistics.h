@@ -23,9 +23,6 @@ struct CallFigures {
   std::uint64_t failed_attempts = 0;
   std::uint64_t orphaned = 0;
   std::vector<std::chrono::microseconds> latencies;  ///< of attempts that brought a result; sorted
-
-  /// The smallest latency that `share` (0 to 1) of them do not exceed; 0 without any.
-  [[nodiscard]] std::chrono::microseconds percentile(double share) const;
 };
 
 struct Statistics {

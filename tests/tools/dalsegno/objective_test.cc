@@ -1,0 +1,178 @@
+#include "tools/dalsegno/forensics/objective.h"
+
+#include "storage/memory/memory_log.h"
+#include "tests/tools/dalsegno/model_script.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace dalsegno::forensics {
+namespace {
+
+using namespace std::chrono_literals;
+using test::message;
+using test::ModelScript;
+using test::SessionScript;
+using testing::ElementsAre;
+
+// ---- what is read from a log ----
+
+class TurnsTest : public testing::Test {
+ protected:
+  void expect(Result<> const& outcome) { ASSERT_TRUE(outcome) << outcome.error().detail; }
+
+  /// The agent waits for a turn (0 s), which comes in (1 s) and is handed to it: sequences 1 to 3.
+  void begin() {
+    expect(session_.step({session_.started(), session_.receive(1)}));
+    auto said = model_.ask(2, {message("user", "hello")});
+    said.insert(said.begin(), session_.signal("{}"));
+    said.front().operation = 0;
+    expect(session_.step(said));
+  }
+  std::vector<Turn> turns() {
+    auto const head = log_->head(session_.id());
+    auto const history = read_history(*log_, session_.id(), **head).value();
+    EXPECT_FALSE(history.broken) << history.broken->detail;
+    return read_turns(*log_, history).value();
+  }
+  void wait_a_second() { expect(session_.step({{0, storage::TimerFired{}}})); }
+
+  std::unique_ptr<storage::EventLog> log_ = storage::open_memory(storage::make_memory_store(1));
+  SessionScript session_{*log_, "talk", "agent"};
+  ModelScript model_{session_};
+};
+
+TEST_F(TurnsTest, a_turn_is_answered_from_its_arrival_on) {
+  begin();
+  wait_a_second();
+  expect(session_.step({model_.answer(2, "hi", R"({"first_token_us":200000,"elapsed_us":900000})"),
+                        SessionScript::answer(3, 2, "\"hi\"")}));  // at 3 s
+  auto const found = turns();
+  ASSERT_EQ(found.size(), 1U);
+  EXPECT_EQ(found[0].sequence, 3U);
+  EXPECT_EQ(found[0].end, TurnEnd::answered);
+  EXPECT_EQ(found[0].answer, 2s);
+  EXPECT_EQ(found[0].first_token, 1'300ms) << "recorded after 2 s, the token 0.7 s before";
+}
+
+TEST_F(TurnsTest, failed_attempts_count_towards_the_first_token) {
+  begin();
+  expect(session_.step({ModelScript::fail(2, "a: status 503")}));
+  expect(session_.step({session_.start(2, "", 2)}));
+  expect(session_.step(
+      {model_.answer(2, "hi", R"({"first_token_us":100000,"elapsed_us":100000})", 2)}));  // at 4 s
+  auto const found = turns();
+  ASSERT_EQ(found.size(), 1U);
+  EXPECT_EQ(found[0].first_token, 3s);
+  EXPECT_EQ(found[0].end, TurnEnd::waiting) << "the model spoke, the agent has not answered";
+}
+
+TEST_F(TurnsTest, of_a_failed_session_turns_without_answer_have_failed) {
+  begin();
+  expect(session_.step({{0, storage::SessionFailed{"unauthorized", "no"}}}));
+  auto const found = turns();
+  ASSERT_EQ(found.size(), 1U);
+  EXPECT_EQ(found[0].end, TurnEnd::failed);
+  EXPECT_FALSE(found[0].has_result);
+}
+
+TEST_F(TurnsTest, of_a_session_that_ended_otherwise_nobody_waits_any_more) {
+  begin();
+  expect(session_.step({{0, storage::SessionCompleted{SessionScript::payload("1"), 0}}}));
+  EXPECT_EQ(turns().at(0).end, TurnEnd::gone);
+}
+
+TEST_F(TurnsTest, an_answer_that_does_not_say_when_it_began_has_no_first_token) {
+  begin();
+  expect(session_.step({model_.answer(2, "hi"), SessionScript::answer(3, 2, "\"hi\"")}));
+  auto const found = turns();
+  ASSERT_EQ(found.size(), 1U);
+  EXPECT_TRUE(found[0].has_result);
+  EXPECT_FALSE(found[0].first_token);
+}
+
+// ---- what is judged ----
+
+Turn answered(std::chrono::microseconds after, Sequence sequence = 1) {
+  return {.sequence = sequence,
+          .arrived = test::at(0),
+          .end = TurnEnd::answered,
+          .answer = after,
+          .first_token = after / 2,
+          .has_result = true};
+}
+Turn unanswered(TurnEnd end, Time arrived = test::at(0)) {
+  return {.sequence = 9, .arrived = arrived, .end = end, .answer = {}, .first_token = {}};
+}
+
+ObjectiveOutcome judge(TurnMeasure measure,
+                       std::vector<Turn> const& turns,
+                       std::chrono::microseconds limit = 2s) {
+  ObjectiveCheck check({measure, limit, 1}, test::at(100));
+  check.add({"default", "talk"}, {}, turns);
+  return check.finish(5);
+}
+
+TEST(Objective, is_kept_by_the_share_that_is_within_the_limit) {
+  auto const outcome =
+      judge(TurnMeasure::answer, {answered(1s), answered(2s), answered(3s), answered(1s)});
+  EXPECT_EQ(outcome.kept, 3U);
+  EXPECT_EQ(outcome.late, 1U);
+  EXPECT_DOUBLE_EQ(outcome.share(), 0.75);
+  EXPECT_TRUE(outcome.keeps({.share = 0.75}));
+  EXPECT_FALSE(outcome.keeps({.share = 0.76}));
+  EXPECT_THAT(outcome.measured, ElementsAre(1s, 1s, 2s, 3s));
+  EXPECT_EQ(judge(TurnMeasure::first_token, {answered(3s), answered(5s)}).late, 1U);
+}
+
+TEST(Objective, a_turn_that_waits_is_late_once_its_time_is_over) {
+  auto const outcome =
+      judge(TurnMeasure::answer,
+            {unanswered(TurnEnd::waiting), unanswered(TurnEnd::waiting, test::at(99))});
+  EXPECT_EQ(outcome.late, 1U);
+  EXPECT_EQ(outcome.pending, 1U);
+  EXPECT_TRUE(outcome.measured.empty()) << "nobody knows how long it will be";
+  ASSERT_EQ(outcome.worst.size(), 1U);
+  EXPECT_EQ(outcome.worst[0].waited, 100s);
+  EXPECT_EQ(outcome.worst[0].end, TurnEnd::waiting);
+}
+
+TEST(Objective, a_failed_turn_breaks_it_and_one_that_nobody_waits_for_does_not) {
+  auto const outcome =
+      judge(TurnMeasure::answer, {unanswered(TurnEnd::failed), unanswered(TurnEnd::gone)});
+  EXPECT_EQ(outcome.late, 1U);
+  EXPECT_EQ(outcome.unmeasured, 1U);
+}
+
+TEST(Objective, an_answer_that_does_not_say_when_it_began_is_counted_as_unmeasured) {
+  auto turn = answered(1s);
+  turn.first_token.reset();
+  auto const outcome = judge(TurnMeasure::first_token, {turn, answered(1s)});
+  EXPECT_EQ(outcome.unmeasured, 1U);
+  EXPECT_EQ(outcome.kept, 1U);
+}
+
+TEST(Objective, is_kept_while_there_is_nothing_to_judge) {
+  EXPECT_TRUE(judge(TurnMeasure::answer, {}).keeps({.share = 1}));
+}
+
+TEST(Objective, names_the_sessions_that_waited_longest_with_their_worst_turn) {
+  ObjectiveCheck check({TurnMeasure::answer, 2s, 1}, test::at(100));
+  for (int i = 1; i <= 9; ++i)
+    check.add({"default", "s" + std::to_string(i)},
+              {},
+              {answered(std::chrono::seconds(i), 4), answered(std::chrono::seconds(i - 1), 8)});
+  auto const outcome = check.finish(3);
+  ASSERT_EQ(outcome.worst.size(), 3U);
+  EXPECT_EQ(outcome.worst[0].session.name, "s9");
+  EXPECT_EQ(outcome.worst[0].turn, 4U);
+  EXPECT_EQ(outcome.worst[0].late, 2U);
+  EXPECT_EQ(outcome.worst[2].session.name, "s7");
+}
+
+}  // namespace
+}  // namespace dalsegno::forensics
