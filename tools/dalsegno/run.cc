@@ -46,7 +46,7 @@ constexpr std::string_view permit_all = R"({"dalsegno_policy": 1, "name": "permi
 Result<engine::PolicySet> policy_for(storage::EventLog const& log,
                                      std::optional<engine::PolicySet> given) {
   if (given) return std::move(*given);
-  TRY(auto const all, engine::PolicySet::parse(permit_all));
+  TRY(auto all, engine::PolicySet::parse(permit_all));
   TRY(auto active, active_policy(log));
   if (active && active->digest() != all.digest()) {
     say("no --policy: the store's decides, \"" + active->name() + "\"");

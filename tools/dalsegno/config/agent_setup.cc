@@ -82,12 +82,10 @@ Risk worse(Risk a, Risk b) {
 
 Result<AgentSetup> set_up(Config const& config, std::string_view agent) {
   auto const found = config.agents.find(std::string(agent));
-  if (found == config.agents.end()) {
-    std::vector<std::string_view> names;
-    for (auto const& [name, entry] : config.agents) names.push_back(name);
-    return Error{Errc::not_found,
-                 "there is no agent " + std::string(agent) + suggestion(agent, names)};
-  }
+  if (found == config.agents.end())
+    return Error{
+        Errc::not_found,
+        "there is no agent " + std::string(agent) + suggestion(agent, names_of(config.agents))};
   auto const& wanted = found->second;
   AgentSetup setup;
   setup.system = wanted.system;

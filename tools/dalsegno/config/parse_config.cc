@@ -40,11 +40,14 @@ class ConfigReader {
     each(reader, "slos", config_.slos, &ConfigReader::read_slo);
     read_budgets(reader);
     reader.finish();
-    check_mentions(endpoints_, config_.endpoints, "endpoint");
-    check_mentions(models_, config_.models, "model");
-    check_mentions(agents_, config_.agents, "agent");
-    check_tools();
-    check_mentions(routes_, config_.routes, "route");
+    check_mentions(endpoints_, names_of(config_.endpoints), "endpoint");
+    check_mentions(models_, names_of(config_.models), "model");
+    check_mentions(agents_, names_of(config_.agents), "agent");
+    auto tools = names_of(config_.tools);
+    auto const services = names_of(config_.services);
+    tools.insert(tools.end(), services.begin(), services.end());
+    check_mentions(tools_, tools, "tool");
+    check_mentions(routes_, names_of(config_.routes), "route");
     if (!problem_.error()) finish_routes();
     if (problem_.error()) return *problem_.error();
     return std::move(config_);
@@ -77,24 +80,15 @@ class ConfigReader {
   void mention(std::vector<Mention>& mentions, std::string what, std::string name) const {
     mentions.push_back({line_, std::move(what), std::move(name)});
   }
-  template <class T>
   void check_mentions(std::vector<Mention> const& mentions,
-                      std::map<std::string, T> const& entries,
-                      std::string const& kind) {
-    std::vector<std::string_view> names;
-    for (auto const& [name, entry] : entries) names.push_back(name);
-    for (auto const& [line, what, name] : mentions)
-      if (!entries.contains(name))
-        problem_.note(line, what + ": there is no " + kind + " " + name + suggestion(name, names));
-  }
-
-  void check_tools() {
-    std::vector<std::string_view> names;
-    for (auto const& [name, tool] : config_.tools) names.push_back(name);
-    for (auto const& [name, service] : config_.services) names.push_back(name);
-    for (auto const& [line, what, name] : tools_)
-      if (!config_.tools.contains(name) && !config_.services.contains(name))
-        problem_.note(line, what + ": there is no tool " + name + suggestion(name, names));
+                      std::vector<std::string_view> const& names,
+                      std::string_view kind) {
+    for (auto const& [line, what, name] : mentions) {
+      if (std::ranges::find(names, name) != names.end()) continue;
+      auto text = what + ": there is no ";
+      text.append(kind).append(" ").append(name).append(suggestion(name, names));
+      problem_.note(line, text);
+    }
   }
 
   void read_url(TableReader& reader, std::string& url) {
