@@ -9,6 +9,7 @@
 #include "activities/tool/http_request.h"
 #include "activities/tool/schema/schema.h"
 #include "activities/tool/tool_answer.h"
+#include "activities/tool/tool_name.h"
 #include "dalsegno/agent.h"
 #include "dalsegno/errors.h"
 #include "dalsegno/payload.h"
@@ -30,13 +31,6 @@ Error wrong(HttpTool const& tool, std::string const& why) {
   return Error{Errc::invalid, "the tool \"" + tool.name + "\": " + why};
 }
 
-bool is_name(std::string_view name) {
-  return !name.empty() && name.size() <= 64 && std::ranges::all_of(name, [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
-           c == '-';
-  });
-}
-
 /// The URL as it is for some arguments.
 std::string example_of(std::string url) {
   for (auto const& name : placeholders(url)) {
@@ -48,7 +42,8 @@ std::string example_of(std::string url) {
 
 /// Where the tool leads. Errors: Errc::invalid.
 Result<http::DialPlan> check(HttpTool const& tool) {
-  if (!is_name(tool.name)) return wrong(tool, "a name has 1 to 64 of a-z, A-Z, 0-9, '_' and '-'");
+  if (!is_tool_name(tool.name))
+    return wrong(tool, "a name has 1 to 64 of a-z, A-Z, 0-9, '_' and '-'");
   constexpr std::array<std::string_view, 6> methods = {
       "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"};
   if (std::ranges::find(methods, tool.method) == methods.end())

@@ -1,4 +1,4 @@
-#include "activities/tool/http_request.h"
+#include "activities/tool/tool_name.h"
 #include "dalsegno/http_tools.h"
 #include "dalsegno/try.h"
 
@@ -166,11 +166,7 @@ class Reader {
                                   std::string_view method) const {
     auto const what = "operation " + id;
     HttpTool tool;
-    for (char const c : options_.prefix + id) {
-      bool const is_plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-                            (c >= '0' && c <= '9') || c == '_' || c == '-';
-      if (tool.name.size() < 64) tool.name += is_plain ? c : '_';
-    }
+    tool.name = tool_name_of(options_.prefix + id);
     tool.description = operation.text("summary");
     if (auto const more = operation.text("description"); !more.empty())
       tool.description += (tool.description.empty() ? "" : "\n") + std::string(more);

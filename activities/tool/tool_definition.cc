@@ -1,27 +1,13 @@
 #include "activities/tool/tool_definition.h"
 
 #include "activities/tool/mcp/fault.h"
+#include "activities/tool/tool_name.h"
 #include "dalsegno/try.h"
 #include "storage/event/digest.h"
 
 #include <utility>
 
 namespace dalsegno::tools {
-namespace {
-
-/// Model servers take names of 1 to 64 of a-z, A-Z, 0-9, '_' and '-'.
-std::string name_for_models(std::string_view name) {
-  std::string out;
-  for (char const c : name) {
-    bool const is_plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-                          (c >= '0' && c <= '9') || c == '_' || c == '-';
-    out += is_plain ? c : '_';
-  }
-  return out.substr(0, 64);
-}
-
-}  // namespace
-
 Result<Definition> read_definition(McpTool tool) {
   auto arguments = schema::Schema::read(tool.parameters);
   if (!arguments)
@@ -41,7 +27,7 @@ Result<Definition> read_definition(McpTool tool) {
 McpTool describe(mcp::Tool const& tool, std::string_view prefix) {
   McpTool out;
   out.origin = tool.name;
-  out.name = name_for_models(std::string(prefix) + tool.name);
+  out.name = tool_name_of(std::string(prefix) + tool.name);
   out.description = tool.definition.text("description");
   if (auto const* const schema = tool.definition.find("inputSchema")) out.parameters = *schema;
   if (auto const* const schema = tool.definition.find("outputSchema")) out.output = *schema;
