@@ -122,6 +122,20 @@ TEST_F(Talk, lets_old_turns_give_way_to_a_summary_of_another_model) {
   EXPECT_THAT(why.out, HasSubstr("model scribe/summaries"));
 }
 
+TEST_F(Talk, does_not_show_a_summary_as_if_it_were_an_answer) {
+  auto const file = (folder_.path() / "dalsegno.toml").string();
+  std::ofstream(file) << "[endpoints.here]\nurl = \"" << server_.url()
+                      << "\"\nmodel = \"small\"\n[models.small]\nendpoints = [\"here\"]\n"
+                         "[agents.desk]\nmodel = \"small\"\n"
+                         "[agents.desk.context]\nmax_bytes = 4096\nkeep_turns = 0\n";
+  auto const ran =
+      run(std::string(3'000, 'x') + "\nhello\n", {"--config", file, "--agent", "desk"});
+  EXPECT_EQ(ran.code, 0) << ran.err;
+  EXPECT_THAT(ran.out, HasSubstr("2 messages, the last one: hello\n"));
+  EXPECT_THAT(ran.out, testing::Not(HasSubstr("Summarize")));
+  EXPECT_EQ(server_.requests().size(), 3U);
+}
+
 TEST_F(Talk, says_what_the_environment_lacks) {
   ::unsetenv("DALSEGNO_MODEL");
   auto const ran = run("hello\n");

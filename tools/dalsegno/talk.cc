@@ -197,13 +197,13 @@ Result<int> talk(
     return Error{Errc::conflict,
                  globals.data.string() + ": session " + interrupted +
                      " is under way, and this conversation is not its; finish it first"};
-  TalkScreen screen(globals);
+  TRY(auto progress, progress_of(*log, session));
+  TalkScreen screen(globals, !progress.is_answered);
   Registry registry;
   for (auto& workflow : agent::builtin_workflows()) registry.add(std::move(workflow));
   TRY_VOID(served.add_tools(registry));
   TRY_VOID(served.add_models(
       registry, *log, options.budgets, redaction ? &redaction->redactor() : nullptr, screen));
-  TRY(auto progress, progress_of(*log, session));
   TRY(auto const engine,
       start_engine(globals,
                    *log,

@@ -32,6 +32,7 @@ std::string call_text(storage::OperationRequested const& asked) {
 void TalkScreen::take(model::Delta const& delta) {
   if (globals_.json || delta.kind != model::Delta::Kind::text) return;
   std::lock_guard const lock(mutex_);
+  if (!is_shown_) return;
   // Another attempt says it anew.
   if (!shown_.empty() && (delta.operation != operation_ || delta.attempt != attempt_)) break_off();
   operation_ = delta.operation;
@@ -45,8 +46,13 @@ void TalkScreen::take(model::Delta const& delta) {
 void TalkScreen::tell(std::span<storage::Event const> events) {
   std::lock_guard const lock(mutex_);
   for (auto const& event : events) {
-    if (auto const* const asked = std::get_if<storage::OperationRequested>(&event.body)) {
+    if (std::holds_alternative<storage::InputReceived>(event.body)) {
+      is_answering_ = true;
+    } else if (std::holds_alternative<storage::AnswerGiven>(event.body)) {
+      is_answering_ = false;
+    } else if (auto const* const asked = std::get_if<storage::OperationRequested>(&event.body)) {
       if (asked->kind == storage::OperationKind::tool) asked_[event.operation] = call_text(*asked);
+      if (asked->kind == storage::OperationKind::model) is_shown_ = is_answering_;
     } else if (auto const* const decided = std::get_if<storage::PolicyDecided>(&event.body)) {
       tell_of(event.operation, *decided);
     } else if (auto const* const failed = std::get_if<storage::AttemptFailed>(&event.body)) {

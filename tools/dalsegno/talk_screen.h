@@ -17,8 +17,11 @@ namespace dalsegno::command {
 /// tools with what policy says of them, choices of models and failures on stderr. Thread: any.
 class TalkScreen {
  public:
-  explicit TalkScreen(Globals const& globals) : globals_(globals) {}
+  /// `is_answering`: a turn waits for its answer, by a call that may be under way.
+  TalkScreen(Globals const& globals, bool is_answering)
+      : globals_(globals), is_answering_(is_answering), is_shown_(is_answering) {}
 
+  /// What a model says that was asked between an answer and the next turn (a summary) is not shown.
   void take(model::Delta const& delta);
   /// Events of the conversation's session, as they are recorded.
   void tell(std::span<storage::Event const> events);
@@ -34,6 +37,8 @@ class TalkScreen {
   Globals const& globals_;
   std::mutex mutex_;
   // Guarded by mutex_.
+  bool is_answering_;
+  bool is_shown_;      // what the model says that was asked last
   std::string shown_;  // of the answer that is coming
   OperationId operation_ = OperationId::none;
   std::uint32_t attempt_ = 0;
