@@ -1,6 +1,7 @@
 #include "activities/model/routing/route_json.h"
 #include "dalsegno/try.h"
 #include "engine/policy/nearest.h"
+#include "tools/dalsegno/config/names.h"
 #include "tools/dalsegno/config_file.h"
 #include "tools/dalsegno/output.h"
 #include "tools/dalsegno/policy_files.h"
@@ -13,7 +14,6 @@
 #include <memory>
 #include <string>
 #include <string_view>
-#include <vector>
 
 namespace dalsegno::command {
 namespace {
@@ -37,9 +37,7 @@ Result<RouteRules const*> route_of(config::Config const& config, Options const& 
   }
   if (auto const found = config.routes.find(options.route); found != config.routes.end())
     return &found->second;
-  std::vector<std::string_view> names;
-  for (auto const& [name, rules] : config.routes) names.push_back(name);
-  auto const near = engine::nearest(options.route, names);
+  auto const near = engine::nearest(options.route, config::names_of(config.routes));
   return Error{Errc::not_found,
                options.config + ": there is no route " + printable(options.route) +
                    (near ? "; did you mean " + std::string(*near) + "?" : "")};

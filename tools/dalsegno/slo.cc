@@ -2,6 +2,7 @@
 #include "dalsegno/payload.h"
 #include "dalsegno/try.h"
 #include "engine/policy/nearest.h"
+#include "tools/dalsegno/config/names.h"
 #include "tools/dalsegno/config_file.h"
 #include "tools/dalsegno/forensics/model_calls.h"
 #include "tools/dalsegno/forensics/objective.h"
@@ -75,10 +76,7 @@ Result<std::vector<Promise>> promises_of(config::Config const& config,
                                          Options const& options,
                                          Time now) {
   if (!options.agent.empty() && !config.agents.contains(options.agent)) {
-    std::vector<std::string_view> names;
-    names.reserve(config.agents.size());
-    for (auto const& [name, agent] : config.agents) names.push_back(name);
-    auto const near = engine::nearest(options.agent, names);
+    auto const near = engine::nearest(options.agent, config::names_of(config.agents));
     return Error{Errc::not_found,
                  options.config + ": there is no agent " + printable(options.agent) +
                      (near ? "; did you mean " + std::string(*near) + "?" : "")};

@@ -1,6 +1,7 @@
 #include "tools/dalsegno/config/agent_setup.h"
 
 #include "dalsegno/try.h"
+#include "tools/dalsegno/config/names.h"
 #include "tools/dalsegno/config/table_reader.h"
 
 #include <algorithm>

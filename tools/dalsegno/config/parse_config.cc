@@ -1,6 +1,7 @@
 #include "dalsegno/try.h"
 #include "engine/policy/grammar.h"
 #include "tools/dalsegno/config/config.h"
+#include "tools/dalsegno/config/names.h"
 #include "tools/dalsegno/config/table_reader.h"
 
 #include <algorithm>

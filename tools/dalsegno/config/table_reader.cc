@@ -69,7 +69,7 @@ void TableReader::read(std::string_view key, std::optional<double>& number) {
   if (node == nullptr) return;
   auto const value = node->is_number() ? node->value<double>() : std::nullopt;
   if (!value || !std::isfinite(*value) || *value < 0) return wrong(key, "is no number from 0");
-  number = *value;
+  number = value;
 }
 
 void TableReader::read(std::string_view key, double& number) {

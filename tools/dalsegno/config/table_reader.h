@@ -5,7 +5,6 @@
 #include <toml++/toml.h>
 
 #include <cstdint>
-#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -30,15 +29,6 @@ class Problem {
 /// ". Did you mean …?" where one of `known` is near to `word`, else "".
 [[nodiscard]] std::string suggestion(std::string_view word,
                                      std::vector<std::string_view> const& known);
-
-/// The names of a section's tables.
-template <class T>
-[[nodiscard]] std::vector<std::string_view> names_of(std::map<std::string, T> const& entries) {
-  std::vector<std::string_view> names;
-  names.reserve(entries.size());
-  for (auto const& [name, entry] : entries) names.push_back(name);
-  return names;
-}
 
 /// One table of a TOML file, read key by key; `finish` complains of the keys that nobody asked for.
 /// Where a key is not there, the value stays what it is.
