@@ -75,6 +75,17 @@ std::string readable(std::string body) {
   return body;
 }
 
+/// The argument of the tool that would be a header beside one of ours of the same name; "": none.
+std::string_view colliding_header(HttpTool const& tool, HttpToolsOptions const& options) {
+  for (auto const& [argument, place] : tool.places) {
+    if (place != HttpPlace::header) continue;
+    for (auto const* const fields : {&options.headers, &options.secrets})
+      for (auto const& field : *fields)
+        if (http::is_header(argument, field.name)) return argument;
+  }
+  return {};
+}
+
 /// What the tools of one service have in common. Thread: any.
 class Service {
  public:
@@ -195,6 +206,9 @@ Result<std::vector<model::Tool>> add_http_tools(Registry& registry,
     TRY(auto plan, check(tool));
     plans.push_back(std::move(plan));
     if (!names.insert(tool.name).second) return wrong(tool, "another one has its name");
+    if (auto const header = colliding_header(tool, options); !header.empty())
+      return wrong(tool,
+                   "its argument \"" + std::string(header) + "\" is a header that is set for all");
     auto schema = schema::Schema::read(tool.parameters.is_null() ? Json().set("type", "object")
                                                                  : tool.parameters);
     if (!schema) return wrong(tool, "its parameters: " + schema.error().detail);

@@ -1,3 +1,4 @@
+#include "activities/http/message.h"
 #include "activities/tool/tool_name.h"
 #include "dalsegno/http_tools.h"
 #include "dalsegno/try.h"
@@ -208,7 +209,11 @@ class Reader {
     auto const name = std::string(parameter->text("name"));
     auto const in = parameter->text("in");
     if (name.empty()) return wrong(what, "a parameter has no name");
-    if (in == "cookie") return {};
+    // As the specification has it: what is accepted, sent and shown is not the caller's to say.
+    bool const is_ours = in == "header" && (http::is_header(name, "accept") ||
+                                            http::is_header(name, "content-type") ||
+                                            http::is_header(name, "authorization"));
+    if (in == "cookie" || is_ours) return {};
     if (in != "path" && in != "query" && in != "header")
       return wrong(what, "the parameter " + name + " is in neither path, query nor header");
     tool.places[name] = in == "path"    ? HttpPlace::path

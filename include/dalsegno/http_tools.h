@@ -82,7 +82,8 @@ struct HttpToolsOptions {
 /// class decides. POST, PUT, PATCH and DELETE carry Idempotency-Key, as http.request does.
 ///
 /// Errors: Errc::invalid, naming the tool: a name, URL, method or schema that is none, a {name}
-/// that is no parameter; those of a wrong egress document or file of authorities.
+/// that is no parameter, an argument that is a header of all requests; those of a wrong egress
+/// document or file of authorities.
 [[nodiscard]] Result<std::vector<model::Tool>> add_http_tools(Registry& registry,
                                                               HttpToolsOptions const& options);
 

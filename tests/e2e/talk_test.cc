@@ -136,6 +136,27 @@ TEST_F(Talk, does_not_show_a_summary_as_if_it_were_an_answer) {
   EXPECT_EQ(server_.requests().size(), 3U);
 }
 
+TEST_F(Talk, spends_no_more_than_its_budget_over_several_processes) {
+  auto const file = (folder_.path() / "dalsegno.toml").string();
+  std::ofstream(file) << "[endpoints.here]\nurl = \"" << server_.url()
+                      << "\"\nmodel = \"small\"\n"
+                         "[models.small]\nendpoints = [\"here\"]\nmax_tokens = 100\n"
+                         "[prices.small]\ninput = 1000\noutput = 1000\n"
+                         "[budgets.session]\nsoft_usd = 0.01\nhard_usd = 0.5\n"
+                         "[agents.desk]\nmodel = \"small\"\n";
+  std::string all;
+  int code = 0;
+  for (int i = 0; i < 20 && code == 0; ++i) {
+    auto const ran = run("turn\n", {"--config", file, "--agent", "desk"});
+    code = ran.code;
+    all += ran.err;
+  }
+  EXPECT_NE(code, 0);
+  EXPECT_THAT(all, HasSubstr("has its soft limit"));
+  EXPECT_THAT(all, HasSubstr("budget_exhausted: the budget of session default/talk has 0."));
+  EXPECT_GT(server_.requests().size(), 1U);
+}
+
 TEST_F(Talk, says_what_the_environment_lacks) {
   ::unsetenv("DALSEGNO_MODEL");
   auto const ran = run("hello\n");

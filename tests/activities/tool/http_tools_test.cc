@@ -190,6 +190,21 @@ TEST_F(HttpTools, with_a_wrong_definition_are_refused_by_name) {
               HasSubstr("its parameters: "));
 }
 
+TEST_F(HttpTools, let_no_argument_stand_beside_a_header_of_ours) {
+  serve("");
+  options_.tools[0].places["authorization"] = HttpPlace::header;
+  Registry registry;
+  auto const added = add_http_tools(registry, options_);
+  ASSERT_FALSE(added);
+  EXPECT_THAT(added.error().detail, HasSubstr("\"authorization\" is a header that is set for all"));
+  auto const read = read_openapi(R"({"openapi":"3.0.0","servers":[{"url":"https://a.b"}],
+      "paths":{"/x":{"get":{"parameters":[{"name":"Authorization","in":"header"},
+                                          {"name":"X-Day","in":"header"}]}}}})");
+  ASSERT_TRUE(read) << read.error().detail;
+  EXPECT_EQ(read->front().places.size(), 1U);
+  EXPECT_EQ(read->front().parameters.find("properties")->find("Authorization"), nullptr);
+}
+
 TEST_F(HttpTools, tell_redaction_of_their_secrets) {
   serve("");
   auto const secrets = known_secrets(options_);

@@ -130,6 +130,11 @@ TEST_F(RoutedModel, takes_the_cheap_one_for_what_is_easy_and_says_why) {
 
 TEST_F(RoutedModel, takes_the_strong_one_for_what_is_hard_and_stays_with_it_while_that_is_warm) {
   routing_.rules.bands[1].from = 0.3;
+  // The small one saves less over the calls ahead than the prefix costs that it lacks.
+  routing_.rules.candidates[0].input_usd = 9;
+  routing_.rules.candidates[0].cached_usd = 9;
+  routing_.rules.candidates[0].output_usd = 19;
+  routing_.rules.calls_ahead = 0;
   ASSERT_TRUE(turn("hard", hard_question));
   ASSERT_EQ(large_.requests().size(), 1U);
   auto const first = calls("hard");
@@ -141,6 +146,20 @@ TEST_F(RoutedModel, takes_the_strong_one_for_what_is_hard_and_stays_with_it_whil
   auto const& route = *found[1].find("route");
   EXPECT_EQ(route.find("request")->text("model"), "large");
   EXPECT_GT(*route.find("request")->find("warm_tokens")->as_integer(), 0);
+  EXPECT_LT(*route.find("complexity")->as_double(), 0.3) << "the small one would do";
+  EXPECT_EQ(route.text("model"), "large");
+  EXPECT_EQ(route.text("binding"), "kept");
+}
+
+TEST_F(RoutedModel, leaves_a_model_for_one_that_saves_more_than_its_warm_prefix) {
+  routing_.rules.bands[1].from = 0.3;
+  ASSERT_TRUE(turn("hard", hard_question));
+  ASSERT_TRUE(turn("hard", "thanks"));
+  auto const found = calls("hard");
+  ASSERT_EQ(found.size(), 2U);
+  EXPECT_EQ(found[0].find("route")->text("model"), "large");
+  EXPECT_EQ(found[1].find("route")->text("model"), "small");
+  EXPECT_EQ(found[1].find("route")->text("binding"), "moved");
 }
 
 TEST_F(RoutedModel, of_models_that_policy_denies_takes_none) {
