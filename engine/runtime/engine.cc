@@ -14,6 +14,7 @@
 #include "engine/session/call_policy.h"
 #include "engine/session/completion_token.h"
 #include "engine/session/control_step.h"
+#include "engine/session/next_run.h"
 #include "engine/session/overloaded.h"
 #include "storage/access/recorded_time.h"
 #include "storage/log/step_key.h"
@@ -159,10 +160,12 @@ void Engine::uncount(StepResult const& step) {
   for (auto const& next : step.then) uncount(next);
   for (auto const& effect : step.effects) {
     if (auto const* const child = std::get_if<StartChild>(&effect))
-      counters_->take_back(step.append.session,
-                           action_of(storage::OperationKind::child),
-                           child->workflow,
-                           step.recorded_at);
+      counters_->take_back(
+          step.append.session,
+          action_of(child->ask == storage::SessionAsk::start ? storage::OperationKind::child
+                                                             : storage::OperationKind::message),
+          child->ask == storage::SessionAsk::start ? child->workflow : child->session.name,
+          step.recorded_at);
     auto const* const call = std::get_if<StartAttempt>(&effect);
     if (call == nullptr || call->attempt != 1) continue;
     counters_->take_back(call->session, action_of(call->kind), call->name, step.recorded_at);
@@ -400,9 +403,18 @@ Result<std::string> result_of(SessionId const& session, EndUpdate const& end) {
 
 }  // namespace
 
+/// Whether it is the first step of a run that goes on where another one stopped; not of one that
+/// was started after that had ended.
+bool Engine::continues(SessionId const& session, StepResult const& step) const {
+  if (!step.append.follows) return false;
+  auto const secret = log_.secret(session);
+  return secret && next_run(storage::KeyedDigester(*secret), step.append.follows->run) ==
+                       step.append.head.run;
+}
+
 /// Answers and ends, to those who wait for them; what sessions say to each other.
 void Engine::announce(SessionId const& session, StepResult const& step) {
-  if (step.append.follows) waiters_.continued(session, carried_signals(step));
+  if (continues(session, step)) waiters_.continued(session, carried_signals(step));
   for (auto const& effect : step.effects) {
     std::visit(overloaded{[](StartAttempt const&) {},
                           [&](GiveAnswer const& given) {

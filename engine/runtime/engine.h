@@ -165,6 +165,7 @@ class Engine {
   void release_effects(std::span<PendingStep> steps, std::span<Result<> const> results, bool fatal);
   void abandon_attempts(StepResult const& step);
   [[nodiscard]] Result<std::string> token_of(StartAttempt const& attempt) const;
+  [[nodiscard]] bool continues(SessionId const& session, StepResult const& step) const;
   void announce(SessionId const& session, StepResult const& step);
   void run_errands();
   void fail(Error const& error);

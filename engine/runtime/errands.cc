@@ -5,6 +5,8 @@
 #include "dalsegno/try.h"
 #include "engine/replay/fold_session.h"
 #include "engine/runtime/run_lookup.h"
+#include "engine/session/completion_token.h"
+#include "engine/session/session.h"
 
 #include <memory>
 #include <optional>
@@ -33,6 +35,8 @@ Errands::Errands(storage::EventLog const& log, Send send, Say say)
     : log_(log), send_(std::move(send)), say_(std::move(say)) {}
 
 void Errands::start(StartChild const& wanted) {
+  if (wanted.ask == storage::SessionAsk::signal) return signal(wanted);
+  if (wanted.ask != storage::SessionAsk::start) return settle(wanted);
   StartRequest request{wanted.session, wanted.workflow, *wanted.input, wanted.principal};
   request.reuse = wanted.reuse;
   request.not_before = wanted.not_before;
@@ -65,6 +69,92 @@ void Errands::started(StartChild const& wanted, Result<Receipt> const& receipt) 
         !done)
       say_(wanted.session, done.error().detail);
     return;
+  }
+  send_(asking(wanted.session, wanted.origin),
+        InputMessage{asking(wanted.session, wanted.origin), wanted.origin.run, std::move(end)});
+}
+
+namespace {
+
+/// The same for every delivery of one message, and for no other one.
+std::string key_of(storage::Origin const& origin) {
+  return "dalsegno/message/" + origin.session + '/' + to_string(origin.run) + '/' +
+         std::to_string(static_cast<std::uint64_t>(origin.operation));
+}
+
+/// A member of what the operation was asked with.
+std::string member(Json const& of, std::string_view name) {
+  auto const* const value = of.find(name);
+  return value == nullptr ? std::string("null") : canonical(*value);
+}
+
+}  // namespace
+
+void Errands::signal(StartChild const& wanted) {
+  SignalInput input{wanted.signal, *wanted.input, key_of(wanted.origin), wanted.principal};
+  input.taint = wanted.taint;
+  input.senders = wanted.senders;
+  auto done = [this, wanted](Result<Receipt> const& receipt) {
+    delivered(wanted, receipt ? Result<>() : Result<>(receipt.error()));
+  };
+  if (wanted.workflow.empty()) {
+    send_(wanted.session, SignalMessage{wanted.session, std::move(input), {}, std::move(done)});
+    return;
+  }
+  auto const both = parse_json(*wanted.input);
+  if (!both) return delivered(wanted, both.error());
+  input.payload = member(*both, "signal");
+  StartRequest request{
+      wanted.session, wanted.workflow, member(*both, "input"), wanted.principal, wanted.reuse};
+  request.first = std::move(input);
+  send_(wanted.session, StartMessage{std::move(request), {}, std::move(done)});
+}
+
+/// Says what a promise comes to.
+void Errands::settle(StartChild const& wanted) {
+  auto const token = parse_completion_token(wanted.promise);
+  if (!token) return delivered(wanted, token.error());
+  OutsideInput input{token->operation, token->attempt, token->proof, {}};
+  input.session = wanted.origin.session;
+  input.taint = wanted.taint;
+  input.senders = wanted.senders;
+  if (wanted.ask == storage::SessionAsk::resolve) {
+    input.what = completed_outside(*wanted.input);
+  } else {
+    auto const why = parse_json(*wanted.input);
+    if (!why) return delivered(wanted, why.error());
+    auto const text = [&why](std::string_view name) {
+      auto const* const value = why->find(name);
+      return value != nullptr && value->as_string() != nullptr ? *value->as_string()
+                                                               : std::string();
+    };
+    input.what = failed_outside(ActivityError(text("type"), text("message")));
+  }
+  send_(wanted.session,
+        OutsideMessage{wanted.session,
+                       token->run,
+                       std::move(input),
+                       {},
+                       [this, wanted](Result<Receipt> const& receipt) {
+                         // It may have been this one that settled it, before a crash.
+                         bool const settled = receipt || receipt.error().code == Errc::ended;
+                         delivered(wanted, settled ? Result<>() : Result<>(receipt.error()));
+                       }});
+}
+
+/// The operation ends whose message came to its session, or never will.
+void Errands::delivered(StartChild const& wanted, Result<> const& done) {
+  ChildEndInput end;
+  end.operation = wanted.origin.operation;
+  end.session = wanted.session.name;
+  if (done) {
+    end.payload = "null";
+  } else {
+    // Whoever has too much to do may have it for long: the sender is to know.
+    if (may_pass(done.error().code) && done.error().code != Errc::overloaded) return;
+    end.outcome = storage::ChildOutcome::failed;
+    end.type = name_of(done.error().code);
+    end.message = done.error().detail;
   }
   send_(asking(wanted.session, wanted.origin),
         InputMessage{asking(wanted.session, wanted.origin), wanted.origin.run, std::move(end)});
@@ -138,17 +228,8 @@ Result<> Errands::run_for_child(storage::Errand const& errand) {
       auto input = text_of(log_, errand.session, operation.input);
       if (!input) readable = input.error();
       if (!permit || !input) return false;
-      start = StartChild{*permit,
-                         child,
-                         origin,
-                         operation.name,
-                         std::make_shared<std::string const>(std::move(*input)),
-                         state.principal,
-                         operation.child->reuse,
-                         operation.child->not_before,
-                         {state.taint.begin(), state.taint.end()},
-                         {}};
-      for (auto const& [name, first] : state.senders) start->senders.push_back(name);
+      start = start_of(
+          state, event.operation, *permit, std::make_shared<std::string const>(std::move(*input)));
     } else if (auto const* const asked = std::get_if<storage::CancellationAsked>(&event.body)) {
       told = TellChild{child, origin, std::nullopt, asked->reason};
     } else if (auto const* const ended = std::get_if<storage::OperationCancelled>(&event.body)) {

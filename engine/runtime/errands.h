@@ -1,6 +1,7 @@
 #pragma once
 
-// What sessions owe each other: to start one that another asked for, to tell it what became of that
+// What sessions owe each other: to start one that another asked for or to hand it what is meant for
+// it, to tell it what became of that
 // one, and to tell that one how it ended. A step that promises it sets an errand (EventLog), the
 // step that keeps the promise takes it away. What is promised is done at once by `start`, `tell`
 // and `report`; what was missed, as the process ended or a session was held, by `run_all`. All of
@@ -42,6 +43,9 @@ class Errands {
   [[nodiscard]] Result<> run_for_child(storage::Errand const& errand);
   [[nodiscard]] Result<> run_report(storage::Errand const& errand);
   void started(StartChild const& wanted, Result<Receipt> const& receipt);
+  void signal(StartChild const& wanted);
+  void settle(StartChild const& wanted);
+  void delivered(StartChild const& wanted, Result<> const& done);
 
   // Set in the constructor.
   storage::EventLog const& log_;

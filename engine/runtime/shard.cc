@@ -293,6 +293,11 @@ void Shard::take(StartMessage message) {
     return;
   }
   if (!*head) return begin(std::move(message), *workflow, std::nullopt);
+  if (request.first) {
+    // What it is to begin with may have come before it ended.
+    if (auto taken = taken_before(request.session, request.first->producer_key))
+      return message.done(*taken);
+  }
   if (!may_begin_again(request, **head)) {
     if (request.first) return send_to_existing(std::move(message), **head);
     return message.done(same_start(request, **head));

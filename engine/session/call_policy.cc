@@ -121,6 +121,8 @@ std::string_view action_of(OperationKind kind) {
       return "tool.call";
     case OperationKind::child:
       return "session.start";
+    case OperationKind::message:
+      return "session.signal";
     default:
       return "activity.call";
   }

@@ -115,8 +115,16 @@ struct Child {
   std::uint32_t reuse = 0;
   bool detached = false;
   std::optional<std::int64_t> not_before_us;
+  std::optional<std::uint32_t> ask;
+  std::optional<std::string> signal;
+  std::optional<std::string> promise;
+  std::optional<std::string> workflow;
+  std::optional<bool> bare;
 };
-BOOST_DESCRIBE_STRUCT(Child, (), (session, parent_close, reuse, detached, not_before_us))
+BOOST_DESCRIBE_STRUCT(
+    Child,
+    (),
+    (session, parent_close, reuse, detached, not_before_us, ask, signal, promise, workflow, bare))
 
 struct Parent {
   std::string session;
@@ -260,6 +268,7 @@ struct Document {
   std::optional<std::vector<Sender>> senders;
   std::optional<std::string> follows;
   std::optional<Parent> parent;
+  std::optional<std::vector<Attribute>> stored;
   std::string workflow_state;
 };
 BOOST_DESCRIBE_STRUCT(Document,
@@ -290,6 +299,7 @@ BOOST_DESCRIBE_STRUCT(Document,
                        senders,
                        follows,
                        parent,
+                       stored,
                        workflow_state))
 
 }  // namespace checkpoint_json
@@ -421,6 +431,10 @@ checkpoint_json::Doubt to_document(Doubt const& doubt) {
   return document;
 }
 
+std::optional<std::string> unless_empty(std::string const& text) {
+  return text.empty() ? std::nullopt : std::optional(text);
+}
+
 Result<Doubt> from_document(checkpoint_json::Doubt document) {
   Doubt doubt{document.attempt, std::move(document.reason), time_of(document.since_us), {}};
   if (!document.resolution) return doubt;
@@ -481,24 +495,37 @@ checkpoint_json::Operation to_document(OperationId id, OpenOperation const& oper
                       static_cast<std::uint32_t>(child->parent_close),
                       static_cast<std::uint32_t>(child->reuse),
                       child->detached,
-                      microseconds_of(child->not_before)};
+                      microseconds_of(child->not_before),
+                      std::nullopt,
+                      unless_empty(child->signal),
+                      unless_empty(child->promise),
+                      unless_empty(child->workflow),
+                      child->bare ? std::optional(true) : std::nullopt};
+    if (child->ask != storage::SessionAsk::start)
+      document.child->ask = static_cast<std::uint32_t>(child->ask);
   }
   return document;
 }
 
 Result<storage::ChildRecord> from_document(checkpoint_json::Child document) {
   if (document.parent_close > static_cast<std::uint32_t>(storage::ParentClose::abandon) ||
-      document.reuse > static_cast<std::uint32_t>(storage::Reuse::allow_if_failed))
+      document.reuse > static_cast<std::uint32_t>(storage::Reuse::allow_if_failed) ||
+      document.ask.value_or(0) > static_cast<std::uint32_t>(storage::SessionAsk::reject))
     return corrupt("a child with settings that are not known");
   return storage::ChildRecord{std::move(document.session),
                               static_cast<storage::ParentClose>(document.parent_close),
                               static_cast<storage::Reuse>(document.reuse),
                               document.detached,
-                              time_of(document.not_before_us)};
+                              time_of(document.not_before_us),
+                              static_cast<storage::SessionAsk>(document.ask.value_or(0)),
+                              std::move(document.signal).value_or(""),
+                              std::move(document.promise).value_or(""),
+                              std::move(document.workflow).value_or(""),
+                              document.bare.value_or(false)};
 }
 
 Result<storage::OperationKind> kind_of(std::uint32_t number) {
-  if (number > static_cast<std::uint32_t>(storage::OperationKind::child))
+  if (number > static_cast<std::uint32_t>(storage::OperationKind::promise))
     return corrupt("an operation of unknown kind " + std::to_string(number));
   return static_cast<storage::OperationKind>(number);
 }
@@ -621,6 +648,10 @@ std::string encode(Checkpoint const& checkpoint) {
   }
   for (auto const& [name, value] : state.attributes)
     document.attributes.push_back({name, to_document(value)});
+  if (!state.stored.empty()) {
+    auto& stored = document.stored.emplace();
+    for (auto const& [key, value] : state.stored) stored.push_back({key, to_document(value)});
+  }
   for (auto const& [id, operation] : state.operations) {
     if (!operation.label.empty()) document.operations.push_back(to_document(id, operation));
   }
@@ -683,6 +714,12 @@ Result<Checkpoint> decode_checkpoint(std::string_view bytes) {
   for (auto& entry : document.attributes) {
     TRY(auto value, from_document(std::move(entry.value)));
     state.attributes.emplace(std::move(entry.name), std::move(value));
+  }
+  if (document.stored) {
+    for (auto& entry : *document.stored) {
+      TRY(auto value, from_document(std::move(entry.value)));
+      state.stored.emplace(std::move(entry.name), std::move(value));
+    }
   }
   for (auto& entry : document.operations) {
     auto const id = static_cast<OperationId>(entry.id);

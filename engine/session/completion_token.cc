@@ -10,7 +10,8 @@ namespace dalsegno::engine {
 
 namespace {
 
-constexpr std::string_view prefix = "dalsegno-attempt-";
+constexpr std::string_view of_attempt = "dalsegno-attempt-";
+constexpr std::string_view of_promise = "dalsegno-promise-";
 constexpr std::size_t parts = 6;  // run, operation, attempt, proof, tenant, name
 
 std::string number(std::uint64_t value) { return std::to_string(value); }
@@ -43,13 +44,15 @@ std::string to_text(CompletionToken const& token) {
                       number(static_cast<std::uint64_t>(token.operation)) + '\n' +
                       number(token.attempt) + '\n' + storage::to_hex(token.proof) + '\n' +
                       token.session.tenant + '\n' + token.session.name;
-  return std::string(prefix) + storage::encode_base64(inside, storage::Base64::url);
+  return std::string(token.attempt == 0 ? of_promise : of_attempt) + storage::encode_base64(inside, storage::Base64::url);
 }
 
 Result<CompletionToken> parse_completion_token(std::string_view text) {
-  Error const wrong{Errc::invalid, "this is no token of an attempt"};
-  if (!text.starts_with(prefix)) return wrong;
-  auto const inside = storage::decode_base64url(text.substr(prefix.size()));
+  Error const wrong{Errc::invalid, "this is no token of an attempt, and none of a promise"};
+  bool const promise = text.starts_with(of_promise);
+  if (!promise && !text.starts_with(of_attempt)) return wrong;
+  auto const inside =
+      storage::decode_base64url(text.substr((promise ? of_promise : of_attempt).size()));
   if (!inside) return wrong;
   std::array<std::string_view, parts> each;
   std::string_view rest = *inside;
@@ -69,7 +72,7 @@ Result<CompletionToken> parse_completion_token(std::string_view text) {
   token.operation = static_cast<OperationId>(operation);
   token.proof = *proof;
   token.session = {std::string(each[4]), std::string(each[5])};
-  if (!valid(token.session)) return wrong;
+  if (!valid(token.session) || promise != (token.attempt == 0)) return wrong;
   return token;
 }
 

@@ -22,7 +22,9 @@ bool same_child(std::optional<storage::ChildRecord> const& recorded,
                 std::optional<storage::ChildRecord> const& produced) {
   if (!recorded || !produced) return recorded.has_value() == produced.has_value();
   return recorded->session == produced->session && recorded->detached == produced->detached &&
-         recorded->not_before == produced->not_before;
+         recorded->not_before == produced->not_before && recorded->ask == produced->ask &&
+         recorded->signal == produced->signal && recorded->promise == produced->promise &&
+         recorded->workflow == produced->workflow;
 }
 
 bool same_digest(storage::Digest const& recorded, storage::Digest const& produced) {
@@ -71,6 +73,11 @@ class Comparison {
   }
   void operator()(storage::AttributeSet const& recorded, storage::AttributeSet const& produced) {
     field("name", recorded.name == produced.name);
+    field("value", same_payload(recorded.value, produced.value));
+  }
+  void operator()(storage::StoreChanged const& recorded, storage::StoreChanged const& produced) {
+    field("key", recorded.key == produced.key);
+    field("erased", recorded.erased == produced.erased);
     field("value", same_payload(recorded.value, produced.value));
   }
   void operator()(storage::SessionCompleted const& recorded,

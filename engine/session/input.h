@@ -23,6 +23,8 @@ struct SignalInput {
   std::string producer_key;
   std::string principal;
   bool update = false;  ///< for the handler of updates of that name, which may refuse it
+  std::vector<std::string> taint = {};  ///< of the session that sends it
+  std::vector<std::string> senders = {};
 };
 
 /// An attempt ended well. For a model the facts of its reply come along.
@@ -100,7 +102,8 @@ struct DeferInput {
   std::vector<Contact> contacts = {};
 };
 
-/// Somebody outside ends an attempt that was left to them, or says that they are at it.
+/// Somebody outside ends an attempt that was left to them, or says that they are at it; or says what
+/// a promise comes to (attempt 0).
 struct OutsideInput {
   struct Alive {
     std::string details;  ///< JSON; "": none
@@ -110,6 +113,9 @@ struct OutsideInput {
   std::uint32_t attempt = 0;
   storage::Digest proof;  ///< that they were given a token for it
   std::variant<ResultInput, FailureInput, Alive> what;
+  std::string session = {};  ///< the session that says so, if it is one
+  std::vector<std::string> taint = {};
+  std::vector<std::string> senders = {};
 };
 
 /// What somebody outside says, but for which attempt it is about: that is in their token.

@@ -211,6 +211,7 @@ void Session::take_input(storage::Event const& event) {
             }
           },
           [&](storage::ChildEnded const& body) { end_child(id, body); },
+          [&](storage::PromiseSettled const& body) { end_promise(id, body); },
           [&](storage::ParentEnded const& body) {
             if (body.close == storage::ParentClose::terminate) {
               terminate(body.reason);
@@ -398,7 +399,7 @@ void Session::begin_attempt(OperationId id) {
   bool const waits = ask_for_approval(id, decision);
   if (reservations != nullptr) reservations->settle(!waits);
   if (waits) return;
-  if (operation.kind == OperationKind::child) return begin_child(id, *permit);
+  if (operation.child) return begin_child(id, *permit);
   auto permitting = live() ? decision : storage::PolicyDecided();
   bool const asks_first =
       operation.unsure && operation.terms.effect == storage::EffectClass::reconcilable;
@@ -457,7 +458,10 @@ void Session::drain() {
       finish();
       return;
     }
-    if (ready_.empty()) return;
+    if (ready_.empty()) {
+      if (!wake_condition()) return;
+      continue;
+    }
     auto const next = ready_.front();
     ready_.pop_front();
     current_task_ = next.task;
@@ -476,6 +480,7 @@ void Session::leave() {
   named_.clear();
   tasks_.clear();
   dropped_.clear();
+  conditions_.clear();
 }
 
 /// Destroys the frame; the operations that it named go on.
@@ -587,6 +592,7 @@ void Session::cancel_unshielded() {
     bool const waited_for = state_.operations.contains(id);
     if (waiter != nullptr && !waited_for) waiter->done();
   }
+  cancel_conditions();
 }
 
 bool Session::shielded(detail::TaskId task) const {

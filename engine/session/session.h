@@ -101,6 +101,12 @@ struct SessionEnvironment {
   std::function<Result<std::string>(Sequence)> load_checkpoint = {};
 };
 
+/// What an operation has for another session, once it is permitted.
+[[nodiscard]] StartChild start_of(SessionState const& state,
+                                  OperationId id,
+                                  Permit const& permit,
+                                  std::shared_ptr<std::string const> input);
+
 /// One session as a pure state machine: an input in, a step out; no I/O, no clock, no threads.
 ///
 /// The same code runs in life and in replay: every command goes through `command`, which in life
@@ -253,6 +259,8 @@ class Session final : private detail::Host {
                                                           OpenOperation const* operation) const;
   [[nodiscard]] Result<std::optional<StepResult>> handle_outside(OutsideInput const& outside,
                                                                  Ambient const& ambient);
+  [[nodiscard]] Result<std::optional<StepResult>> handle_promise(OutsideInput const& outside,
+                                                                 Ambient const& ambient);
   [[nodiscard]] Result<std::optional<StepResult>> handle_resolution(ResolveInput const& resolve,
                                                                     Ambient const& ambient);
   [[nodiscard]] Result<std::optional<StepResult>> take_body(OperationId id,
@@ -304,6 +312,7 @@ class Session final : private detail::Host {
   [[nodiscard]] bool ask_to_end(OperationId id, std::string const& reason);
   void begin_child(OperationId id, Permit const& permit);
   void end_child(OperationId id, storage::ChildEnded const& ended);
+  void end_promise(OperationId id, storage::PromiseSettled const& settled);
   void announce(AnnounceEnd end);
   void take_over();
   void begin_code(storage::SessionStarted const& started);
@@ -353,6 +362,9 @@ class Session final : private detail::Host {
   void issue_receive(OperationId id, detail::ReceiveRequest receive);
   void issue_approval(OperationId id, detail::ApprovalRequest asked);
   void issue_child(OperationId id, detail::ChildRequest asked);
+  void issue_message(OperationId id, detail::MessageRequest message);
+  [[nodiscard]] std::string addressee(OperationId id, detail::MessageRequest const& message);
+  void issue_promise(OperationId id);
   storage::Payload input_of(OperationId id, std::string const& what, std::string input);
   [[nodiscard]] bool done(OperationId id) const override;
   [[nodiscard]] Sequence done_at(OperationId id) const override;
@@ -386,6 +398,19 @@ class Session final : private detail::Host {
   void remove_query(detail::QueryId id) noexcept override;
   detail::UpdateId add_update(std::string name, detail::Update update) override;
   void remove_update(detail::UpdateId id) noexcept override;
+  [[nodiscard]] std::string token_of(OperationId promise) const override;
+  [[nodiscard]] std::optional<std::string> stored(std::string const& key) override;
+  void store(std::string key, std::optional<std::string> json) override;
+  [[nodiscard]] std::vector<std::string> stored_keys(std::string_view prefix) const override;
+  detail::ConditionId add_condition(std::function<bool()> holds) override;
+  void remove_condition(detail::ConditionId id) noexcept override;
+  void wait_for_condition(detail::ConditionId id, detail::Waiter* waiter) noexcept override;
+  [[nodiscard]] Sequence condition_met_at(detail::ConditionId id) const override;
+  void take_condition(detail::ConditionId id) override;
+  struct Condition;
+  void look_at(Condition& condition);
+  [[nodiscard]] bool wake_condition();
+  void cancel_conditions();
   void refuse_in_query() const;
   [[nodiscard]] std::vector<FinishedOperation> finished_operations() const;
   void forget_name(OperationId id, Issued const& issued);
@@ -428,6 +453,16 @@ class Session final : private detail::Host {
   };
   std::map<std::string, UpdateHandler, std::less<>> update_handlers_;
   std::uint64_t last_handler_ = 0;
+  /// What a part of the code waits for without asking anybody.
+  struct Condition {
+    std::function<bool()> holds;
+    detail::TaskId task{};
+    detail::Waiter* waiter = nullptr;
+    Sequence met_at = 0;  // 0: not yet
+    bool cancelled = false;
+  };
+  std::map<detail::ConditionId, Condition> conditions_;  // in the order in which they were added
+  std::uint64_t last_condition_ = 0;
   bool querying_ = false;                  // or validating: code may only look
   std::vector<Sequence> ended_updates_;    // and nobody was told
   bool at_entry_ = true;                   // no checkpoint yet since the frame was entered

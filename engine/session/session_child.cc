@@ -58,24 +58,39 @@ void Session::issue_child(OperationId id, detail::ChildRequest asked) {
   begin_attempt(id);
 }
 
+/// What an operation has for another session, as its log tells it.
+StartChild start_of(SessionState const& state,
+                    OperationId id,
+                    Permit const& permit,
+                    std::shared_ptr<std::string const> input) {
+  auto const& operation = state.operations.at(id);
+  auto const& child = *operation.child;
+  StartChild start{permit,
+                   {state.session.tenant, child.session},
+                   {state.session.name, state.run, id, child.detached},
+                   child.ask,
+                   operation.kind == OperationKind::child ? operation.name : child.workflow,
+                   child.signal,
+                   child.promise,
+                   std::move(input),
+                   state.principal,
+                   child.reuse,
+                   child.not_before,
+                   {},
+                   {}};
+  if (child.bare) return start;
+  start.taint.assign(state.taint.begin(), state.taint.end());
+  for (auto const& [name, first] : state.senders) start.senders.push_back(name);
+  return start;
+}
+
 void Session::begin_child(OperationId id, Permit const& permit) {
   auto const& operation = state_.operations.at(id);
   auto const child = *operation.child;
   command(id, storage::ChildStarted{child.session, operation.attempt + 1, operation.input_digest});
   if (!live()) return;
   errands_set_.push_back(errand(ErrandKind::start, id));
-  StartChild start{permit,
-                   {state_.session.tenant, child.session},
-                   {state_.session.name, state_.run, id, child.detached},
-                   operation.name,
-                   issued_.at(id).input,
-                   state_.principal,
-                   child.reuse,
-                   child.not_before,
-                   {state_.taint.begin(), state_.taint.end()},
-                   {}};
-  for (auto const& [name, first] : state_.senders) start.senders.push_back(name);
-  effects_.emplace_back(std::move(start));
+  effects_.emplace_back(start_of(state_, id, permit, issued_.at(id).input));
 }
 
 std::optional<storage::EventBody> Session::body_of(ChildEndInput const& input,

@@ -3,6 +3,7 @@
 #include "dalsegno/errors.h"
 #include "dalsegno/payload.h"
 #include "engine/session/checkpoint.h"
+#include "engine/session/completion_token.h"
 #include "engine/session/overloaded.h"
 #include "engine/session/random.h"
 #include "engine/session/session.h"
@@ -69,7 +70,9 @@ storage::OperationKind kind_of(detail::Request const& request) {
                  [](detail::SleepRequest const&) { return OperationKind::sleep; },
                  [](detail::ReceiveRequest const&) { return OperationKind::receive; },
                  [](detail::ApprovalRequest const&) { return OperationKind::approval; },
-                 [](detail::ChildRequest const&) { return OperationKind::child; }},
+                 [](detail::ChildRequest const&) { return OperationKind::child; },
+                 [](detail::MessageRequest const&) { return OperationKind::message; },
+                 [](detail::PromiseRequest const&) { return OperationKind::promise; }},
       request);
 }
 
@@ -78,7 +81,12 @@ std::string target_of(detail::Request const& request) {
                                [](detail::SleepRequest const&) { return std::string(); },
                                [](detail::ReceiveRequest const& receive) { return receive.signal; },
                                [](detail::ApprovalRequest const& asked) { return asked.what; },
-                               [](detail::ChildRequest const& asked) { return asked.workflow; }},
+                               [](detail::ChildRequest const& asked) { return asked.workflow; },
+                               [](detail::MessageRequest const& message) {
+                                 auto const token = parse_completion_token(message.promise);
+                                 return token ? token->session.name : message.session;
+                               },
+                               [](detail::PromiseRequest const&) { return std::string(); }},
                     request);
 }
 
@@ -122,7 +130,9 @@ OperationId Session::issue(detail::Request request, std::string name) {
                  [&](detail::SleepRequest const& sleep) { issue_sleep(id, sleep); },
                  [&](detail::ReceiveRequest& receive) { issue_receive(id, std::move(receive)); },
                  [&](detail::ApprovalRequest& asked) { issue_approval(id, std::move(asked)); },
-                 [&](detail::ChildRequest& asked) { issue_child(id, std::move(asked)); }},
+                 [&](detail::ChildRequest& asked) { issue_child(id, std::move(asked)); },
+                 [&](detail::MessageRequest& message) { issue_message(id, std::move(message)); },
+                 [&](detail::PromiseRequest const&) { issue_promise(id); }},
       request);
   return id;
 }

@@ -174,6 +174,8 @@ Result<std::optional<StepResult>> Session::handle_signal(SignalInput const& sign
   body.principal = signal.principal;
   body.payload_digest = digest_of(signal.payload);
   body.payload = make_payload(signal.payload);
+  body.taint = signal.taint;
+  body.senders = signal.senders;
   run_input(OperationId::none, std::move(body));
   bool const waits = !state_.inbox.empty() && !events_.empty() &&
                      state_.inbox.back().sequence == events_.front().sequence;
@@ -324,6 +326,7 @@ storage::Payload* Session::result_payload(storage::EventBody& body) {
                  [](storage::ModelCompleted& completed) { return &completed.result; },
                  [](storage::ToolCompleted& completed) { return &completed.result; },
                  [](storage::ChildEnded& ended) { return &ended.result; },
+                 [](storage::PromiseSettled& settled) { return &settled.result; },
                  [](auto&) -> storage::Payload* { return nullptr; }},
       body);
 }

@@ -53,6 +53,7 @@ Result<std::optional<StepResult>> Session::handle_outside(OutsideInput const& ou
   if (!same_proof(outside.proof,
                   proof_of(digester_, state_.run, outside.operation, outside.attempt)))
     return Error{Errc::denied, name + ": nobody was given this token"};
+  if (outside.attempt == 0) return handle_promise(outside, ambient);
   auto const id = outside.operation;
   auto const found = state_.operations.find(id);
   bool const waits = found != state_.operations.end() && found->second.attempt_open &&

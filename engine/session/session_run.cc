@@ -28,12 +28,14 @@ class Chunks {
   void add(storage::CallCount const& call) { room_for(call.name.size()).calls.push_back(call); }
   void add_taint(std::string const& name) { room_for(name.size()).taint.push_back(name); }
   void add_sender(std::string const& name) { room_for(name.size()).senders.push_back(name); }
-  void add(storage::NamedPayload const& attribute) {
-    room_for(attribute.name.size() + attribute.value.bytes.size()).attributes.push_back(attribute);
-  }
+  void add_attribute(storage::NamedPayload const& it) { room_for(it).attributes.push_back(it); }
+  void add_stored(storage::NamedPayload const& it) { room_for(it).stored.push_back(it); }
   [[nodiscard]] std::vector<storage::RunCarried> take() { return std::move(chunks_); }
 
  private:
+  storage::RunCarried& room_for(storage::NamedPayload const& value) {
+    return room_for(value.name.size() + value.value.bytes.size());
+  }
   storage::RunCarried& room_for(std::size_t bytes) {
     constexpr std::size_t overhead = 64;  // of an entry
     bytes += overhead;
@@ -54,7 +56,8 @@ std::vector<storage::RunCarried> in_chunks(CarriedOver const& carried) {
   for (auto const& call : carried.calls) chunks.add(call);
   for (auto const& name : carried.taint) chunks.add_taint(name);
   for (auto const& name : carried.senders) chunks.add_sender(name);
-  for (auto const& attribute : carried.attributes) chunks.add(attribute);
+  for (auto const& attribute : carried.attributes) chunks.add_attribute(attribute);
+  for (auto const& value : carried.stored) chunks.add_stored(value);
   return chunks.take();
 }
 
@@ -92,6 +95,8 @@ void Session::take_over() {
     signal.signal = first->signal;
     signal.producer_key = first->producer_key;
     signal.principal = first->principal;
+    signal.taint = first->taint;
+    signal.senders = first->senders;
     signal.payload_digest = digest_of(first->payload);
     signal.payload = make_payload(first->payload);
     auto const& recorded = command(OperationId::none, std::move(signal));
@@ -189,6 +194,7 @@ CarriedOver Session::carried_over() const {
   carried.taint.assign(state_.taint.begin(), state_.taint.end());
   for (auto const& [name, first] : state_.senders) carried.senders.push_back(name);
   for (auto const& [name, value] : state_.attributes) carried.attributes.push_back({name, value});
+  for (auto const& [key, value] : state_.stored) carried.stored.push_back({key, value});
   for (auto const& entry : state_.inbox) {
     storage::InputReceived signal;
     signal.signal = entry.signal;

@@ -89,6 +89,7 @@ storage::Payload const* handed_out(storage::EventBody const& body) {
   return std::visit(
       overloaded{[](storage::OperationRequested const& requested) { return &requested.input; },
                  [](storage::AttributeSet const& set) { return &set.value; },
+                 [](storage::StoreChanged const& changed) { return &changed.value; },
                  [](storage::AnswerGiven const& given) { return &given.answer; },
                  [](storage::SessionCompleted const& completed) { return &completed.result; },
                  [](storage::UpdateEnded const& ended) { return &ended.result; },

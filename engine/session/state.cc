@@ -36,6 +36,7 @@ void take_over(SessionState& state, storage::RunCarried const& carried, Sequence
   for (auto const& sender : carried.senders) state.senders.emplace(sender, sequence);
   for (auto const& attribute : carried.attributes)
     state.attributes[attribute.name] = attribute.value;
+  for (auto const& stored : carried.stored) state.stored[stored.name] = stored.value;
 }
 
 std::optional<Delivery> open(SessionState& state,
@@ -168,6 +169,8 @@ std::optional<Delivery> apply(SessionState& state, storage::Event const& event, 
           [&](storage::InputReceived const& body) {
             if (state.rules_version >= senders_since_rules && !body.principal.empty())
               state.senders.emplace(body.principal, event.sequence);
+            state.taint.insert(body.taint.begin(), body.taint.end());
+            for (auto const& sender : body.senders) state.senders.emplace(sender, event.sequence);
             if (body.update) {
               state.updates.insert(event.sequence);
             } else {
@@ -311,6 +314,18 @@ std::optional<Delivery> apply(SessionState& state, storage::Event const& event, 
           },
           [&](storage::ControlAsked const& body) { note_control(state, body, recorded_at); },
           [&](storage::UpdateEnded const& body) { state.updates.erase(body.update); },
+          [&](storage::StoreChanged const& body) {
+            if (body.erased) {
+              state.stored.erase(body.key);
+            } else {
+              state.stored[body.key] = body.value;
+            }
+          },
+          [&](storage::PromiseSettled const& body) {
+            state.taint.insert(body.taint.begin(), body.taint.end());
+            for (auto const& sender : body.senders) state.senders.emplace(sender, event.sequence);
+            end();
+          },
           [&](storage::VersionChosen const& body) { state.versions[body.change] = body.version; },
           [&](storage::CancelRequested const& body) {
             state.cancel_requested = true;
@@ -327,7 +342,7 @@ std::string idempotency_key(SessionId const& session, RunId const& run, Operatio
 }
 
 bool is_under_way(OpenOperation const& operation) {
-  bool const child = operation.kind == OperationKind::child && operation.attempt > 0;
+  bool const child = operation.child && operation.attempt > 0;
   return operation.attempt_open || child;
 }
 

@@ -46,12 +46,16 @@ struct EndUpdate {
   std::string message;
 };
 
-/// Start the session that an operation asks for. Cannot be built without a permit.
+/// Start the session that an operation asks for, or hand it what the operation has for it. Cannot be
+/// built without a permit.
 struct StartChild {
   Permit permit;
   SessionId session;
   storage::Origin origin;
-  std::string workflow;
+  storage::SessionAsk ask = storage::SessionAsk::start;
+  std::string workflow;  ///< "": only a session that is there gets the signal
+  std::string signal;
+  std::string promise;  ///< its token
   std::shared_ptr<std::string const> input;  // shared: with the operation
   std::string principal;
   storage::Reuse reuse = storage::Reuse::reject;
@@ -89,6 +93,7 @@ struct CarriedOver {
   std::vector<std::string> taint = {};
   std::vector<std::string> senders = {};
   std::vector<storage::NamedPayload> attributes = {};
+  std::vector<storage::NamedPayload> stored = {};  ///< in the keyed store
   std::vector<storage::InputReceived> signals = {};
   /// Of these signals, and perhaps not durable yet.
   std::vector<storage::StoredArtifact> artifacts = {};

@@ -20,7 +20,7 @@ namespace dalsegno {
 namespace {
 
 constexpr char const* permit_all = R"({"dalsegno_policy": 1, "name": "tests", "rules": [
-  {"id": "all", "effect": "permit", "actions": ["*.call", "session.start"]}]})";
+  {"id": "all", "effect": "permit", "actions": ["*.call", "session.start", "session.signal"]}]})";
 
 /// A workflow that goes on for so long without time going by will go on for ever.
 constexpr std::uint64_t most_at_one_moment = 1'000'000;
@@ -97,6 +97,35 @@ class TestRuntime::Parts {
       go_on();
       if (*answer && (process == process_ || (*answer)->has_value())) return **answer;
       if (process == process_) return Error{Errc::unavailable, "the engine gave no answer"};
+    }
+  }
+
+  Result<Acknowledgement> control(SessionId const& session, engine::ControlInput const& input) {
+    return acknowledge(ask([&](engine::Engine& engine, engine::OnReceipt done) {
+      engine.control(session, input, std::move(done));
+    }));
+  }
+
+  /// The same for what is answered later than it is recorded: skips time meanwhile.
+  template <class Begin>
+  Result<std::string> ask_and_wait(Begin const& begin_request) {
+    for (;;) {
+      auto const process = process_;
+      auto answer = std::make_shared<std::optional<Result<std::string>>>();  // shared: as above
+      begin_request(
+          *engine_,
+          [answer](Result<engine::Receipt> receipt) {
+            if (!receipt && !*answer) *answer = receipt.error();
+          },
+          [answer](Result<std::string> given) {
+            if (!*answer) *answer = std::move(given);
+          });
+      do {
+        go_on();
+      } while (!*answer && process == process_ && skip(Time::max()));
+      if (*answer && (process == process_ || (*answer)->has_value())) return **answer;
+      if (process == process_)
+        return Error{Errc::unavailable, "it waits for what does not come by itself"};
     }
   }
 
@@ -217,6 +246,24 @@ TestRuntime::TestRuntime(TestRuntime&&) noexcept = default;
 TestRuntime& TestRuntime::operator=(TestRuntime&&) noexcept = default;
 TestRuntime::~TestRuntime() = default;
 
+namespace {
+
+engine::SignalInput signal_input(Message const& message, bool update) {
+  return {message.name, message.payload, message.key, message.principal, update};
+}
+
+engine::StartRequest start_request(SessionId const& session,
+                                   std::string workflow,
+                                   std::string input,
+                                   StartOptions const& options) {
+  engine::StartRequest request{session, std::move(workflow), std::move(input), options.principal};
+  request.reuse = static_cast<storage::Reuse>(options.reuse);
+  request.delay = options.delay;
+  return request;
+}
+
+}  // namespace
+
 Result<Acknowledgement> TestRuntime::start_with_json(SessionId const& session,
                                                      std::string workflow,
                                                      std::string input,
@@ -232,10 +279,7 @@ Result<Acknowledgement> TestRuntime::start_with_json(SessionId const& session,
                                                      std::string workflow,
                                                      std::string input,
                                                      StartOptions options) {
-  engine::StartRequest request{
-      session, std::move(workflow), std::move(input), std::move(options.principal)};
-  request.reuse = static_cast<storage::Reuse>(options.reuse);
-  request.delay = options.delay;
+  auto const request = start_request(session, std::move(workflow), std::move(input), options);
   return acknowledge(parts_->ask([&](engine::Engine& engine, engine::OnReceipt done) {
     engine.start_session(request, std::move(done));
   }));
@@ -318,6 +362,60 @@ Result<Acknowledgement> TestRuntime::resolve(SessionId const& session,
   return acknowledge(parts_->ask([&](engine::Engine& engine, engine::OnReceipt done) {
     engine.resolve(session, input, std::move(done));
   }));
+}
+
+Result<Acknowledgement> TestRuntime::pause(SessionId const& session,
+                                           std::string by,
+                                           std::string reason) {
+  return parts_->control(session,
+                         {storage::ControlVerb::pause, std::move(by), {}, std::move(reason)});
+}
+
+Result<Acknowledgement> TestRuntime::resume(SessionId const& session,
+                                            std::string by,
+                                            std::string reason) {
+  return parts_->control(session,
+                         {storage::ControlVerb::resume, std::move(by), {}, std::move(reason)});
+}
+
+Result<Acknowledgement> TestRuntime::terminate(SessionId const& session,
+                                               std::string by,
+                                               std::string reason) {
+  return parts_->control(session,
+                         {storage::ControlVerb::terminate, std::move(by), {}, std::move(reason)});
+}
+
+Result<std::string> TestRuntime::update_with_json(SessionId const& session, Message update) {
+  if (update.key.empty()) update.key = parts_->next_key();
+  return parts_->ask_and_wait([&](engine::Engine& engine, auto recorded, auto answered) {
+    engine.ask(session, signal_input(update, true), std::move(recorded), std::move(answered));
+  });
+}
+
+Result<Acknowledgement> TestRuntime::start_with_signal(SessionId const& session,
+                                                       std::string workflow,
+                                                       std::string input,
+                                                       Message signal,
+                                                       StartOptions options) {
+  if (signal.key.empty()) signal.key = parts_->next_key();
+  auto request = start_request(session, std::move(workflow), std::move(input), options);
+  request.first = signal_input(signal, false);
+  return acknowledge(parts_->ask([&](engine::Engine& engine, engine::OnReceipt done) {
+    engine.start_session(request, std::move(done));
+  }));
+}
+
+Result<std::string> TestRuntime::start_with_update(SessionId const& session,
+                                                   std::string workflow,
+                                                   std::string input,
+                                                   Message update,
+                                                   StartOptions options) {
+  if (update.key.empty()) update.key = parts_->next_key();
+  auto request = start_request(session, std::move(workflow), std::move(input), options);
+  request.first = signal_input(update, true);
+  return parts_->ask_and_wait([&](engine::Engine& engine, auto recorded, auto answered) {
+    engine.ask_first(request, std::move(recorded), std::move(answered));
+  });
 }
 
 Result<std::string> TestRuntime::query_with_json(SessionId const& session,

@@ -1,3 +1,4 @@
+#include "dalsegno/json.h"
 #include "dalsegno/workflow.h"
 
 #include <algorithm>
@@ -36,6 +37,12 @@ Operation<ApprovalAnswer> Context::approval_with_json(Approval asked, std::strin
   if (asked.escalate_after) request.escalate_at = after(*asked.escalate_after);
   request.escalate_to = std::move(asked.escalate_to);
   return {host_, std::move(request), &decode_value<ApprovalAnswer>};
+}
+
+Operation<void> Context::reject(std::string token, std::string type, std::string reason) {
+  Json why;
+  why.set("message", std::move(reason)).set("type", std::move(type));
+  return message({detail::Ask::reject, {}, {}, {}, std::move(token), canonical(why)});
 }
 
 std::uint64_t Context::random_below(std::uint64_t bound) {

@@ -62,4 +62,16 @@ void throw_unless_child_completed(Outcome const& outcome) {
   throw_unless_completed(outcome);
 }
 
+void throw_unless_delivered(Outcome const& outcome) {
+  if (outcome.kind == OutcomeKind::failed && outcome.type != approval_denied &&
+      outcome.type != approval_expired)
+    throw MessageFailed(outcome.type, outcome.message);
+  throw_unless_completed(outcome);
+}
+
+void throw_unless_kept(Outcome const& outcome) {
+  if (outcome.kind == OutcomeKind::failed) throw PromiseRejected(outcome.type, outcome.message);
+  throw_unless_completed(outcome);
+}
+
 }  // namespace dalsegno::detail

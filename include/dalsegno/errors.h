@@ -103,6 +103,21 @@ class ChildFailed : public Failure {
   ChildFailed(std::string type, std::string const& message) : Failure(std::move(type), message) {}
 };
 
+/// What was meant for another session was not delivered. The type says why: "not_found" (no such
+/// session), "ended", "held", "overloaded" (its inbox is full), "invalid", "conflict" (it exists
+/// with another workflow), "denied" (a token that nobody was given) …
+class MessageFailed : public Failure {
+ public:
+  MessageFailed(std::string type, std::string const& message) : Failure(std::move(type), message) {}
+};
+
+/// Whoever had a promise's token rejected it, with this type and message.
+class PromiseRejected : public Failure {
+ public:
+  PromiseRejected(std::string type, std::string const& message)
+      : Failure(std::move(type), message) {}
+};
+
 /// The operation was cancelled, for example as the loser of an `any`.
 class Cancelled : public Failure {
  public:

@@ -279,6 +279,20 @@ class Runtime {
   Result<Acknowledgement> heartbeat_activity_with_json(std::string const& token,
                                                        std::string details = {});
 
+  /// Keeps a promise of a workflow (Context::promise), or rejects it; waits until that is durable.
+  /// Errors: Errc::invalid when the token is none, or the result no JSON; Errc::not_found;
+  /// Errc::denied when nobody was given this token; Errc::ended when the promise is settled, or
+  /// nobody waits for it any more; Errc::held, Errc::too_large, Errc::unavailable.
+  template <class T>
+  Result<Acknowledgement> resolve_promise(std::string const& token, T const& result) {
+    return complete_activity_with_json(token, to_json(result));
+  }
+  Result<Acknowledgement> reject_promise(std::string const& token,
+                                         std::string type,
+                                         std::string const& reason) {
+    return fail_activity(token, ActivityError(std::move(type), reason));
+  }
+
   /// The calls of which nobody knows whether they had their effect, of all sessions. Reads every
   /// open session's log. Errors: those of the log.
   [[nodiscard]] Result<std::vector<CallInDoubt>> in_doubt() const;

@@ -104,6 +104,9 @@ class TestRuntime {
                                            std::string key = {},
                                            std::string principal = {});
   Result<Acknowledgement> cancel(SessionId const& session, std::string by, std::string reason);
+  Result<Acknowledgement> pause(SessionId const& session, std::string by, std::string reason);
+  Result<Acknowledgement> resume(SessionId const& session, std::string by, std::string reason);
+  Result<Acknowledgement> terminate(SessionId const& session, std::string by, std::string reason);
   [[nodiscard]] Result<std::vector<PendingApproval>> approvals();
   Result<Acknowledgement> answer_approval(std::string const& id,
                                           ApprovalDecision decision,
@@ -120,12 +123,42 @@ class TestRuntime {
   }
   Result<Acknowledgement> heartbeat_activity_with_json(std::string const& token,
                                                        std::string details = {});
+  template <class T>
+  Result<Acknowledgement> resolve_promise(std::string const& token, T const& result) {
+    return complete_activity_with_json(token, to_json(result));
+  }
+  Result<Acknowledgement> reject_promise(std::string const& token,
+                                         std::string type,
+                                         std::string const& reason) {
+    return fail_activity(token, ActivityError(std::move(type), reason));
+  }
   [[nodiscard]] Result<std::vector<CallInDoubt>> in_doubt();
   Result<Acknowledgement> resolve(SessionId const& session,
                                   OperationId operation,
                                   Resolve resolution,
                                   Resolver resolver,
                                   std::string result = {});
+
+  /// Skips time until it is dealt with. Without a key one is made, so that it is asked for once
+  /// also where a process ends meanwhile.
+  Result<std::string> update_with_json(SessionId const& session, Message update);
+  template <class Out, class In>
+  Result<Out> update(SessionId const& session, std::string name, In const& arguments) {
+    auto result = update_with_json(session, {std::move(name), to_json(arguments)});
+    if (!result) return result.error();
+    return from_json<Out>(*result);
+  }
+  Result<Acknowledgement> start_with_signal(SessionId const& session,
+                                            std::string workflow,
+                                            std::string input,
+                                            Message signal,
+                                            StartOptions options = {});
+  /// As `update_with_json`.
+  Result<std::string> start_with_update(SessionId const& session,
+                                        std::string workflow,
+                                        std::string input,
+                                        Message update,
+                                        StartOptions options = {});
 
   Result<std::string> query_with_json(SessionId const& session,
                                       std::string name,

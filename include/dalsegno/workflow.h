@@ -10,7 +10,9 @@
 #include "dalsegno/child.h"
 #include "dalsegno/errors.h"
 #include "dalsegno/ids.h"
+#include "dalsegno/keyed_store.h"
 #include "dalsegno/payload.h"
+#include "dalsegno/until.h"
 #include "dalsegno/workflow_host.h"
 
 #include <algorithm>
@@ -222,12 +224,29 @@ class [[nodiscard]] Operation {
   Awaiter operator co_await() && { return Awaiter(*this); }
 
  private:
+  template <class>
+  friend class Promise;
+
   detail::Host* host_;
   detail::Request request_;
   std::string name_;
   Decode decode_;
   OperationId id_ = OperationId::none;
   bool begun_ = false;  // issued ahead of being awaited
+};
+
+/// Something that somebody else will bring: whoever has its token, in another session
+/// (Context::resolve) or in any program (Runtime::resolve_promise). Await it like any operation.
+/// Throws (from co_await): PromiseRejected, Cancelled.
+template <class T>
+class [[nodiscard]] Promise : public Operation<T> {
+ public:
+  explicit Promise(Operation<T> issued) : Operation<T>(std::move(issued)) {}
+
+  /// "dalsegno-promise-" and letters, digits, '-' and '_', at most 600 of them. The same wherever
+  /// the code asks, also in a later frame. Whoever has it may keep the promise, once; it stands in
+  /// the log where the workflow hands it out.
+  [[nodiscard]] std::string token() const { return this->host_->token_of(this->id_); }
 };
 
 /// A workflow that runs beside its parent. Await it for its result; when it is dropped its frame is
@@ -558,6 +577,10 @@ struct IsWorkflow<Workflow<T>> : std::true_type {};
 using QueryHandler = detail::Handler<detail::QueryId, &detail::Host::remove_query>;
 using UpdateHandler = detail::Handler<detail::UpdateId, &detail::Host::remove_update>;
 
+namespace detail {
+class BareMessages;
+}  // namespace detail
+
 /// What a workflow asks for everything outside of itself. Lives as long as the session is in
 /// memory; use it only from the workflow it was given to.
 class Context {
@@ -727,6 +750,75 @@ class Context {
     return started;
   }
 
+  /// Sends a signal to another session of the same tenant, once policy permits it
+  /// ("session.signal", the resource is the session's name); ends once that session has recorded
+  /// it. It gets it once, whatever ends meanwhile, and also when the operation's object goes. What
+  /// taints this session taints that one from there on. Throws (from co_await): MessageFailed,
+  /// PolicyDenied, Cancelled.
+  template <class T>
+  Operation<void> signal(std::string session, std::string name, T const& payload) {
+    return message({detail::Ask::signal,
+                    std::move(session),
+                    std::move(name),
+                    std::string(),
+                    std::string(),
+                    to_json(payload)});
+  }
+  /// The same; where there is no such session, or it has ended, it is started with the signal, in
+  /// one write.
+  template <class In, class T>
+  Operation<void> signal_or_start(std::string session,
+                                  std::string workflow,
+                                  In const& input,
+                                  std::string name,
+                                  T const& payload) {
+    return message({detail::Ask::signal,
+                    std::move(session),
+                    std::move(name),
+                    std::move(workflow),
+                    std::string(),
+                    "{\"input\":" + to_json(input) + ",\"signal\":" + to_json(payload) + '}'});
+  }
+
+  /// A promise that others keep: hand out its token. Give it a name where it is to last over
+  /// checkpoints (Operation::named). To wait no longer than so long:
+  ///
+  ///     auto paid = ctx.promise<Receipt>();
+  ///     co_await ctx.call(ask_bank, paid.token());
+  ///     auto const first = co_await ctx.any(std::move(paid), ctx.sleep(24h));
+  template <class T>
+  Promise<T> promise(std::string name = {}) {
+    Operation<T> made(host_, detail::PromiseRequest{}, &decode_kept<T>);
+    Operation<T> issued = name.empty() ? std::move(made) : std::move(made).named(std::move(name));
+    issued.begin();
+    return Promise<T>(std::move(issued));
+  }
+  /// Keeps a promise of another session of the same tenant, once policy permits it
+  /// ("session.signal"); ends once that is recorded there, or it is found to be settled already.
+  /// Throws (from co_await): MessageFailed, PolicyDenied, Cancelled; at once Failure("invalid")
+  /// when the token is none.
+  template <class T>
+  Operation<void> resolve(std::string token, T const& value) {
+    return message({detail::Ask::resolve,
+                    std::string(),
+                    std::string(),
+                    std::string(),
+                    std::move(token),
+                    to_json(value)});
+  }
+  /// The same: whoever waits for it gets PromiseRejected.
+  Operation<void> reject(std::string token, std::string type, std::string reason);
+
+  /// Waits until a condition over the workflow's variables holds:
+  ///
+  ///     co_await ctx.until([&] { return waiting.empty(); });
+  ///
+  /// It may only look. `holds` is called often, so let it be cheap.
+  Until until(std::function<bool()> holds) { return {host_, std::move(holds)}; }
+
+  /// Values under keys, kept with the session.
+  [[nodiscard]] KeyedStore store() { return KeyedStore(host_); }
+
   /// Ends this run and begins the next one of the session with `input`, in one step: nothing comes
   /// between them. Await it in the workflow itself, not in a spawned one; it does not return. What
   /// is open is cancelled, children are dealt with as their `parent_close` says; signals that were
@@ -848,6 +940,8 @@ class Context {
   }
 
  private:
+  friend class detail::BareMessages;
+
   /// `handle` by value: it lives in this frame.
   template <class In, class Handle>
   static Workflow<std::string> run_update(Handle handle, std::string arguments) {
@@ -866,6 +960,9 @@ class Context {
     } else {
       co_return to_json(handle(std::move(in)));
     }
+  }
+  Operation<void> message(detail::MessageRequest request) {
+    return Operation<void>(host_, std::move(request), &decode_delivered);
   }
   [[nodiscard]] Operation<ApprovalAnswer> approval_with_json(Approval asked, std::string arguments);
   /// The last point of time that a log can hold.
@@ -887,6 +984,14 @@ class Context {
   static T decode_value(detail::Outcome const& outcome) {
     detail::throw_unless_completed(outcome);
     return decode_text<T>(outcome.payload);
+  }
+  template <class T>
+  static T decode_kept(detail::Outcome const& outcome) {
+    detail::throw_unless_kept(outcome);
+    return decode_text<T>(outcome.payload);
+  }
+  static void decode_delivered(detail::Outcome const& outcome) {
+    detail::throw_unless_delivered(outcome);
   }
   template <class T>
   static T decode_child(detail::Outcome const& outcome) {

@@ -88,8 +88,25 @@ struct ChildRequest {
   bool detached = false;
   std::optional<Time> not_before;
 };
-using Request =
-    std::variant<CallRequest, SleepRequest, ReceiveRequest, ApprovalRequest, ChildRequest>;
+enum class Ask : std::uint8_t { signal = 1, resolve = 2, reject = 3 };
+/// Something for another session.
+struct MessageRequest {
+  Ask ask = Ask::signal;
+  std::string session;   ///< its name, where a signal is sent
+  std::string signal;    ///< the signal's name
+  std::string workflow;  ///< is started where there is no such session; "": none is
+  std::string promise;   ///< its token, where it is settled
+  std::string input;     ///< canonical JSON
+  bool bare = false;     ///< no data of the session goes along: its taint stays
+};
+struct PromiseRequest {};
+using Request = std::variant<CallRequest,
+                             SleepRequest,
+                             ReceiveRequest,
+                             ApprovalRequest,
+                             ChildRequest,
+                             MessageRequest,
+                             PromiseRequest>;
 
 enum class OutcomeKind : std::uint8_t { completed, failed, denied, cancelled, timed_out };
 
@@ -108,6 +125,9 @@ struct Outcome {
 void throw_unless_completed(Outcome const& outcome);
 /// The same for a child: throws ChildFailed in place of ActivityFailed.
 void throw_unless_child_completed(Outcome const& outcome);
+/// The same: throws MessageFailed, or PromiseRejected.
+void throw_unless_delivered(Outcome const& outcome);
+void throw_unless_kept(Outcome const& outcome);
 
 /// Arguments in, answer out, both JSON.
 using Query = std::function<std::string(std::string const&)>;
@@ -119,6 +139,8 @@ struct Update {
   std::function<Workflow<std::string>(std::string)> run;
 };
 enum class UpdateId : std::uint64_t { none = 0 };
+
+enum class ConditionId : std::uint64_t { none = 0 };
 
 enum class CheckpointPlace : std::uint8_t { at_entry, frame_ends };
 
@@ -168,6 +190,22 @@ class Host {
   virtual void remove_update(UpdateId id) noexcept = 0;
   virtual void continue_as_new(std::string input) = 0;
   [[nodiscard]] virtual std::size_t unread_signals() const = 0;
+
+  /// With which somebody keeps the promise.
+  [[nodiscard]] virtual std::string token_of(OperationId promise) const = 0;
+
+  // The keyed store: JSON.
+  [[nodiscard]] virtual std::optional<std::string> stored(std::string const& key) = 0;
+  virtual void store(std::string key, std::optional<std::string> json) = 0;  ///< nullopt: erases
+  [[nodiscard]] virtual std::vector<std::string> stored_keys(std::string_view prefix) const = 0;
+
+  // Conditions over the workflow's variables.
+  virtual ConditionId add_condition(std::function<bool()> holds) = 0;
+  virtual void remove_condition(ConditionId id) noexcept = 0;
+  virtual void wait_for_condition(ConditionId id, Waiter* waiter) noexcept = 0;
+  /// The sequence at which it was seen to hold; 0: not yet.
+  [[nodiscard]] virtual Sequence condition_met_at(ConditionId id) const = 0;
+  virtual void take_condition(ConditionId id) = 0;
 
  protected:
   Host() = default;

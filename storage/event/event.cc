@@ -20,7 +20,7 @@ constexpr std::array<std::string_view, std::variant_size_v<EventBody>> names = {
     "TokenRevoked",       "HeartbeatRecorded", "AttemptDeferred",    "OperationInDoubt",
     "DoubtResolved",      "RunCarried",        "ContinuedAsNew",     "ChildStarted",
     "ChildEnded",         "ParentEnded",       "CancellationAsked",  "ControlAsked",
-    "UpdateEnded"};
+    "UpdateEnded",        "StoreChanged",      "PromiseSettled"};
 static_assert(!names.back().empty());
 
 }  // namespace

@@ -46,7 +46,9 @@ enum class OperationKind : std::uint8_t {
   sleep = 3,
   receive = 4,
   approval = 5,
-  child = 6
+  child = 6,
+  message = 7,  ///< to another session
+  promise = 8   ///< kept by whoever has its token
 };
 
 /// What becomes of an effect whose operation is cancelled. Numbers are on disk: never reuse one.
@@ -61,6 +63,10 @@ enum class ParentClose : std::uint8_t { terminate = 0, cancel = 1, abandon = 2 }
 
 /// Whether a session that has ended may be started again. Numbers are on disk: never reuse one.
 enum class Reuse : std::uint8_t { reject = 0, allow = 1, allow_if_failed = 2 };
+
+/// What an operation asks of another session: to begin, or to take a signal, or what a promise of it
+/// comes to. Numbers are on disk: never reuse one.
+enum class SessionAsk : std::uint8_t { start = 0, signal = 1, resolve = 2, reject = 3 };
 
 /// What a call can do, as its tool declares it. Numbers are on disk: never reuse one.
 enum class Risk : std::uint8_t {
@@ -111,13 +117,18 @@ struct Origin {
   friend bool operator==(Origin const&, Origin const&) = default;
 };
 
-/// The session that an operation asks for; the tenant is the same.
+/// The session that an operation asks for, or asks something of; the tenant is the same.
 struct ChildRecord {
   std::string session;  ///< its name
   ParentClose parent_close = ParentClose::terminate;
   Reuse reuse = Reuse::reject;
   bool detached = false;  ///< the operation ends when it has been started
   std::optional<Time> not_before = {};
+  SessionAsk ask = SessionAsk::start;
+  std::string signal = {};    ///< the signal's name
+  std::string promise = {};   ///< the promise's token
+  std::string workflow = {};  ///< is started where there is none to take the signal; "": none is
+  bool bare = false;          ///< what taints the sender is not handed on: no data of it goes along
   friend bool operator==(ChildRecord const&, ChildRecord const&) = default;
 };
 
@@ -148,6 +159,9 @@ struct InputReceived {
   /// came to this run.
   Sequence carried_from = 0;
   bool update = false;  ///< for the update handler of that name: it waits in no inbox
+  /// Of the session that sent it: this one's from here on.
+  std::vector<std::string> taint = {};
+  std::vector<std::string> senders = {};
   friend bool operator==(InputReceived const&, InputReceived const&) = default;
 };
 
@@ -528,6 +542,7 @@ struct RunCarried {
   std::vector<std::string> taint;
   std::vector<std::string> senders;
   std::vector<NamedPayload> attributes;
+  std::vector<NamedPayload> stored;  ///< in the keyed store
   friend bool operator==(RunCarried const&, RunCarried const&) = default;
 };
 
@@ -599,6 +614,26 @@ struct UpdateEnded {
   friend bool operator==(UpdateEnded const&, UpdateEnded const&) = default;
 };
 
+/// A value of the session's keyed store has changed.
+struct StoreChanged {
+  std::string key;
+  Payload value;  ///< JSON; empty when it was erased
+  bool erased = false;
+  friend bool operator==(StoreChanged const&, StoreChanged const&) = default;
+};
+
+/// An input: what a promise has come to, for whoever waits for it.
+struct PromiseSettled {
+  bool failed = false;
+  Payload result;    ///< JSON; empty when it failed
+  std::string type;  ///< of the failure
+  std::string message;
+  std::string session;  ///< name of the one that said so, in the same tenant; "": somebody outside
+  std::vector<std::string> taint;    ///< of that session: this one's from here on
+  std::vector<std::string> senders;  ///< to that session
+  friend bool operator==(PromiseSettled const&, PromiseSettled const&) = default;
+};
+
 /// An event that a newer version wrote: it can be shown and its hash verified, not run.
 struct UnknownBody {
   std::uint8_t type = 0;
@@ -649,7 +684,9 @@ using EventBody = std::variant<UnknownBody,
                                ParentEnded,
                                CancellationAsked,
                                ControlAsked,
-                               UpdateEnded>;
+                               UpdateEnded,
+                               StoreChanged,
+                               PromiseSettled>;
 
 struct Event {
   Sequence sequence = 0;

@@ -27,6 +27,24 @@ std::string_view kind_name(OperationKind kind) {
       return "approval";
     case OperationKind::child:
       return "child";
+    case OperationKind::message:
+      return "message";
+    case OperationKind::promise:
+      return "promise";
+  }
+  return "unknown";
+}
+
+std::string_view ask_name(SessionAsk ask) {
+  switch (ask) {
+    case SessionAsk::start:
+      return "";
+    case SessionAsk::signal:
+      return "signal";
+    case SessionAsk::resolve:
+      return "resolve";
+    case SessionAsk::reject:
+      return "reject";
   }
   return "unknown";
 }
@@ -214,6 +232,8 @@ class Fields {
         .set("payload_digest", to_hex(body.payload_digest));
     if (body.carried_from > 0) object_.set("carried_from", number(body.carried_from));
     if (body.update) object_.set("update", true);
+    list("taint", body.taint, strings(body.taint));
+    list("senders", body.senders, strings(body.senders));
   }
   void operator()(OperationCompleted const& body) {
     object_.set("attempt", number(body.attempt)).set("result", to_json_value(body.result));
@@ -283,7 +303,9 @@ class Fields {
     object_.set("kind", kind_name(body.kind));
     text("name", body.name);
     text("label", body.label);
-    if (body.kind == OperationKind::receive || body.kind == OperationKind::sleep) return;
+    if (body.kind == OperationKind::receive || body.kind == OperationKind::sleep ||
+        body.kind == OperationKind::promise)
+      return;
     object_.set("input", to_json_value(body.input)).set("input_digest", to_hex(body.input_digest));
     Json retry;
     retry.set("max_attempts", number(body.retry.max_attempts))
@@ -301,7 +323,14 @@ class Fields {
       Json child;
       Fields fields(child);
       child.set("session", body.child->session);
-      if (body.child->detached) {
+      fields.text("ask", std::string(ask_name(body.child->ask)));
+      fields.text("signal", body.child->signal);
+      fields.text("promise", body.child->promise);
+      fields.text("workflow", body.child->workflow);
+      if (body.child->bare) child.set("bare", true);
+      if (body.child->ask != SessionAsk::start) {
+        // Nobody waits for its end.
+      } else if (body.child->detached) {
         child.set("detached", true);
       } else {
         child.set("parent_close", parent_close_name(body.child->parent_close));
@@ -449,6 +478,13 @@ class Fields {
       attributes.push_back(std::move(one));
     }
     list("attributes", body.attributes, std::move(attributes));
+    Json::Array stored;
+    for (auto const& it : body.stored) {
+      Json one;
+      one.set("key", it.name).set("value", to_json_value(it.value));
+      stored.push_back(std::move(one));
+    }
+    list("stored", body.stored, std::move(stored));
   }
   void operator()(ContinuedAsNew const& body) {
     object_.set("next", to_string(body.next)).set("input", to_json_value(body.input));
@@ -482,6 +518,22 @@ class Fields {
     if (body.type.empty()) object_.set("result", to_json_value(body.result));
     text("error", body.type);
     text("message", body.message);
+  }
+  void operator()(StoreChanged const& body) {
+    object_.set("key", body.key);
+    if (body.erased) {
+      object_.set("erased", true);
+    } else {
+      object_.set("value", to_json_value(body.value));
+    }
+  }
+  void operator()(PromiseSettled const& body) {
+    if (!body.failed) object_.set("result", to_json_value(body.result));
+    text("error", body.type);
+    text("message", body.message);
+    text("session", body.session);
+    list("taint", body.taint, strings(body.taint));
+    list("senders", body.senders, strings(body.senders));
   }
 
  private:

@@ -264,6 +264,10 @@ class EventReader {
         return get(*event.body_as_ControlAsked(), as<ControlAsked>(to));
       case wire::EventBody::UpdateEnded:
         return get(*event.body_as_UpdateEnded(), as<UpdateEnded>(to));
+      case wire::EventBody::StoreChanged:
+        return get(*event.body_as_StoreChanged(), as<StoreChanged>(to));
+      case wire::EventBody::PromiseSettled:
+        return get(*event.body_as_PromiseSettled(), as<PromiseSettled>(to));
     }
     to = UnknownBody{static_cast<std::uint8_t>(event.body_type())};
   }
@@ -296,6 +300,8 @@ class EventReader {
     set(to.payload_digest, it.payload_digest());
     to.carried_from = it.carried_from();
     to.update = it.update();
+    set(to.taint, it.taint());
+    set(to.senders, it.senders());
   }
   void get(wire::OperationRequested const& it, OperationRequested& to) {
     to.kind = enumerator<OperationKind>(it.kind());
@@ -317,6 +323,11 @@ class EventReader {
       wanted.reuse = enumerator<Reuse>(child->reuse());
       wanted.detached = child->detached();
       set(wanted.not_before, child->not_before());
+      wanted.ask = enumerator<SessionAsk>(child->ask());
+      set(wanted.signal, child->signal());
+      set(wanted.promise, child->promise());
+      set(wanted.workflow, child->workflow());
+      wanted.bare = child->bare();
     }
   }
   void get(wire::PolicyDecided const& it, PolicyDecided& to) {
@@ -532,6 +543,7 @@ class EventReader {
     set(to.taint, it.taint());
     set(to.senders, it.senders());
     set(to.attributes, it.attributes());
+    set(to.stored, it.stored());
   }
   void get(wire::ContinuedAsNew const& it, ContinuedAsNew& to) {
     set(to.next, it.next());
@@ -571,6 +583,20 @@ class EventReader {
     set(to.result, it.result());
     set(to.type, it.type());
     set(to.message, it.message());
+  }
+  void get(wire::StoreChanged const& it, StoreChanged& to) {
+    set(to.key, it.key());
+    set(to.value, it.value());
+    to.erased = it.erased();
+  }
+  void get(wire::PromiseSettled const& it, PromiseSettled& to) {
+    to.failed = it.failed();
+    set(to.result, it.result());
+    set(to.type, it.type());
+    set(to.message, it.message());
+    set(to.session, it.session());
+    set(to.taint, it.taint());
+    set(to.senders, it.senders());
   }
 
   bool fine_ = true;

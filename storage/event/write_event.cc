@@ -228,12 +228,20 @@ class EventWriter {
   Offset<wire::Child> child(std::optional<ChildRecord> const& value) {
     if (!value) return 0;
     auto const session = text(value->session);
+    auto const signal = text(value->signal);
+    auto const promise = text(value->promise);
+    auto const workflow = text(value->workflow);
     return wire::CreateChild(out_,
                              session,
                              enumerator(value->parent_close, wire::ParentClose::MAX),
                              enumerator(value->reuse, wire::Reuse::MAX),
                              value->detached,
-                             time(value->not_before));
+                             time(value->not_before),
+                             enumerator(value->ask, wire::SessionAsk::MAX),
+                             signal,
+                             promise,
+                             workflow,
+                             value->bare);
   }
 
   template <class Table>
@@ -268,6 +276,8 @@ class EventWriter {
     auto const producer_key = text(it.producer_key);
     auto const principal = text(it.principal);
     auto const input = payload(it.payload);
+    auto const taint = texts(it.taint);
+    auto const senders = texts(it.senders);
     return body(wire::CreateInputReceived(out_,
                                           signal,
                                           producer_key,
@@ -275,7 +285,9 @@ class EventWriter {
                                           input,
                                           unless_zero(it.payload_digest),
                                           it.carried_from,
-                                          it.update));
+                                          it.update,
+                                          taint,
+                                          senders));
   }
   Body put(OperationRequested const& it) {
     auto const kind = enumerator(it.kind, wire::OperationKind::MAX);
@@ -553,12 +565,14 @@ class EventWriter {
     });
     auto const taint = texts(it.taint);
     auto const senders = texts(it.senders);
-    auto const attributes = tables(it.attributes, [this](NamedPayload const& one) {
+    auto const named = [this](NamedPayload const& one) {
       auto const name = text(one.name);
       auto const value = payload(one.value);
       return wire::CreateNamedPayload(out_, name, value);
-    });
-    return body(wire::CreateRunCarried(out_, calls, taint, senders, attributes));
+    };
+    auto const attributes = tables(it.attributes, named);
+    auto const stored = tables(it.stored, named);
+    return body(wire::CreateRunCarried(out_, calls, taint, senders, attributes, stored));
   }
   Body put(ContinuedAsNew const& it) {
     auto const next = to_wire(it.next);
@@ -600,6 +614,21 @@ class EventWriter {
     auto const type = text(it.type);
     auto const message = text(it.message);
     return body(wire::CreateUpdateEnded(out_, it.update, result, type, message));
+  }
+  Body put(StoreChanged const& it) {
+    auto const key = text(it.key);
+    auto const value = payload(it.value);
+    return body(wire::CreateStoreChanged(out_, key, value, it.erased));
+  }
+  Body put(PromiseSettled const& it) {
+    auto const result = payload(it.result);
+    auto const type = text(it.type);
+    auto const message = text(it.message);
+    auto const session = text(it.session);
+    auto const taint = texts(it.taint);
+    auto const senders = texts(it.senders);
+    return body(wire::CreatePromiseSettled(
+        out_, it.failed, result, type, message, session, taint, senders));
   }
 
   flatbuffers::FlatBufferBuilder& out_;

@@ -177,6 +177,8 @@ void SessionFold::apply(Event const& event, Time recorded_at) {
             }
           },
           [](UpdateEnded const&) {},
+          [](StoreChanged const&) {},
+          [&](PromiseSettled const&) { end_operation(event.operation); },
           [](UnknownBody const&) {},
           [](VersionChosen const&) {},
           [](CancelRequested const&) {},

@@ -49,7 +49,7 @@ struct Draw {
   static void one(Time& value) { value = *any_time(); }
   static void one(OperationId& value) { value = OperationId{*any_number()}; }
   static void one(OperationKind& value) {
-    value = static_cast<OperationKind>(*rc::gen::inRange(0, 7));
+    value = static_cast<OperationKind>(*rc::gen::inRange(0, 9));
   }
   static void one(storage::Risk& value) {
     value = static_cast<storage::Risk>(*rc::gen::inRange(0, 6));
@@ -105,7 +105,7 @@ struct Draw {
   static void one(storage::Origin& it) { each(it.session, it.run, it.operation, it.detached); }
   static void one(InputReceived& it) {
     each(it.signal, it.producer_key, it.principal, it.payload, it.payload_digest);
-    each(it.carried_from, it.update);
+    each(it.carried_from, it.update, it.taint, it.senders);
   }
   static void one(Contact& it) {
     each(it.method, it.url, it.host, it.port, it.answers, it.address, it.rules, it.policy);
@@ -250,13 +250,23 @@ struct Draw {
   }
   static void one(storage::CallCount& it) { each(it.kind, it.name, it.count); }
   static void one(storage::NamedPayload& it) { each(it.name, it.value); }
-  static void one(storage::RunCarried& it) { each(it.calls, it.taint, it.senders, it.attributes); }
+  static void one(storage::RunCarried& it) { 
+    each(it.calls, it.taint, it.senders, it.attributes, it.stored);
+  }
   static void one(storage::ContinuedAsNew& it) {
     each(it.next, it.input, it.input_digest, it.unread_signals);
   }
   static void one(storage::ChildStarted& it) { each(it.session, it.attempt, it.input_digest); }
   static void one(storage::ChildRecord& it) {
     each(it.session, it.parent_close, it.reuse, it.detached, it.not_before);
+    each(it.ask, it.signal, it.promise, it.workflow, it.bare);
+  }
+  static void one(storage::SessionAsk& value) {
+    value = static_cast<storage::SessionAsk>(*rc::gen::inRange(0, 4));
+  }
+  static void one(storage::StoreChanged& it) { each(it.key, it.value, it.erased); }
+  static void one(storage::PromiseSettled& it) {
+    each(it.failed, it.result, it.type, it.message, it.session, it.taint, it.senders);
   }
   static void one(storage::ChildEnded& it) {
     each(it.run, it.outcome, it.result, it.type, it.message, it.taint, it.senders);

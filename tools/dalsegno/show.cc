@@ -1,7 +1,9 @@
 #include "dalsegno/try.h"
 #include "tools/dalsegno/forensics/history.h"
 #include "tools/dalsegno/forensics/prompt.h"
+#include "tools/dalsegno/forensics/stored_values.h"
 #include "tools/dalsegno/output.h"
+#include "tools/dalsegno/payload_text.h"
 #include "tools/dalsegno/printable.h"
 #include "tools/dalsegno/store.h"
 #include "tools/dalsegno/transcript_text.h"
@@ -20,11 +22,15 @@ namespace dalsegno::command {
 
 namespace {
 
+/// Bytes of a value of the store that are shown to people.
+constexpr std::size_t max_shown_value = 2'000;
+
 struct Options {
   std::string session;
   std::string run;
   std::string at;
   std::optional<Sequence> prompt;  ///< of which call
+  bool store = false;
 };
 
 Json as_json(forensics::History const& history,
@@ -98,6 +104,26 @@ Result<int> show_prompt(Globals const& globals,
   return rests_on(store, history);
 }
 
+/// What the keyed store held at the end of the history.
+Result<int> show_store(Globals const& globals,
+                       OpenStore const& store,
+                       forensics::History const& history) {
+  for (auto const& [key, stored] : forensics::stored_values(history)) {
+    if (globals.json) {
+      Json object;
+      object.set("tenant", history.session.tenant).set("session", history.session.name);
+      object.set("run", to_string(history.run)).set("sequence", stored.sequence);
+      object.set("recorded_at", to_string(stored.recorded_at));
+      object.set("key", key).set("value", storage::to_json_value(stored.value));
+      print_json("dalsegno.stored", std::move(object));
+    } else {
+      print(printable(key) + " = " + payload_text(stored.value, max_shown_value) +
+            styled(globals, Style::faint, "  @" + std::to_string(stored.sequence)));
+    }
+  }
+  return rests_on(store, history);
+}
+
 Result<int> show(Globals const& globals, Options const& options) {
   forensics::Cut cut;
   if (!options.at.empty()) {
@@ -107,6 +133,7 @@ Result<int> show(Globals const& globals, Options const& options) {
   TRY(auto newest, find_session(store, globals, options.session));
   TRY(auto const session, find_run(store, std::move(newest), options.run));
   TRY(auto const history, forensics::read_history(*store.log, session.id, session.head, cut));
+  if (options.store) return show_store(globals, store, history);
   if (options.prompt) return show_prompt(globals, store, history, *options.prompt);
   if (!globals.json) print_title(globals, session);
   Transcript transcript;
@@ -137,6 +164,8 @@ void add_show(CLI::App& app, Globals& globals) {
                    "the messages that a model was given, as canonical JSON: the sequence of an "
                    "event of that call")
       ->excludes(at);
+  verb->add_flag("--store", options->store, "what the session's keyed store held, one key a line")
+      ->excludes("--prompt");
   verb->footer(
       "Exit codes: 0 fine; 2 no such session, or no model call at that sequence; 3 the chain is "
       "broken, or a\n"

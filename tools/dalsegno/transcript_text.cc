@@ -269,7 +269,8 @@ Line Transcript::tell(storage::Event const& event) {
           [](storage::RunCarried const& body) -> Line {
             return TranscriptLine{"  takes over " + number(body.calls.size()) +
                                       " counts of calls, " + number(body.attributes.size()) +
-                                      " attributes, " + number(body.taint.size()) + " taints",
+                                      " attributes, " + number(body.stored.size()) +
+                                      " stored values, " + number(body.taint.size()) + " taints",
                                   Style::faint};
           },
           [](storage::ContinuedAsNew const& body) -> Line {
@@ -311,6 +312,23 @@ Line Transcript::tell(storage::Event const& event) {
                                     Style::plain};
             return TranscriptLine{
                 update + " FAILED: " + short_text(body.type + ": " + body.message), Style::bad};
+          },
+          [](storage::StoreChanged const& body) -> Line {
+            return TranscriptLine{
+                "  store " + printable(body.key) +
+                    (body.erased ? " erased" : " = " + payload_text(body.value, text_limit)),
+                Style::faint};
+          },
+          [&](storage::PromiseSettled const& body) -> Line {
+            auto const who =
+                body.session.empty() ? std::string() : ", by " + printable(body.session);
+            if (!body.failed)
+              return TranscriptLine{"    " + called(id) + " kept" + who + " -> " +
+                                        payload_text(body.result, text_limit),
+                                    Style::plain};
+            return TranscriptLine{"    " + called(id) + " REJECTED" + who + ": " +
+                                      short_text(body.type + ": " + body.message),
+                                  Style::bad};
           },
           [&](storage::CancellationAsked const& body) -> Line {
             return TranscriptLine{

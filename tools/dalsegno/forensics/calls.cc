@@ -95,6 +95,10 @@ std::string_view name_of(storage::OperationKind kind) {
       return "approval";
     case storage::OperationKind::child:
       return "child";
+    case storage::OperationKind::message:
+      return "message";
+    case storage::OperationKind::promise:
+      return "promise";
   }
   return "unknown";
 }
@@ -107,6 +111,8 @@ std::string_view action_of(storage::OperationKind kind) {
       return "tool.call";
     case storage::OperationKind::child:
       return "session.start";
+    case storage::OperationKind::message:
+      return "session.signal";
     default:
       return "activity.call";
   }

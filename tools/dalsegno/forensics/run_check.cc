@@ -288,6 +288,9 @@ Result<> RunCheck::check_body(storage::Event const& event) {
             for (auto const& attribute : body.attributes) {
               if (outcome) outcome = check_payload(event, attribute.value, nullptr);
             }
+            for (auto const& stored : body.stored) {
+              if (outcome) outcome = check_payload(event, stored.value, nullptr);
+            }
           },
           [&](storage::ContinuedAsNew const& body) {
             ended_ = event.sequence;
@@ -299,6 +302,13 @@ Result<> RunCheck::check_body(storage::Event const& event) {
             if (auto* const operation = find(event)) operation->attempt_open = false;
           },
           [&](storage::ChildEnded const& body) {
+            take_end(event);
+            outcome = check_payload(event, body.result, nullptr);
+          },
+          [&](storage::StoreChanged const& body) {
+            outcome = check_payload(event, body.value, nullptr);
+          },
+          [&](storage::PromiseSettled const& body) {
             take_end(event);
             outcome = check_payload(event, body.result, nullptr);
           },
