@@ -173,6 +173,7 @@ class ChatStream final : public AnswerStream {
   OrFault<void> take(SseEvent const& event, DeltaSink const& sink) override;
   [[nodiscard]] bool done() const override { return done_; }
   OrFault<ModelAnswer> finish() override;
+  [[nodiscard]] std::optional<Usage> usage() const override { return answer_.usage; }
 
  private:
   void take_texts(Json const& delta, DeltaSink const& sink);
