@@ -226,10 +226,49 @@ TEST_F(ModelForensics, says_whether_a_promise_was_kept_and_who_waited_longest) {
   EXPECT_EQ(lines[2].text("schema"), "dalsegno.slo");
   EXPECT_EQ(*lines[2].find("is_kept"), Json(false));
   EXPECT_EQ(lines[2].find("worst")->as_array()->size(), 1U);
+  auto const* const burn = lines[2].find("burn");
+  EXPECT_EQ(*burn->find("is_burning"), Json(true));
+  EXPECT_EQ(*burn->find("short")->find("broken"), Json(1));
+  EXPECT_NEAR(*burn->find("long")->find("rate")->as_double(), 100, 1e-6);
+  EXPECT_EQ(*lines[0].find("burn")->find("short")->find("judged"), Json(1));
+  EXPECT_EQ(*lines[0].find("burn")->find("is_burning"), Json(false));
 
   auto const later = command({"slo", "--config", file, "--since", "2100-01-01"});
   EXPECT_EQ(later.code, 0) << "no turn has arrived since";
   EXPECT_THAT(later.out, HasSubstr("nothing measured"));
+}
+
+TEST_F(ModelForensics, a_promise_that_is_kept_over_all_ends_with_1_while_it_burns) {
+  turn("talk", "hello");
+  turn("talk", "again");
+  auto const promise = std::string(config) +
+                       "[slos.night]\nagent = \"night\"\nerror_share = 0.5\nanswer_seconds = "
+                       "0.000001\nshare = 0\n";
+  auto const calm = command({"slo", "--config", write_config(promise), "--agent", "night"});
+  EXPECT_EQ(calm.code, 0) << calm.out << calm.err;
+  EXPECT_THAT(calm.out, HasSubstr("night\tnight\terror\t-\t50.00%\t100.00%\t2\t0\t"));
+  EXPECT_THAT(calm.out, HasSubstr("\t1.00\t1.00\t14.40\t0.00%\tkept\n"));
+  auto const burning = command({"slo",
+                                "--config",
+                                write_config(promise + "windows = { factor = 0.9 }\n"),
+                                "--agent",
+                                "night"});
+  EXPECT_EQ(burning.code, 1) << burning.out << burning.err;
+  EXPECT_THAT(burning.out, HasSubstr("\t1.00\t1.00\t0.90\t0.00%\tkept, burning\n"));
+}
+
+TEST_F(ModelForensics, says_how_long_a_session_was_without_an_endpoint) {
+  first_.script(R"([{"fault":"status","status":"503 Busy","headers":"Retry-After-Ms: 5\r\n"}])");
+  turn("talk", "hello");
+  auto const promise = std::string(config) + "[slos.night]\nagent = \"night\"\nrecovery_seconds = ";
+  auto const kept = command({"slo", "--config", write_config(promise + "60\n"), "--json"});
+  EXPECT_EQ(kept.code, 0) << kept.out << kept.err;
+  auto const line = lines_of(kept).at(2);
+  EXPECT_EQ(line.text("measure"), "recovery");
+  EXPECT_EQ(*line.find("kept"), Json(1));
+  auto const broken = command({"slo", "--config", write_config(promise + "0.000001\n")});
+  EXPECT_EQ(broken.code, 1) << broken.out << broken.err;
+  EXPECT_THAT(broken.out, HasSubstr("late: night recovery: default/talk, endpoint lost at "));
 }
 
 TEST_F(ModelForensics, says_what_is_wrong_with_a_question_about_promises) {
