@@ -11,6 +11,8 @@
 #include <gtest/gtest.h>
 
 #include <filesystem>
+#include <fstream>
+#include <iterator>
 #include <memory>
 #include <sstream>
 #include <string>
@@ -206,6 +208,55 @@ TEST_F(ModelForensics, a_lost_endpoint_is_told_with_the_time_until_another_one_a
   EXPECT_EQ(*recovery.find("moved"), Json(1)) << to_string(lost);
   EXPECT_GT(*recovery.find("worst_us")->as_integer(), 100'000) << "the engine's first delay";
   EXPECT_EQ(*other.find("switches"), Json(1)) << to_string(other);
+}
+
+TEST_F(ModelForensics, a_baseline_is_a_report_that_a_later_one_is_compared_with) {
+  std::string const busy =
+      R"([{"fault":"status","status":"503 Busy","headers":"Retry-After-Ms: 5\r\n"}])";
+  first_.script(busy);
+  turn("talk", "call add {\"a\":2,\"b\":3}");
+  auto const page = folder_.path() / "baseline.html";
+  auto const made = command({"stats", "--baseline", "--json", "--html", page.string()});
+  EXPECT_EQ(made.code, 0) << made.err;
+  EXPECT_THAT(made.err, HasSubstr("verified: chain of "));
+  auto const lines = lines_of(made);
+  ASSERT_EQ(lines.size(), 1U) << made.out;
+  EXPECT_EQ(lines[0].text("schema"), "dalsegno.baseline");
+  auto const* const agent = lines[0].find("workflows")->find("agent");
+  ASSERT_NE(agent, nullptr) << made.out;
+  auto const* const models = agent->find("models");
+  EXPECT_EQ(*models->find("requested"), Json(2));
+  EXPECT_EQ(*models->find("retries"), Json(1));
+  EXPECT_EQ(*models->find("failures")->find("overloaded"), Json(1));
+  EXPECT_EQ(*models->find("latency")->find("measured"), Json(2));
+  EXPECT_EQ(agent->find("calls")->as_array()->at(0).text("name"), "add");
+  std::ifstream in(page);
+  std::string const html(std::istreambuf_iterator<char>(in), {});
+  EXPECT_THAT(html, HasSubstr("<h2>agent</h2>"));
+  EXPECT_THAT(html, HasSubstr("<svg"));
+  EXPECT_THAT(html, HasSubstr("Verified: chains of "));
+  EXPECT_THAT(html, testing::Not(HasSubstr("<script")));
+
+  auto const earlier = (folder_.path() / "baseline.json").string();
+  write_file(earlier, made.out);
+  auto const same = command({"stats", "--baseline", "--against", earlier});
+  EXPECT_EQ(same.code, 0) << same.out << same.err;
+  EXPECT_THAT(same.out, HasSubstr("nothing has moved"));
+  turn("talk", "and no tool");
+  first_.script(busy);
+  turn("talk", "once more, " + std::string(20'000, 'x'));
+  auto const later = command({"stats", "--baseline", "--against", earlier, "--json"});
+  EXPECT_EQ(later.code, 1) << later.out << later.err;
+  bool has_input = false;
+  for (auto const& line : lines_of(later))
+    if (line.text("figure") == "models per_answer input") {
+      has_input = true;
+      EXPECT_EQ(line.text("direction"), "worse");
+      EXPECT_EQ(line.text("schema"), "dalsegno.baseline_moved");
+    }
+  EXPECT_TRUE(has_input) << later.out;
+  EXPECT_EQ(command({"stats", "--baseline", "--against", page.string()}).code, 2);
+  EXPECT_EQ(command({"stats", "--html", page.string()}).code, 2) << "it is of --baseline";
 }
 
 TEST_F(ModelForensics, says_whether_a_promise_was_kept_and_who_waited_longest) {

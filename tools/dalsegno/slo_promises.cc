@@ -58,12 +58,13 @@ Result<std::vector<Promise>> promises_of(config::Config const& config,
                      (near ? "; did you mean " + std::string(*near) + "?" : "")};
   }
   std::vector<Promise> promises;
-  for (auto const& [name, slo] : config.slos) {
+  for (auto const& entry : config.slos) {
+    auto const& slo = entry.second;
     if (!agent.empty() && slo.agent != agent) continue;
     auto const& model = config.agents.at(slo.agent).calls();
     auto const add = [&](Objective const& objective) {
       promises.push_back(
-          {name, slo.agent, model, objective, rule_of(slo.windows), {objective, now}});
+          {entry.first, slo.agent, model, objective, rule_of(slo.windows), {objective, now}});
     };
     auto const add_limit = [&](Measure measure, std::optional<double> seconds) {
       if (seconds) add({measure, limit_of(*seconds), slo.share});
