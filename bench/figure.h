@@ -57,5 +57,6 @@ void die_in(std::filesystem::path const& store, std::uint64_t checkpoint_every);
 [[nodiscard]] Benchmark policy_decision();
 [[nodiscard]] Benchmark policy_replay();
 [[nodiscard]] Benchmark policed_sessions();
+[[nodiscard]] Benchmark streams();
 
 }  // namespace dalsegno::bench

@@ -79,7 +79,8 @@ int run(int argc, char** argv) {
                                 affinity(),
                                 policy_decision(),
                                 policy_replay(),
-                                policed_sessions()}) {
+                                policed_sessions(),
+                                streams()}) {
     if (!benchmark.name.contains(filter)) continue;
     auto pattern = folder + "/dalsegno-bench-XXXXXX";
     if (mkdtemp(pattern.data()) == nullptr) {

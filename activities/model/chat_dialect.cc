@@ -173,6 +173,7 @@ class ChatStream final : public AnswerStream {
   OrFault<void> take(SseEvent const& event, DeltaSink const& sink) override;
   [[nodiscard]] bool done() const override { return done_; }
   OrFault<ModelAnswer> finish() override;
+  [[nodiscard]] std::optional<Usage> usage() const override { return answer_.usage; }
 
  private:
   void take_texts(Json const& delta, DeltaSink const& sink);
@@ -222,7 +223,8 @@ void ChatStream::take_texts(Json const& delta, DeltaSink const& sink) {
       sink({.kind = kind, .tool_call = 0, .tool = {}, .text = std::move(text)});
   };
   if (auto text = text_of_parts(delta.find("content"))) {
-    answer_.content = answer_.content.value_or("") + *text;
+    if (!answer_.content) answer_.content.emplace();
+    *answer_.content += *text;
     give(Kind::text, std::move(*text));
   }
   if (auto text = reasoning_of(delta)) {

@@ -120,6 +120,9 @@ class AnswerStream {
   /// The stream has ended. Faults: "truncated" when the answer had not, "empty_answer" when there
   /// was none.
   [[nodiscard]] virtual OrFault<ModelAnswer> finish() = 0;
+  /// What the server has said so far of the tokens it used: of an answer that came to nothing it is
+  /// all that is known.
+  [[nodiscard]] virtual std::optional<Usage> usage() const = 0;
 };
 
 /// The text of a tool call's arguments as JSON: what is no JSON stays a string, nothing at all is

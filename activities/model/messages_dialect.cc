@@ -195,6 +195,7 @@ class MessagesStream final : public AnswerStream {
   OrFault<void> take(SseEvent const& event, DeltaSink const& sink) override;
   [[nodiscard]] bool done() const override { return done_; }
   OrFault<ModelAnswer> finish() override;
+  [[nodiscard]] std::optional<Usage> usage() const override;
 
  private:
   OrFault<Block*> block_of(Json const& event, bool begins);
@@ -308,6 +309,12 @@ OrFault<void> MessagesStream::take(SseEvent const& event, DeltaSink const& sink)
   return {};  // pings, and what is not known
 }
 
+std::optional<Usage> MessagesStream::usage() const {
+  if (usage_.as_object() == nullptr) return std::nullopt;
+  auto const usage = read_usage(Json().set("usage", usage_));
+  return usage ? std::optional(*usage) : std::nullopt;
+}
+
 OrFault<ModelAnswer> MessagesStream::finish() {
   if (!has_begun_ && done_)
     return std::unexpected(empty_answer("the stream ended without a message"));
@@ -316,8 +323,7 @@ OrFault<ModelAnswer> MessagesStream::finish() {
   for (auto& [index, block] : blocks_)
     if (auto added = add_block(std::move(block), answer_); !added)
       return std::unexpected(added.error());
-  if (usage_.as_object() != nullptr)
-    if (auto usage = read_usage(Json().set("usage", usage_))) answer_.usage = *usage;
+  answer_.usage = usage();
   return settled(std::move(answer_));
 }
 

@@ -11,6 +11,8 @@
 #include <gtest/gtest.h>
 
 #include <filesystem>
+#include <fstream>
+#include <iterator>
 #include <memory>
 #include <sstream>
 #include <string>
@@ -208,6 +210,55 @@ TEST_F(ModelForensics, a_lost_endpoint_is_told_with_the_time_until_another_one_a
   EXPECT_EQ(*other.find("switches"), Json(1)) << to_string(other);
 }
 
+TEST_F(ModelForensics, a_baseline_is_a_report_that_a_later_one_is_compared_with) {
+  std::string const busy =
+      R"([{"fault":"status","status":"503 Busy","headers":"Retry-After-Ms: 5\r\n"}])";
+  first_.script(busy);
+  turn("talk", "call add {\"a\":2,\"b\":3}");
+  auto const page = folder_.path() / "baseline.html";
+  auto const made = command({"stats", "--baseline", "--json", "--html", page.string()});
+  EXPECT_EQ(made.code, 0) << made.err;
+  EXPECT_THAT(made.err, HasSubstr("verified: chain of "));
+  auto const lines = lines_of(made);
+  ASSERT_EQ(lines.size(), 1U) << made.out;
+  EXPECT_EQ(lines[0].text("schema"), "dalsegno.baseline");
+  auto const* const agent = lines[0].find("workflows")->find("agent");
+  ASSERT_NE(agent, nullptr) << made.out;
+  auto const* const models = agent->find("models");
+  EXPECT_EQ(*models->find("requested"), Json(2));
+  EXPECT_EQ(*models->find("retries"), Json(1));
+  EXPECT_EQ(*models->find("failures")->find("overloaded"), Json(1));
+  EXPECT_EQ(*models->find("latency")->find("measured"), Json(2));
+  EXPECT_EQ(agent->find("calls")->as_array()->at(0).text("name"), "add");
+  std::ifstream in(page);
+  std::string const html(std::istreambuf_iterator<char>(in), {});
+  EXPECT_THAT(html, HasSubstr("<h2>agent</h2>"));
+  EXPECT_THAT(html, HasSubstr("<svg"));
+  EXPECT_THAT(html, HasSubstr("Verified: chains of "));
+  EXPECT_THAT(html, testing::Not(HasSubstr("<script")));
+
+  auto const earlier = (folder_.path() / "baseline.json").string();
+  write_file(earlier, made.out);
+  auto const same = command({"stats", "--baseline", "--against", earlier});
+  EXPECT_EQ(same.code, 0) << same.out << same.err;
+  EXPECT_THAT(same.out, HasSubstr("nothing has moved"));
+  turn("talk", "and no tool");
+  first_.script(busy);
+  turn("talk", "once more, " + std::string(20'000, 'x'));
+  auto const later = command({"stats", "--baseline", "--against", earlier, "--json"});
+  EXPECT_EQ(later.code, 1) << later.out << later.err;
+  bool has_input = false;
+  for (auto const& line : lines_of(later))
+    if (line.text("figure") == "models per_answer input") {
+      has_input = true;
+      EXPECT_EQ(line.text("direction"), "worse");
+      EXPECT_EQ(line.text("schema"), "dalsegno.baseline_moved");
+    }
+  EXPECT_TRUE(has_input) << later.out;
+  EXPECT_EQ(command({"stats", "--baseline", "--against", page.string()}).code, 2);
+  EXPECT_EQ(command({"stats", "--html", page.string()}).code, 2) << "it is of --baseline";
+}
+
 TEST_F(ModelForensics, says_whether_a_promise_was_kept_and_who_waited_longest) {
   turn("talk", "hello");
   auto const file = write_config(config);
@@ -226,10 +277,49 @@ TEST_F(ModelForensics, says_whether_a_promise_was_kept_and_who_waited_longest) {
   EXPECT_EQ(lines[2].text("schema"), "dalsegno.slo");
   EXPECT_EQ(*lines[2].find("is_kept"), Json(false));
   EXPECT_EQ(lines[2].find("worst")->as_array()->size(), 1U);
+  auto const* const burn = lines[2].find("burn");
+  EXPECT_EQ(*burn->find("is_burning"), Json(true));
+  EXPECT_EQ(*burn->find("short")->find("broken"), Json(1));
+  EXPECT_NEAR(*burn->find("long")->find("rate")->as_double(), 100, 1e-6);
+  EXPECT_EQ(*lines[0].find("burn")->find("short")->find("judged"), Json(1));
+  EXPECT_EQ(*lines[0].find("burn")->find("is_burning"), Json(false));
 
   auto const later = command({"slo", "--config", file, "--since", "2100-01-01"});
   EXPECT_EQ(later.code, 0) << "no turn has arrived since";
   EXPECT_THAT(later.out, HasSubstr("nothing measured"));
+}
+
+TEST_F(ModelForensics, a_promise_that_is_kept_over_all_ends_with_1_while_it_burns) {
+  turn("talk", "hello");
+  turn("talk", "again");
+  auto const promise = std::string(config) +
+                       "[slos.night]\nagent = \"night\"\nerror_share = 0.5\nanswer_seconds = "
+                       "0.000001\nshare = 0\n";
+  auto const calm = command({"slo", "--config", write_config(promise), "--agent", "night"});
+  EXPECT_EQ(calm.code, 0) << calm.out << calm.err;
+  EXPECT_THAT(calm.out, HasSubstr("night\tnight\terror\t-\t50.00%\t100.00%\t2\t0\t"));
+  EXPECT_THAT(calm.out, HasSubstr("\t1.00\t1.00\t14.40\t0.00%\tkept\n"));
+  auto const burning = command({"slo",
+                                "--config",
+                                write_config(promise + "windows = { factor = 0.9 }\n"),
+                                "--agent",
+                                "night"});
+  EXPECT_EQ(burning.code, 1) << burning.out << burning.err;
+  EXPECT_THAT(burning.out, HasSubstr("\t1.00\t1.00\t0.90\t0.00%\tkept, burning\n"));
+}
+
+TEST_F(ModelForensics, says_how_long_a_session_was_without_an_endpoint) {
+  first_.script(R"([{"fault":"status","status":"503 Busy","headers":"Retry-After-Ms: 5\r\n"}])");
+  turn("talk", "hello");
+  auto const promise = std::string(config) + "[slos.night]\nagent = \"night\"\nrecovery_seconds = ";
+  auto const kept = command({"slo", "--config", write_config(promise + "60\n"), "--json"});
+  EXPECT_EQ(kept.code, 0) << kept.out << kept.err;
+  auto const line = lines_of(kept).at(2);
+  EXPECT_EQ(line.text("measure"), "recovery");
+  EXPECT_EQ(*line.find("kept"), Json(1));
+  auto const broken = command({"slo", "--config", write_config(promise + "0.000001\n")});
+  EXPECT_EQ(broken.code, 1) << broken.out << broken.err;
+  EXPECT_THAT(broken.out, HasSubstr("late: night recovery: default/talk, endpoint lost at "));
 }
 
 TEST_F(ModelForensics, says_what_is_wrong_with_a_question_about_promises) {

@@ -1,15 +1,12 @@
-#include "dalsegno/agent.h"
-#include "dalsegno/payload.h"
 #include "dalsegno/try.h"
-#include "engine/policy/nearest.h"
-#include "tools/dalsegno/config/names.h"
 #include "tools/dalsegno/config_file.h"
-#include "tools/dalsegno/forensics/model_calls.h"
+#include "tools/dalsegno/forensics/burn_rate.h"
+#include "tools/dalsegno/forensics/history.h"
 #include "tools/dalsegno/forensics/objective.h"
 #include "tools/dalsegno/forensics/percentile.h"
-#include "tools/dalsegno/forensics/turns.h"
 #include "tools/dalsegno/output.h"
 #include "tools/dalsegno/printable.h"
+#include "tools/dalsegno/slo_promises.h"
 #include "tools/dalsegno/store.h"
 #include "tools/dalsegno/verbs.h"
 
@@ -17,7 +14,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <cmath>
 #include <cstdint>
 #include <cstdio>
 #include <memory>
@@ -32,10 +28,21 @@ namespace dalsegno::command {
 
 namespace {
 
-using forensics::Objective;
-using forensics::ObjectiveCheck;
+using forensics::BurnOutcome;
+using forensics::Measure;
 using forensics::ObjectiveOutcome;
-using forensics::TurnMeasure;
+
+/// A promise and what became of it.
+struct Outcome {
+  Promise const* promise = nullptr;
+  ObjectiveOutcome kept;
+  BurnOutcome burnt;
+
+  [[nodiscard]] bool is_kept() const { return kept.keeps(promise->objective); }
+  [[nodiscard]] bool is_burning() const {
+    return burnt.is_burning(promise->rule, promise->objective.share);
+  }
+};
 
 struct Options {
   std::string config = "dalsegno.toml";
@@ -45,58 +52,6 @@ struct Options {
 
 constexpr std::size_t worst_sessions = 5;
 
-/// One of the things that an SLO promises, as it is checked.
-struct Promise {
-  std::string slo;
-  std::string agent;
-  std::string model;  ///< of the agent: by its name the agent's sessions are known
-  Objective objective;
-  ObjectiveCheck check;
-};
-
-std::chrono::microseconds limit_of(double seconds) {
-  constexpr double most = 1e9;  // some thirty years
-  return std::chrono::microseconds(std::llround(std::clamp(seconds, 0.0, most) * 1e6));
-}
-
-/// Adds `promise` with that objective, if a limit is promised.
-void add(std::vector<Promise>& promises,
-         Promise promise,
-         Objective objective,
-         std::optional<double> seconds,
-         Time now) {
-  if (!seconds) return;
-  objective.limit = limit_of(*seconds);
-  promise.objective = objective;
-  promise.check = ObjectiveCheck(objective, now);
-  promises.push_back(std::move(promise));
-}
-
-Result<std::vector<Promise>> promises_of(config::Config const& config,
-                                         Options const& options,
-                                         Time now) {
-  if (!options.agent.empty() && !config.agents.contains(options.agent)) {
-    auto const near = engine::nearest(options.agent, config::names_of(config.agents));
-    return Error{Errc::not_found,
-                 options.config + ": there is no agent " + printable(options.agent) +
-                     (near ? "; did you mean " + std::string(*near) + "?" : "")};
-  }
-  std::vector<Promise> promises;
-  for (auto const& [name, slo] : config.slos) {
-    if (!options.agent.empty() && slo.agent != options.agent) continue;
-    Promise promise{name, slo.agent, config.agents.at(slo.agent).calls(), {}, {{}, now}};
-    add(promises, promise, {TurnMeasure::first_token, {}, slo.share}, slo.first_token_seconds, now);
-    add(promises, promise, {TurnMeasure::answer, {}, slo.share}, slo.answer_seconds, now);
-  }
-  if (promises.empty())
-    return Error{
-        Errc::invalid,
-        options.config + ": no [slos.NAME] " +
-            (options.agent.empty() ? std::string() : "of agent " + printable(options.agent) + " ") +
-            "has first_token_seconds or answer_seconds, so there is nothing to check"};
-  return promises;
-}
-
 /// The agents that are called by this model's name: their sessions cannot be told apart.
 std::vector<std::string> agents_of(config::Config const& config, std::string const& model) {
   std::vector<std::string> names;
@@ -104,58 +59,6 @@ std::vector<std::string> agents_of(config::Config const& config, std::string con
     if (agent.calls() == model) names.push_back(name);
   return names;
 }
-
-/// The model's name that a run of the agent workflow was started with; nothing where that cannot be
-/// read. Errors: Errc::io.
-Result<std::optional<std::string>> model_of(storage::EventLog const& log,
-                                            forensics::History const& history) {
-  auto const* const started = history.body_at<storage::SessionStarted>(1);
-  if (started == nullptr || started->workflow != "agent") return std::optional<std::string>();
-  auto const input = forensics::bytes_of(log, history.session, started->input);
-  if (!input && input.error().code == Errc::io) return input.error();
-  auto const state = from_json<agent::AgentState>(input.value_or(""));
-  if (!state) return std::optional<std::string>();
-  return std::optional(state->model);
-}
-
-/// Reads the sessions of agents and hands their turns to the promises that are about them.
-class Inspection {
- public:
-  Inspection(OpenStore const& store, std::vector<Promise>& promises, std::optional<Time> since)
-      : store_(store), promises_(promises), since_(since) {}
-
-  Result<> inspect(FoundSession const& session) {
-    TRY(auto const histories, forensics::read_all_runs(*store_.log, session.id, session.head));
-    for (auto const& history : histories) {
-      steps_ += history.steps;
-      if (history.broken)
-        broken_.push_back(to_string(history.session) + ": " + history.broken->detail);
-      TRY(auto const model, model_of(*store_.log, history));
-      if (model) TRY_VOID(take(history, *model));
-    }
-    return {};
-  }
-
-  [[nodiscard]] std::uint64_t steps() const { return steps_; }
-  [[nodiscard]] std::vector<std::string> const& broken() const { return broken_; }
-
- private:
-  Result<> take(forensics::History const& history, std::string const& model) {
-    bool const is_meant = std::ranges::find(promises_, model, &Promise::model) != promises_.end();
-    if (!is_meant) return {};
-    TRY(auto turns, forensics::read_turns(*store_.log, history));
-    if (since_) std::erase_if(turns, [&](auto const& turn) { return turn.arrived < *since_; });
-    for (auto& promise : promises_)
-      if (promise.model == model) promise.check.add(history.session, history.run, turns);
-    return {};
-  }
-
-  OpenStore const& store_;
-  std::vector<Promise>& promises_;
-  std::optional<Time> since_;
-  std::uint64_t steps_ = 0;
-  std::vector<std::string> broken_;
-};
 
 std::string seconds(std::chrono::microseconds duration) {
   char text[64];
@@ -169,14 +72,36 @@ std::string percent(double share) {
   return text;
 }
 
-Json as_json(Promise const& promise,
-             ObjectiveOutcome const& outcome,
-             std::vector<std::string> const& agents) {
+/// Without "rate" no share may be broken and some is.
+Json as_json(forensics::Burn const& burn, std::chrono::microseconds window, double wanted_share) {
+  Json out;
+  out.set("window_us", std::int64_t{window.count()});
+  out.set("judged", burn.judged).set("broken", burn.broken);
+  if (auto const rate = burn.rate(wanted_share)) out.set("rate", *rate);
+  return out;
+}
+
+Json burnt_json(Outcome const& outcome) {
+  auto const& rule = outcome.promise->rule;
+  auto const share = outcome.promise->objective.share;
+  Json out;
+  out.set("factor", rule.limit()).set("is_burning", outcome.is_burning());
+  out.set("short", as_json(outcome.burnt.in_short, rule.short_window, share));
+  out.set("long", as_json(outcome.burnt.in_long, rule.long_window, share));
+  out.set("period", as_json(outcome.burnt.in_period, rule.period, share));
+  if (auto const left = outcome.burnt.budget_left(share)) out.set("budget_left", *left);
+  return out;
+}
+
+Json as_json(Outcome const& judged, std::vector<std::string> const& agents) {
+  auto const& promise = *judged.promise;
+  auto const& outcome = judged.kept;
   Json line;
   line.set("slo", promise.slo).set("agent", promise.agent).set("model", promise.model);
   line.set("agents_of_model", Json::Array(agents.begin(), agents.end()));
   line.set("measure", forensics::name_of(promise.objective.measure));
-  line.set("limit_us", std::int64_t{promise.objective.limit.count()});
+  if (promise.objective.measure != Measure::error)
+    line.set("limit_us", std::int64_t{promise.objective.limit.count()});
   line.set("wanted_share", promise.objective.share).set("share", outcome.share());
   line.set("is_kept", outcome.keeps(promise.objective));
   line.set("kept", outcome.kept).set("late", outcome.late).set("pending", outcome.pending);
@@ -197,6 +122,7 @@ Json as_json(Promise const& promise,
         .set("turn", forensics::name_of(late.end));
     worst.push_back(std::move(session.set("late", late.late)));
   }
+  line.set("burn", burnt_json(judged));
   return line.set("worst", std::move(worst));
 }
 
@@ -205,8 +131,25 @@ std::string percentile_cell(ObjectiveOutcome const& outcome, double share) {
   return seconds(forensics::percentile(outcome.measured, share));
 }
 
-void print_outcomes(Globals const& globals,
-                    std::vector<std::pair<Promise const*, ObjectiveOutcome>> const& outcomes) {
+std::string number(double value) {
+  char text[64];
+  std::snprintf(text, sizeof text, "%.2f", value);
+  return text;
+}
+
+std::string burn_cell(forensics::Burn const& burn, double wanted_share) {
+  if (burn.judged == 0) return "-";
+  auto const rate = burn.rate(wanted_share);
+  return rate ? number(*rate) : "inf";
+}
+
+std::string outcome_cell(Outcome const& outcome) {
+  if (outcome.kept.kept + outcome.kept.late == 0) return "nothing measured";
+  std::string text = outcome.is_kept() ? "kept" : "broken";
+  return outcome.is_burning() ? text + ", burning" : text;
+}
+
+void print_outcomes(Globals const& globals, std::vector<Outcome> const& outcomes) {
   Table table({"SLO",
                "AGENT",
                "MEASURE",
@@ -220,36 +163,49 @@ void print_outcomes(Globals const& globals,
                "P50 S",
                "P95 S",
                "P99 S",
+               "BURN SHORT",
+               "BURN LONG",
+               "ALARM ABOVE",
+               "BUDGET LEFT",
                "OUTCOME"});
-  for (auto const& [promise, outcome] : outcomes) {
+  for (auto const& judged : outcomes) {
+    auto const& [promise, outcome, burnt] = judged;
     auto const turns = outcome.kept + outcome.late;
-    bool const is_kept = outcome.keeps(promise->objective);
-    table.add({printable(promise->slo),
-               printable(promise->agent),
-               std::string(forensics::name_of(promise->objective.measure)),
-               seconds(promise->objective.limit),
-               percent(promise->objective.share),
-               turns == 0 ? "-" : percent(outcome.share()),
-               std::to_string(turns),
-               std::to_string(outcome.late),
-               std::to_string(outcome.pending),
-               std::to_string(outcome.unmeasured),
-               percentile_cell(outcome, 0.5),
-               percentile_cell(outcome, 0.95),
-               percentile_cell(outcome, 0.99),
-               turns == 0 ? "nothing measured"
-               : is_kept  ? "kept"
-                          : "broken"},
-              is_kept ? Style::plain : Style::bad);
+    auto const share = promise->objective.share;
+    auto const left = burnt.budget_left(share);
+    bool const is_well = judged.is_kept() && !judged.is_burning();
+    table.add(
+        {printable(promise->slo),
+         printable(promise->agent),
+         std::string(forensics::name_of(promise->objective.measure)),
+         promise->objective.measure == Measure::error ? "-" : seconds(promise->objective.limit),
+         percent(share),
+         turns == 0 ? "-" : percent(outcome.share()),
+         std::to_string(turns),
+         std::to_string(outcome.late),
+         std::to_string(outcome.pending),
+         std::to_string(outcome.unmeasured),
+         percentile_cell(outcome, 0.5),
+         percentile_cell(outcome, 0.95),
+         percentile_cell(outcome, 0.99),
+         burn_cell(burnt.in_short, share),
+         burn_cell(burnt.in_long, share),
+         number(promise->rule.limit()),
+         left && burnt.in_period.judged > 0 ? percent(*left) : "-",
+         outcome_cell(judged)},
+        is_well ? Style::plain : Style::bad);
   }
   table.print(globals);
-  for (auto const& [promise, outcome] : outcomes)
+  for (auto const& [promise, outcome, burnt] : outcomes)
     for (auto const& late : outcome.worst)
-      print("late: " + printable(promise->slo) + " " +
-            std::string(forensics::name_of(promise->objective.measure)) + ": " +
-            printable(to_string(late.session)) + ", turn at " + std::to_string(late.turn) + ": " +
-            seconds(late.waited) + " s, " + std::string(forensics::name_of(late.end)) +
-            (late.late > 1 ? " (" + std::to_string(late.late) + " turns late)" : ""));
+      print(
+          "late: " + printable(promise->slo) + " " +
+          std::string(forensics::name_of(promise->objective.measure)) + ": " +
+          printable(to_string(late.session)) +
+          (promise->objective.measure == Measure::recovery ? ", endpoint lost at " : ", turn at ") +
+          std::to_string(late.turn) + ": " + seconds(late.waited) + " s, " +
+          std::string(forensics::name_of(late.end)) +
+          (late.late > 1 ? " (" + std::to_string(late.late) + " late)" : ""));
 }
 
 void say_what_is_shared(config::Config const& config, std::vector<Promise> const& promises) {
@@ -276,26 +232,27 @@ Result<int> slo(Globals const& globals, Options const& options) {
     since = cut.time;
   }
   TRY(auto const config, read_config(options.config));
-  TRY(auto promises, promises_of(config, options, globals.now));
+  TRY(auto promises, promises_of(config, options.config, options.agent, globals.now));
   TRY(auto const store, open_store(globals));
   TRY(auto const sessions, find_sessions(store, globals, {}));
   Inspection inspection(store, promises, since);
   for (auto const& session : sessions) TRY_VOID(inspection.inspect(session));
-  std::vector<std::pair<Promise const*, ObjectiveOutcome>> outcomes;
-  bool is_kept = true;
+  std::vector<Outcome> outcomes;
+  bool is_well = true;
   for (auto& promise : promises) {
-    outcomes.emplace_back(&promise, promise.check.finish(worst_sessions));
-    is_kept = is_kept && outcomes.back().second.keeps(promise.objective);
+    auto kept = promise.check.finish(worst_sessions);
+    auto const burnt = forensics::burn_of(kept.judged, globals.now, promise.rule);
+    outcomes.push_back({&promise, std::move(kept), burnt});
+    is_well = is_well && outcomes.back().is_kept() && !outcomes.back().is_burning();
     if (globals.json)
-      print_json("dalsegno.slo",
-                 as_json(promise, outcomes.back().second, agents_of(config, promise.model)));
+      print_json("dalsegno.slo", as_json(outcomes.back(), agents_of(config, promise.model)));
   }
   if (!globals.json) print_outcomes(globals, outcomes);
   say_what_is_shared(config, promises);
   for (auto const& broken : inspection.broken()) say_not_verified(broken);
   if (!inspection.broken().empty()) return exit_integrity;
   auto const rests = say_verified(store, inspection.steps());
-  return rests != exit_fine || is_kept ? rests : exit_findings;
+  return rests != exit_fine || is_well ? rests : exit_findings;
 }
 
 }  // namespace
@@ -310,7 +267,10 @@ void add_slo(CLI::App& app, Globals& globals) {
   verb->footer(
       "An agent's sessions are those of the workflow agent that were started with its model's "
       "name.\n"
-      "Exit codes: 0 kept; 1 broken; 2 the configuration or the store cannot be read, or nothing "
+      "Burn rates are those of the configuration's windows: an alarm is raised when both are above "
+      "the\nfactor.\n"
+      "Exit codes: 0 kept; 1 broken or burning; 2 the configuration or the store cannot be read, "
+      "or nothing "
       "is\npromised; 3 a chain is broken.\n");
   verb->callback([options, &globals] { globals.exit_code = ended(slo(globals, *options)); });
 }

@@ -3,11 +3,13 @@
 #include "tools/dalsegno/forensics/statistics.h"
 #include "tools/dalsegno/output.h"
 #include "tools/dalsegno/printable.h"
+#include "tools/dalsegno/stats_baseline.h"
 #include "tools/dalsegno/stats_by.h"
 #include "tools/dalsegno/store.h"
 #include "tools/dalsegno/verbs.h"
 
 #include <CLI/App.hpp>
+#include <CLI/Validators.hpp>
 
 #include <cstdio>
 #include <memory>
@@ -22,6 +24,10 @@ namespace {
 struct Options {
   std::vector<std::string> sessions;
   std::string by;
+  bool baseline = false;
+  BaselineOptions of_baseline = {};
+  double threshold_percent = 20;
+  double points = 5;
 };
 
 using forensics::CallFigures;
@@ -125,6 +131,11 @@ Result<int> stats(Globals const& globals, Options const& options) {
   TRY(auto const store, open_store(globals));
   TRY(auto const sessions, find_sessions(store, globals, options.sessions));
   if (!options.by.empty()) return stats_by(globals, store, sessions, options.by);
+  if (options.baseline) {
+    auto wanted = options.of_baseline;
+    wanted.thresholds = {options.threshold_percent / 100, options.points / 100};
+    return stats_baseline(globals, store, sessions, wanted);
+  }
   std::vector<forensics::CountedSession> counted;
   counted.reserve(sessions.size());
   for (auto const& session : sessions) counted.push_back({session.id, session.head});
@@ -152,11 +163,35 @@ void add_stats(CLI::App& app, Globals& globals) {
                    options->by,
                    "figures of model calls in groups, by a list such as tenant,workflow,family; "
                    "also session, model, served, endpoint");
+  auto* const baseline =
+      verb->add_flag(
+              "--baseline",
+              options->baseline,
+              "figures of each workflow: calls, errors, times, tokens, cost, tools, sessions")
+          ->excludes("--by");
+  verb->add_option("--html", options->of_baseline.html, "write them into this file, as a page")
+      ->needs(baseline);
+  auto* const against =
+      verb->add_option("--against",
+                       options->of_baseline.against,
+                       "say what has moved since this file: an earlier --baseline --json")
+          ->needs(baseline);
+  verb->add_option("--threshold",
+                   options->threshold_percent,
+                   "times, tokens and costs have moved by more than so many percent")
+      ->check(CLI::Range(0.0, 1e6))
+      ->capture_default_str()
+      ->needs(against);
+  verb->add_option("--points", options->points, "shares have moved by more than so many hundredths")
+      ->check(CLI::Range(0.0, 100.0))
+      ->capture_default_str()
+      ->needs(against);
   verb->footer(
       "With --by: cached share, blocks predicted and reported, switches of the endpoint, time to "
       "the first\ntoken, latency, usage, cost, and how long a session took to get an answer "
       "after an endpoint was\nlost. What was not recorded is counted apart and never as 0.\n"
-      "Exit codes: 0 fine; 2 no such session or key; 3 a chain is broken.\n");
+      "Exit codes: 0 fine; 1 something has moved (--against); 2 no such session or key; 3 a chain "
+      "is broken.\n");
   verb->callback([options, &globals] { globals.exit_code = ended(stats(globals, *options)); });
 }
 

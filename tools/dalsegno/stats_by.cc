@@ -34,16 +34,25 @@ Json spread_json(Durations const& sorted) {
   return out;
 }
 
-Json usage_json(CallGroup const& group) {
+Json usage_json(forensics::RecordedUsage const& sums) {
   Json usage;
-  usage.set("input", group.usage.input).set("cached", group.usage.cached);
-  usage.set("cache_write", group.usage.cache_write).set("output", group.usage.output);
-  return usage.set("reasoning", group.usage.reasoning);
+  usage.set("input", sums.input).set("cached", sums.cached);
+  usage.set("cache_write", sums.cache_write).set("output", sums.output);
+  return usage.set("reasoning", sums.reasoning);
 }
 
-Json cost_json(CallGroup const& group) {
+Json cost_json(forensics::UsdSum const& sum) {
   Json cost;
-  return cost.set("usd", group.cost.usd()).set("micro_usd", group.cost.micro());
+  return cost.set("usd", sum.usd()).set("micro_usd", sum.micro());
+}
+
+// Whether the cost is known of at least one of the answers, summaries, failed attempts.
+bool has_cost(CallGroup const& group) { return group.without_cost < group.calls - group.summaries; }
+bool has_summary_cost(CallGroup const& group) {
+  return group.summaries_without_cost < group.summaries;
+}
+bool has_failed_cost(CallGroup const& group) {
+  return group.failed_without_cost < group.failed_with_usage;
 }
 
 Json prediction_json(CallGroup const& group) {
@@ -78,9 +87,15 @@ Json as_json(std::vector<GroupKey> const& keys,
   line.set("orphaned_attempts", group.orphaned_attempts);
   line.set("without_record", group.without_record).set("without_usage", group.without_usage);
   line.set("without_cost", group.without_cost);
-  if (group.without_usage < group.calls) line.set("usage", usage_json(group));
+  line.set("summaries_without_cost", group.summaries_without_cost);
+  line.set("summaries", group.summaries).set("failed_with_usage", group.failed_with_usage);
+  line.set("failed_without_cost", group.failed_without_cost);
+  if (group.without_usage < group.calls) line.set("usage", usage_json(group.usage));
+  if (group.failed_with_usage > 0) line.set("failed_usage", usage_json(group.failed_usage));
   if (group.usage.input > 0) line.set("cached_share", group.cached_share());
-  if (group.without_cost < group.calls) line.set("cost", cost_json(group));
+  if (has_cost(group)) line.set("cost", cost_json(group.cost));
+  if (has_failed_cost(group)) line.set("failed_cost", cost_json(group.failed_cost));
+  if (has_summary_cost(group)) line.set("summary_cost", cost_json(group.summary_cost));
   line.set("prediction", prediction_json(group));
   line.set("switches", group.switches).set("switches_per_session", group.switches_per_session());
   line.set("first_token", spread_json(group.first_token));
@@ -143,15 +158,19 @@ class GroupTable {
 
 std::vector<std::string> usage_cells(CallGroup const& group) {
   bool const has_usage = group.without_usage < group.calls;
-  bool const has_cost = group.without_cost < group.calls;
-  return {std::to_string(group.sessions.size()),
-          std::to_string(group.calls),
-          has_usage ? std::to_string(group.usage.input) : "-",
-          group.usage.input > 0 ? percent(group.cached_share()) : "-",
-          has_usage ? std::to_string(group.usage.output) : "-",
-          std::to_string(group.without_usage),
-          has_cost ? group.cost.text() : "-",
-          std::to_string(group.without_cost)};
+  return {
+      std::to_string(group.sessions.size()),
+      std::to_string(group.calls),
+      has_usage ? std::to_string(group.usage.input) : "-",
+      group.usage.input > 0 ? percent(group.cached_share()) : "-",
+      has_usage ? std::to_string(group.usage.output) : "-",
+      std::to_string(group.without_usage),
+      has_cost(group) ? group.cost.text() : "-",
+      std::to_string(group.without_cost),
+      has_failed_cost(group) ? group.failed_cost.text() : "-",
+      std::to_string(group.failed_attempts - group.failed_with_usage + group.failed_without_cost),
+      has_summary_cost(group) ? group.summary_cost.text() : "-",
+      std::to_string(group.summaries_without_cost)};
 }
 
 std::vector<std::string> cache_cells(CallGroup const& group) {
@@ -191,7 +210,18 @@ void print_tables(Globals const& globals,
                   std::vector<GroupKey> const& keys,
                   CallSurvey::Groups const& groups) {
   GroupTable usage(keys,
-                   {"SESSIONS", "CALLS", "IN", "CACHED", "OUT", "NO USAGE", "USD", "NO COST"});
+                   {"SESSIONS",
+                    "CALLS",
+                    "IN",
+                    "CACHED",
+                    "OUT",
+                    "NO USAGE",
+                    "USD",
+                    "NO COST",
+                    "FAILED USD",
+                    "NO COST",
+                    "SUMMARIES USD",
+                    "NO COST"});
   GroupTable cache(keys,
                    {"COMPARED", "PREDICTED", "REPORTED", "OFF BY", "SWITCHES/SESSION", "MISSES"});
   GroupTable times(keys,

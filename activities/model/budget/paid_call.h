@@ -10,7 +10,8 @@
 
 namespace dalsegno::activities {
 
-/// The money of one call: set aside before it, spent after it, given back if it brought nothing.
+/// The money of one call: set aside before it, spent after it, given back if nobody knows that it
+/// cost anything.
 class PaidCall {
  public:
   /// `spending`: null where there are no budgets; everything is permitted then.

@@ -4,6 +4,7 @@
 #include "dalsegno/try.h"
 #include "storage/log/chain.h"
 
+#include <set>
 #include <string>
 #include <utility>
 #include <variant>
@@ -11,8 +12,8 @@
 namespace dalsegno::activities {
 namespace {
 
-/// What the record of a call says that it cost (docs/models.md, "What is recorded"); 0 where it
-/// says nothing.
+/// What the record of a call, or of an attempt that failed, says that it cost (docs/models.md,
+/// "What is recorded"); 0 where it says nothing.
 MicroUsd recorded_cost(std::string const& result) {
   auto const reply = parse_json(result);
   if (!reply) return {};
@@ -29,8 +30,17 @@ struct RunCost {
   std::string workflow;
 };
 
+/// Where the end of a model call's attempt says what that cost.
+storage::Payload const* record_in(storage::EventBody const& body) {
+  if (auto const* const completed = std::get_if<storage::ModelCompleted>(&body))
+    return &completed->result;
+  auto const* const failed = std::get_if<storage::AttemptFailed>(&body);
+  return failed == nullptr ? nullptr : &failed->heartbeat;
+}
+
 Result<RunCost> cost_of(storage::EventLog const& log, SessionId const& session, RunId const& run) {
   RunCost found;
+  std::set<OperationId> models;
   Result<> outcome;
   TRY_VOID(storage::read_verified(
       log, session, run, 1, storage::Reading::show, [&](storage::DecodedStep const& step) {
@@ -39,11 +49,14 @@ Result<RunCost> cost_of(storage::EventLog const& log, SessionId const& session, 
             found.before = started->follows;
             found.workflow = started->workflow;
           }
-          auto const* const completed = std::get_if<storage::ModelCompleted>(&event.body);
-          if (completed == nullptr) continue;
-          auto bytes = completed->result.artifact
-                           ? log.artifact(session, completed->result.artifact->digest)
-                           : Result<std::string>(completed->result.bytes);
+          if (auto const* const asked = std::get_if<storage::OperationRequested>(&event.body);
+              asked != nullptr && asked->kind == storage::OperationKind::model)
+            models.insert(event.operation);
+          auto const* const record =
+              models.contains(event.operation) ? record_in(event.body) : nullptr;
+          if (record == nullptr) continue;
+          auto bytes = record->artifact ? log.artifact(session, record->artifact->digest)
+                                        : Result<std::string>(record->bytes);
           if (bytes)
             found.usd = MicroUsd{static_cast<std::uint64_t>(found.usd) +
                                  static_cast<std::uint64_t>(recorded_cost(*bytes))};

@@ -85,6 +85,8 @@ class Reading {
   /// The request is over.
   [[nodiscard]] OrFault<ModelAnswer> finish(http::Answer const& answer);
   [[nodiscard]] std::optional<Time> first_token() const { return first_token_; }
+  /// As far as the server has said.
+  [[nodiscard]] std::optional<Usage> usage() const;
 
  private:
   enum class Form : std::uint8_t { unknown, whole, stream };
@@ -184,6 +186,14 @@ OrFault<ModelAnswer> Reading::read_whole() const {
   return target_.dialect == Dialect::chat ? read_chat_answer(body_) : read_messages_answer(body_);
 }
 
+std::optional<Usage> Reading::usage() const {
+  if (stream_) return stream_->usage();
+  auto const json = parse_json(body_);
+  if (!json) return std::nullopt;
+  auto const usage = read_usage(*json);
+  return usage ? std::optional(*usage) : std::nullopt;
+}
+
 OrFault<ModelAnswer> Reading::finish(http::Answer const& answer) {
   if (fault_) return std::unexpected(*fault_);
   bool const is_complete = stream_ != nullptr && stream_->done();
@@ -215,7 +225,7 @@ ModelCalled ModelClient::call(ModelTarget const& target,
                               ModelCall const& call,
                               ModelCallOptions const& options) const {
   auto const now = options.now ? options.now : machine_now;
-  ModelCalled called{std::unexpected(ModelFault{}), now(), {}, {}};
+  ModelCalled called{std::unexpected(ModelFault{}), now(), {}, {}, {}};
   Reading reading(target, call, options, now);
   auto const& limits = options.limits;
   http::SendOptions sending;
@@ -237,7 +247,10 @@ ModelCalled ModelClient::call(ModelTarget const& target,
   called.answer = reading.finish(http_.send(request_of(target, call), sending));
   called.first_token = reading.first_token();
   called.ended = now();
-  if (!called.answer) hide(called.answer.error().message, target.api_key);
+  if (!called.answer) {
+    hide(called.answer.error().message, target.api_key);
+    called.used_in_vain = reading.usage();
+  }
   return called;
 }
 

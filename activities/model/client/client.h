@@ -56,6 +56,9 @@ struct ModelCalled {
   Time started;
   std::optional<Time> first_token;
   Time ended;
+  /// Of an answer that came to nothing: the tokens that the server had reported by then. Those of a
+  /// stream that broke off may be fewer than it used.
+  std::optional<Usage> used_in_vain = {};
 };
 
 /// Calls model servers through the product's HTTP client, and so through its egress guard.

@@ -50,6 +50,14 @@ Json routing_of(CallFacts const& facts) {
 
 }  // namespace
 
+std::string details_of(FailedFacts const& facts) {
+  Json call;
+  call.set("endpoint", facts.endpoint);
+  if (facts.usage) call.set("usage", usage_of(*facts.usage));
+  if (facts.cost) call.set("cost", cost_of(*facts.cost));
+  return canonical(Json().set("call", std::move(call)));
+}
+
 ActivityReply reply_of(ModelAnswer const& answer,
                        std::string const& model,
                        CallFacts const& facts) {

@@ -25,6 +25,16 @@ struct CallFacts {
   Json route = {};   ///< why this model was chosen; null: nobody chose
 };
 
+/// What the log keeps of an attempt that brought no answer, as the details of its heartbeat
+/// (docs/models.md, "What is recorded"): where it went, what the server says it used, what that
+/// cost.
+struct FailedFacts {
+  std::string endpoint;
+  std::optional<Usage> usage = {};
+  std::optional<Cost> cost = {};
+};
+[[nodiscard]] std::string details_of(FailedFacts const& facts);
+
 /// What the log keeps of an answer: an agent::ModelReply with more beside it (docs/models.md, "What
 /// is recorded"). A refusal is the content of an answer that has none.
 [[nodiscard]] ActivityReply reply_of(ModelAnswer const& answer,

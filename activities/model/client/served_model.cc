@@ -46,6 +46,11 @@ storage::SessionSecret random_key() {
   return key;
 }
 
+/// What is known of the attempt, should it fail or nobody wait for its end.
+void note(ActivityContext const& context, FailedFacts const& facts) {
+  if (context.host != nullptr) context.host->heartbeat(details_of(facts));
+}
+
 ModelTarget target_of(Endpoint const& endpoint) {
   ModelTarget target;
   target.url = endpoint.url;
@@ -201,6 +206,7 @@ ActivityReply ServedModel::perform(ActivityContext const& context,
   auto const chosen = pool_->choose(context.run, prompt, now());
   if (!chosen) fail(chosen.error());
   auto const& endpoint = options_.endpoints[chosen->endpoint];
+  note(context, {.endpoint = endpoint.name});
   auto called = [&] {
     try {
       return send(context, std::move(call), chosen->endpoint);
@@ -212,12 +218,18 @@ ActivityReply ServedModel::perform(ActivityContext const& context,
                                                     .status = 0}),
                          now(),
                          {},
-                         now()};
+                         now(),
+                         {}};
       return failed;
     }
   }();
   auto const cache = pool_->done(*chosen, prompt, called);
   if (!called.answer) {
+    if (auto const& used = called.used_in_vain) {
+      auto const cost = price(endpoint, *used, called.ended);
+      if (cost) static_cast<void>(paid.settle(cost));
+      note(context, {.endpoint = endpoint.name, .usage = used, .cost = cost});
+    }
     auto fault = called.answer.error();
     fault.message = endpoint.name + ": " + fault.message;
     fail(fault);

@@ -3,6 +3,7 @@
 #include "tests/support/model_server/chat_writer.h"
 
 #include <algorithm>
+#include <chrono>
 #include <csignal>
 #include <string>
 #include <thread>
@@ -148,8 +149,11 @@ bool Server::answer_call(Socket const& socket, WebMessage const& request, bool i
     return send_whole(
         socket, is_chat ? whole_chat(said, model, counts) : whole_messages(said, model, counts));
   if (!socket.write(head_of("200 OK", "text/event-stream", std::nullopt))) return false;
-  for (auto const& event : events)
+  std::chrono::milliseconds const pace(number(order, "pace_ms", 0));
+  for (auto const& event : events) {
     if (!send_event(socket, event)) return false;
+    if (pace.count() > 0) std::this_thread::sleep_for(pace);
+  }
   return socket.write("0\r\n\r\n");
 }
 

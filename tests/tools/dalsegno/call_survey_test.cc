@@ -1,5 +1,6 @@
 #include "tools/dalsegno/forensics/call_survey.h"
 
+#include "engine/agent/context.h"
 #include "storage/memory/memory_log.h"
 #include "tests/tools/dalsegno/model_script.h"
 #include "tools/dalsegno/forensics/percentile.h"
@@ -107,6 +108,45 @@ TEST_F(CallSurveyTest, a_call_without_usage_or_cost_is_counted_apart_and_never_a
   EXPECT_EQ(group.usage.reasoning, 2U);
   EXPECT_DOUBLE_EQ(group.cached_share(), 0.3);
   EXPECT_EQ(group.cost.usd(), 0.0009155);
+}
+
+TEST_F(CallSurveyTest, tells_the_cost_of_answers_of_failed_attempts_and_of_summaries_apart) {
+  SessionScript session(*log_, "one", "agent");
+  ModelScript model(session);
+  auto const input = to_json(model.request({message("user", "a")}));
+  expect(session.step({session.started(), model.request_of(1, input), model.start(1, input)}));
+  auto const priced = [](std::string const& usd) {
+    return call_at("e", R"("usage":{"input":10,"output":1},"cost":{"usd":)" + usd + "}");
+  };
+  expect(session.step(
+      {ModelScript::fail(1, "cut off", 1, true, R"({"call":)" + priced("0.25") + "}")}));
+  expect(session.step({model.start(1, input, 2)}));
+  auto const unpriced = call_at("e", R"("usage":{"input":7,"output":0})");
+  expect(session.step({ModelScript::fail(1, "cut off", 2, true, R"({"call":)" + unpriced + "}")}));
+  expect(session.step({model.start(1, input, 3)}));
+  expect(session.step({ModelScript::fail(1, "e: status 503", 3)}));
+  expect(session.step({model.start(1, input, 4)}));
+  auto const asking = message("user", std::string(agent::summary_instruction()));
+  expect(session.step(both({model.answer(1, "b", priced("1"), 4)}, model.ask(2, {asking}))));
+  expect(session.step(
+      both({model.answer(2, "in short", priced("2"))}, model.ask(3, {message("user", "c")}))));
+  agent::ContextCheckpoint made;
+  made.operation = 3;  // was asked in other words
+  storage::ValueRecorded value;
+  value.name = "context_checkpoint";
+  value.value = SessionScript::payload(to_json(made));
+  expect(session.step({model.answer(3, "briefly", priced("4")), {0, value}}));
+  auto const group = all();
+  EXPECT_EQ(group.calls, 3U);
+  EXPECT_EQ(group.summaries, 2U);
+  EXPECT_EQ(group.cost.usd(), 1.0);
+  EXPECT_EQ(group.summary_cost.usd(), 6.0);
+  EXPECT_EQ(group.failed_cost.usd(), 0.25);
+  EXPECT_EQ(group.failed_attempts, 3U);
+  EXPECT_EQ(group.failed_with_usage, 2U);
+  EXPECT_EQ(group.failed_without_cost, 1U);
+  EXPECT_EQ(group.failed_usage.input, 17U);
+  EXPECT_EQ(group.usage.input, 30U) << "of answers alone";
 }
 
 TEST_F(CallSurveyTest, compares_what_was_predicted_with_what_was_reported) {
@@ -230,6 +270,19 @@ TEST_F(CallSurveyTest, what_was_under_way_when_an_endpoint_was_lost_is_no_recove
   expect(session.step({model.start(1, input, 2)}));
   expect(session.step({model.answer(1, "b", call_at("b"), 2)}));  // at 5 s
   EXPECT_THAT(all().recovery, ElementsAre(3s));
+}
+
+TEST_F(CallSurveyTest, a_failures_details_say_which_endpoint_was_lost_whatever_its_message_says) {
+  SessionScript session(*log_, "one", "agent");
+  ModelScript model(session);
+  auto const input = begin(session, model);
+  expect(session.step({ModelScript::fail(
+      1, "the attempt took longer than 50 ms", 1, true, R"({"call":{"endpoint":"a"}})")}));
+  expect(session.step({model.start(1, input, 2)}));
+  expect(session.step({ModelScript::fail(1, "b: status 503", 2, true, R"({"call":7})")}));
+  auto const groups = survey("endpoint");
+  EXPECT_EQ(groups.at({"a"}).losses, 1U);
+  EXPECT_EQ(groups.at({"b"}).losses, 1U) << "details of another form say nothing";
 }
 
 TEST_F(CallSurveyTest, a_failure_that_says_nothing_of_an_endpoint_is_no_loss) {

@@ -67,13 +67,15 @@ class ModelScript {
   [[nodiscard]] static Said fail(std::uint64_t operation,
                                  std::string message,
                                  std::uint32_t attempt = 1,
-                                 bool retryable = true) {
+                                 bool retryable = true,
+                                 std::string const& details = {}) {
     storage::AttemptFailed body;
     body.attempt = attempt;
     body.type = "overloaded";
     body.message = std::move(message);
     body.retryable = retryable;
     if (retryable) body.retry_at = at(1'000);
+    if (!details.empty()) body.heartbeat = SessionScript::payload(details);
     body.contacts.push_back(
         {.method = "POST", .url = "http://far.example/", .host = "far.example"});
     return {operation, body};

@@ -66,6 +66,9 @@ tools = ["search"]
 agent = "desk"
 first_token_seconds = 2
 share = 0.95
+error_share = 0.02
+recovery_seconds = 30
+windows = { short_seconds = 60, period_days = 7 }
 
 [budgets.session]
 soft_usd = 0.5
@@ -98,7 +101,14 @@ TEST(Config, says_who_serves_what_at_what_price) {
   EXPECT_THAT(config->tools.at("search").server.process.command,
               ElementsAre("search-server", "--stdio"));
   EXPECT_EQ(config->agents.at("desk").checkpoint_every, 8U);
-  EXPECT_EQ(config->slos.at("desk").share, 0.95);
+  auto const& slo = config->slos.at("desk");
+  EXPECT_EQ(slo.share, 0.95);
+  EXPECT_EQ(slo.error_share, 0.02);
+  EXPECT_EQ(slo.recovery_seconds, 30);
+  EXPECT_EQ(slo.windows.short_seconds, 60);
+  EXPECT_EQ(slo.windows.long_seconds, 3'600);
+  EXPECT_EQ(slo.windows.period_days, 7);
+  EXPECT_FALSE(slo.windows.factor);
   auto const& session = config->budgets.by_kind.at(activities::BudgetKind::session);
   EXPECT_EQ(session.hard, activities::MicroUsd{1'000'000});
   EXPECT_EQ(session.soft, activities::MicroUsd{500'000});
@@ -140,6 +150,18 @@ TEST(Config, refuses_values_that_are_wrong_with_their_line) {
             "d.toml:2: budgets.tenant.hard_usd is no number from 0");
   EXPECT_EQ(refusal("[budgets.tenant]\nhard_usd = inf\n"),
             "d.toml:2: budgets.tenant.hard_usd is no number from 0");
+  std::string const promised =
+      "[endpoints.e]\nurl = \"http://a\"\nmodel = \"m\"\n[models.m]\nendpoints = [\"e\"]\n"
+      "[agents.a]\nmodel = \"m\"\n[slos.a]\nagent = \"a\"\n";
+  EXPECT_EQ(refusal(promised), "accepted");
+  EXPECT_EQ(refusal(promised + "error_share = 2\n"),
+            "d.toml:10: slos.a.error_share is more than 1");
+  EXPECT_EQ(refusal(promised + "windows = { short_seconds = 0 }\n"),
+            "d.toml:10: slos.a.windows.short_seconds is not more than 0");
+  EXPECT_EQ(refusal(promised + "windows = { long_seconds = 300 }\n"),
+            "d.toml:10: slos.a.windows.long_seconds is not more than short_seconds");
+  EXPECT_EQ(refusal(promised + "windows = { period_days = 0.01 }\n"),
+            "d.toml:10: slos.a.windows.period_days is not longer than long_seconds");
   EXPECT_EQ(refusal("[tools.a]\n"), "d.toml:1: tools.a has not one of command and url");
   EXPECT_THAT(refusal("[routes.r]\nmodels = []\n"), HasSubstr("d.toml:1: route r: has no models"));
 }

@@ -44,12 +44,24 @@ struct Agent {
   [[nodiscard]] std::string const& calls() const { return route.empty() ? model : route; }
 };
 
+/// When it is said that a promise is being broken: two windows up to now, and the budget of what
+/// may be broken within a period.
+struct SloWindows {
+  double short_seconds = 300;
+  double long_seconds = 3'600;
+  double period_days = 30;
+  std::optional<double> factor = {};  ///< of the budget's even use; nothing: 2 % in the long window
+};
+
 /// What is promised of an agent's answers.
 struct Slo {
   std::string agent;
   std::optional<double> first_token_seconds;
   std::optional<double> answer_seconds;
-  double share = 0.99;  ///< of answers that keep it
+  std::optional<double> error_share;       ///< at most so many turns fail
+  std::optional<double> recovery_seconds;  ///< after an endpoint was lost
+  double share = 0.99;                     ///< that keep the limits of time
+  SloWindows windows;
 };
 
 /// An MCP server. Its options have no secrets: where these are, say the other members.

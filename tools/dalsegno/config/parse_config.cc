@@ -262,6 +262,27 @@ class ConfigReader {
     reader.read("answer_seconds", slo.answer_seconds);
     reader.read("share", slo.share);
     if (slo.share > 1) reader.wrong("share", "is more than 1");
+    reader.read("error_share", slo.error_share);
+    if (slo.error_share && *slo.error_share > 1) reader.wrong("error_share", "is more than 1");
+    reader.read("recovery_seconds", slo.recovery_seconds);
+    if (auto const* const windows = reader.table("windows"))
+      read_windows(*windows, reader.path_of("windows"), slo.windows);
+  }
+
+  void read_windows(toml::table const& table, std::string const& path, SloWindows& windows) {
+    constexpr double day = 86'400;
+    TableReader reader(table, path, problem_);
+    reader.read("short_seconds", windows.short_seconds);
+    reader.read("long_seconds", windows.long_seconds);
+    reader.read("period_days", windows.period_days);
+    reader.read("factor", windows.factor);
+    if (windows.short_seconds <= 0) reader.wrong("short_seconds", "is not more than 0");
+    if (windows.long_seconds <= windows.short_seconds)
+      reader.wrong("long_seconds", "is not more than short_seconds");
+    if (windows.period_days * day <= windows.long_seconds)
+      reader.wrong("period_days", "is not longer than long_seconds");
+    if (windows.factor && *windows.factor <= 0) reader.wrong("factor", "is not more than 0");
+    reader.finish();
   }
 
   void read_tool(TableReader& reader, std::string const& name, Tool& tool) {

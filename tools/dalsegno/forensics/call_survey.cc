@@ -1,5 +1,7 @@
 #include "tools/dalsegno/forensics/call_survey.h"
 
+#include "tools/dalsegno/forensics/endpoint_losses.h"
+
 #include <algorithm>
 #include <array>
 #include <optional>
@@ -40,8 +42,10 @@ void add_answer(CallGroup& group, RecordedModelCall const& call, ModelAttempt co
   } else {
     ++group.without_usage;
   }
-  bool const has_cost = call.record && call.record->usd && group.cost.add(*call.record->usd);
-  if (!has_cost) ++group.without_cost;
+  if (call.is_summary) ++group.summaries;
+  auto& cost = call.is_summary ? group.summary_cost : group.cost;
+  bool const has_cost = call.record && call.record->usd && cost.add(*call.record->usd);
+  if (!has_cost) ++(call.is_summary ? group.summaries_without_cost : group.without_cost);
   if (!call.record) return;
   if (call.record->first_token) group.first_token.push_back(*call.record->first_token);
   if (call.record->elapsed) group.latency.push_back(*call.record->elapsed);
@@ -52,6 +56,15 @@ void add_answer(CallGroup& group, RecordedModelCall const& call, ModelAttempt co
     group.reported_blocks += prediction->reported;
     ++group.misses[prediction->miss];
   }
+}
+
+void add_failure(CallGroup& group, ModelAttempt const& attempt) {
+  ++group.failed_attempts;
+  bool const has_cost = attempt.failed_usd && group.failed_cost.add(*attempt.failed_usd);
+  if (!attempt.failed_usage) return;
+  add_usage(group.failed_usage, *attempt.failed_usage);
+  ++group.failed_with_usage;
+  if (!has_cost) ++group.failed_without_cost;
 }
 
 }  // namespace
@@ -158,32 +171,17 @@ class CallSurvey::SessionWalk {
   explicit SessionWalk(CallSurvey& survey) : survey_(survey) {}
 
   void walk(SessionId const& session, Run const& run) {
-    struct End {
-      RecordedModelCall const* call;
-      ModelAttempt const* attempt;
-    };
-    std::vector<End> ends;
-    for (auto const& call : run.calls)
-      for (auto const& attempt : call.attempts)
-        if (attempt.end != ModelAttemptEnd::open) ends.push_back({&call, &attempt});
-    std::ranges::sort(ends, {}, [](End const& end) { return end.attempt->ended; });
-    ++run_;
-    for (auto const& [call, attempt] : ends) take({session, run.workflow, *call}, *attempt);
+    losses_.begin_run();
+    for (auto const& [call, attempt] : ended_attempts(run.calls))
+      take({session, run.workflow, *call}, *attempt);
   }
 
   void finish() {
-    for (auto const& loss : losses_) ++loss.group->losses_open;
+    for (std::size_t i = 0; i < losers_.size(); ++i)
+      if (!losses_.all()[i].ended) ++losers_[i]->losses_open;
   }
 
  private:
-  struct Loss {
-    std::string endpoint;
-    Time at;
-    std::size_t run = 0;
-    Sequence sequence = 0;
-    CallGroup* group = nullptr;  // stays where it is: groups are kept in a map
-  };
-
   void take(Place const& place, ModelAttempt const& attempt) {
     if (attempt.end == ModelAttemptEnd::orphaned) {
       ++survey_.group_of(place, attempt.endpoint, "").orphaned_attempts;
@@ -196,11 +194,10 @@ class CallSurvey::SessionWalk {
 
   void fail(Place const& place, ModelAttempt const& attempt) {
     auto& group = survey_.group_of(place, attempt.endpoint, "");
-    ++group.failed_attempts;
-    if (!attempt.retryable || attempt.endpoint.empty()) return;
-    if (std::ranges::find(losses_, attempt.endpoint, &Loss::endpoint) != losses_.end()) return;
+    add_failure(group, attempt);
+    if (!losses_.fail(attempt)) return;
     ++group.losses;
-    losses_.push_back({attempt.endpoint, attempt.ended_at, run_, attempt.ended, &group});
+    losers_.push_back(&group);
   }
 
   void answer(Place const& place, ModelAttempt const& attempt) {
@@ -209,21 +206,19 @@ class CallSurvey::SessionWalk {
     if (attempt.endpoint.empty()) return;
     if (!last_endpoint_.empty() && last_endpoint_ != attempt.endpoint) ++group.switches;
     last_endpoint_ = attempt.endpoint;
-    std::erase_if(losses_, [&](Loss const& loss) {
-      // What was under way when the endpoint was lost says nothing of what came after.
-      if (loss.run == run_ && attempt.started < loss.sequence) return false;
-      if (loss.endpoint == attempt.endpoint)
-        ++loss.group->losses_stayed;
+    for (auto const i : losses_.answer(attempt)) {
+      auto const& loss = losses_.all()[i];
+      if (loss.moved)
+        losers_[i]->recovery.push_back(between(loss.at, *loss.ended));
       else
-        loss.group->recovery.push_back(between(loss.at, attempt.ended_at));
-      return true;
-    });
+        ++losers_[i]->losses_stayed;
+    }
   }
 
   CallSurvey& survey_;
-  std::size_t run_ = 0;
   std::string last_endpoint_;
-  std::vector<Loss> losses_;  // that nothing has been answered after
+  EndpointLosses losses_;
+  std::vector<CallGroup*> losers_;  // of each loss; they stay where they are, in a map
 };
 
 void CallSurvey::add(SessionId const& session, std::vector<Run> const& runs) {

@@ -32,11 +32,19 @@ struct CallGroup {
   // How many of the calls lack what the figures below are made from.
   std::uint64_t without_record = 0;  ///< the result says nothing of the call
   std::uint64_t without_usage = 0;
-  std::uint64_t without_cost = 0;
-  RecordedUsage usage;  ///< sums
-  UsdSum cost;
-  std::uint64_t compared = 0;  ///< calls whose server said what was cached
-  std::uint64_t blocks = 0;    ///< of these calls' prompts
+  std::uint64_t without_cost = 0;  ///< but for summaries
+  RecordedUsage usage;             ///< sums
+  UsdSum cost;                     ///< of answers, but for summaries
+  std::uint64_t summaries = 0;  ///< of the calls: they asked for what takes the place of old turns
+  UsdSum summary_cost;
+  std::uint64_t summaries_without_cost = 0;
+  // Of attempts that failed and whose server said what they had used.
+  RecordedUsage failed_usage;
+  UsdSum failed_cost;
+  std::uint64_t failed_with_usage = 0;
+  std::uint64_t failed_without_cost = 0;  ///< of these, those without a price
+  std::uint64_t compared = 0;             ///< calls whose server said what was cached
+  std::uint64_t blocks = 0;               ///< of these calls' prompts
   std::uint64_t predicted_blocks = 0;
   std::uint64_t reported_blocks = 0;
   std::map<std::string, std::uint64_t> misses;  ///< cause → calls
@@ -60,10 +68,8 @@ struct CallGroup {
 
 /// Gathers the model calls of sessions into groups.
 ///
-/// A session loses an endpoint when an attempt there fails in a way that trying again may help
-/// against; further failures there belong to the same loss. The loss ends with the first answer of
-/// an attempt of the same session that was started after it, of whichever call. It counts for the
-/// group of the call that failed, the recovery is the time from the failure to that answer.
+/// A loss of an endpoint (EndpointLosses) counts for the group of the call that failed; the
+/// recovery is the time from the failure to the answer that ended the loss.
 class CallSurvey {
  public:
   explicit CallSurvey(std::vector<GroupKey> keys) : keys_(std::move(keys)) {}

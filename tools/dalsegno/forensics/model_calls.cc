@@ -3,6 +3,7 @@
 #include "dalsegno/agent.h"
 #include "dalsegno/payload.h"
 #include "dalsegno/try.h"
+#include "engine/agent/context.h"
 #include "engine/session/overloaded.h"
 #include "tools/dalsegno/forensics/prompt_family.h"
 
@@ -27,8 +28,15 @@ Result<std::string> bytes_if_there(storage::EventLog const& log,
   return bytes.value_or("");
 }
 
-/// Failures of calls that reached out begin with the endpoint's name and a colon.
-std::string endpoint_of(storage::AttemptFailed const& failed) {
+/// A summary is asked for behind the conversation, in words that nobody else uses.
+bool asks_for_summary(agent::ModelRequest const& request) {
+  return !request.append.empty() && request.append.back().role == "user" &&
+         request.append.back().content.value_or("") == agent::summary_instruction();
+}
+
+/// Before attempts kept details, failures of calls that reached out began with the endpoint's name
+/// and a colon.
+std::string endpoint_in_message(storage::AttemptFailed const& failed) {
   if (failed.contacts.empty()) return {};
   auto const colon = failed.message.find(": ");
   if (colon == std::string::npos) return {};
@@ -46,6 +54,9 @@ class Reader {
               std::get_if<storage::OperationRequested>(&placed.event.body);
           requested != nullptr && requested->kind == storage::OperationKind::model)
         TRY_VOID(request(placed.event, *requested));
+      if (auto const* const value = std::get_if<storage::ValueRecorded>(&placed.event.body);
+          value != nullptr && value->name == "context_checkpoint")
+        TRY_VOID(name_summary(*value));
       auto const found = index_.find(placed.event.operation);
       if (found != index_.end()) TRY_VOID(take(calls_[found->second], placed));
     }
@@ -63,8 +74,19 @@ class Reader {
     call.operation = event.operation;
     call.model = body.name;
     call.family = request ? family_ : "?";
+    call.is_summary = request && asks_for_summary(*request);
     call.requested = event.sequence;
     calls_.push_back(std::move(call));
+    return {};
+  }
+
+  /// A checkpoint names the call that it was made with, in whatever words that was asked.
+  Result<> name_summary(storage::ValueRecorded const& value) {
+    TRY(auto const bytes, bytes_if_there(log_, history_.session, value.value));
+    auto const made = from_json<agent::ContextCheckpoint>(bytes);
+    if (!made) return {};
+    auto const found = index_.find(OperationId{made->operation});
+    if (found != index_.end()) calls_[found->second].is_summary = true;
     return {};
   }
 
@@ -83,7 +105,7 @@ class Reader {
               auto* const attempt = end(call, body.attempt, ModelAttemptEnd::failed, placed);
               if (attempt == nullptr) return;
               attempt->retryable = body.retryable;
-              attempt->endpoint = endpoint_of(body);
+              outcome = fail(*attempt, body);
             },
             [&](storage::AttemptOrphaned const& body) {
               end(call, body.attempt, ModelAttemptEnd::orphaned, placed);
@@ -106,6 +128,19 @@ class Reader {
     attempt->ended = placed.event.sequence;
     attempt->ended_at = placed.recorded_at;
     return &*attempt;
+  }
+
+  Result<> fail(ModelAttempt& attempt, storage::AttemptFailed const& body) {
+    TRY(auto const details, bytes_if_there(log_, history_.session, body.heartbeat));
+    auto record = read_call_record(details);
+    if (!record) {
+      attempt.endpoint = endpoint_in_message(body);
+      return {};
+    }
+    attempt.endpoint = std::move(record->endpoint);
+    attempt.failed_usage = record->usage;
+    attempt.failed_usd = record->usd;
+    return {};
   }
 
   Result<> complete(RecordedModelCall& call,

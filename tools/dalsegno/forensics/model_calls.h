@@ -27,14 +27,17 @@ struct ModelAttempt {
   Sequence ended = 0;  ///< 0: it has not
   Time ended_at;
   bool retryable = false;  ///< of a failure: trying again may help
-  /// That was asked; "": not known. A failure names it before the first colon of its message.
-  std::string endpoint;
+  std::string endpoint;    ///< that was asked; "": not known
+  // Of a failure: what its server had said of it by then.
+  std::optional<RecordedUsage> failed_usage = {};
+  std::optional<double> failed_usd = {};
 };
 
 struct RecordedModelCall {
   OperationId operation = OperationId::none;
-  std::string model;   ///< the name that the workflow called it by
-  std::string family;  ///< see family_of; of the conversation begun last; "?": not known
+  std::string model;        ///< the name that the workflow called it by
+  std::string family;       ///< see family_of; of the conversation begun last; "?": not known
+  bool is_summary = false;  ///< asks for what takes the place of old turns (docs/context.md)
   Sequence requested = 0;
   std::vector<ModelAttempt> attempts;  ///< in the order in which they were started
   // ---- of a call that completed ----

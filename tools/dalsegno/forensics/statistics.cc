@@ -33,8 +33,9 @@ class RunCounter {
                    [&](storage::PolicyDecided const& body) {
                      if (body.effect == storage::DecisionEffect::deny) ++figures.denied;
                    },
-                   [&](storage::AttemptStarted const&) {
+                   [&](storage::AttemptStarted const& body) {
                      ++figures.attempts;
+                     if (body.attempt > 1) ++figures.retries;
                      call.started_at = recorded_at;
                    },
                    [&](storage::AttemptFailed const&) { ++figures.failed_attempts; },
@@ -82,6 +83,11 @@ class RunCounter {
 };
 
 }  // namespace
+
+void count_events(Statistics& statistics, History const& history) {
+  RunCounter counter(statistics);
+  for (auto const& placed : history.events) counter.take(placed.event, placed.recorded_at);
+}
 
 Result<Statistics> count(storage::EventLog const& log,
                          std::vector<CountedSession> const& sessions) {

@@ -2,6 +2,7 @@
 
 #include "dalsegno/result.h"
 #include "storage/log/event_log.h"
+#include "tools/dalsegno/forensics/history.h"
 
 #include <chrono>
 #include <cstdint>
@@ -20,6 +21,7 @@ struct CallFigures {
   std::uint64_t failed = 0;  ///< operations that failed for good
   std::uint64_t denied = 0;  ///< decisions
   std::uint64_t attempts = 0;
+  std::uint64_t retries = 0;  ///< of these, those after a call's first
   std::uint64_t failed_attempts = 0;
   std::uint64_t orphaned = 0;
   std::vector<std::chrono::microseconds> latencies;  ///< of attempts that brought a result; sorted
@@ -38,6 +40,9 @@ struct Statistics {
   std::uint64_t cached_tokens = 0;
   std::vector<std::string> broken;  ///< runs that could not be read to their end, and why
 };
+
+/// Counts the events of one run. Leaves latencies unsorted.
+void count_events(Statistics& statistics, History const& history);
 
 struct CountedSession {
   SessionId id;

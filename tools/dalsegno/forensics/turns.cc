@@ -18,7 +18,6 @@ using engine::overloaded;
 
 std::vector<Turn> find_turns(History const& history) {
   std::vector<Turn> turns;
-  auto left = TurnEnd::waiting;  // what becomes of those without an answer
   for (auto const& placed : history.events) {
     std::visit(overloaded{
                    [&](storage::InputReceived const& input) {
@@ -36,16 +35,16 @@ std::vector<Turn> find_turns(History const& history) {
                      turn->end = TurnEnd::answered;
                      turn->answer = between(turn->arrived, placed.recorded_at);
                    },
-                   [&](storage::SessionFailed const&) { left = TurnEnd::failed; },
-                   [&](storage::SessionCompleted const&) { left = TurnEnd::gone; },
-                   [&](storage::SessionCancelled const&) { left = TurnEnd::gone; },
-                   [&](storage::ContinuedAsNew const&) { left = TurnEnd::gone; },
                    [](auto const&) {},
                },
                placed.event.body);
   }
-  for (auto& turn : turns)
-    if (!turn.answer) turn.end = left;
+  auto const left = end_of(history);
+  for (auto& turn : turns) {
+    if (turn.answer) continue;
+    turn.end = left;
+    if (left == TurnEnd::failed) turn.ended = history.events.back().recorded_at;
+  }
   return turns;
 }
 
@@ -99,6 +98,16 @@ std::string_view name_of(TurnEnd end) {
       return "gone";
   }
   return "unknown";
+}
+
+TurnEnd end_of(History const& history) {
+  if (history.events.empty()) return TurnEnd::waiting;
+  auto const& last = history.events.back().event.body;
+  if (std::holds_alternative<storage::SessionFailed>(last)) return TurnEnd::failed;
+  bool const is_over = std::holds_alternative<storage::SessionCompleted>(last) ||
+                       std::holds_alternative<storage::SessionCancelled>(last) ||
+                       std::holds_alternative<storage::ContinuedAsNew>(last);
+  return is_over ? TurnEnd::gone : TurnEnd::waiting;
 }
 
 Result<std::vector<Turn>> read_turns(storage::EventLog const& log, History const& history) {

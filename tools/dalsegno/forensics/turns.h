@@ -36,7 +36,11 @@ struct Turn {
   /// failed attempts count. Nothing while there is no result, and where the result does not say.
   std::optional<std::chrono::microseconds> first_token;
   bool has_result = false;  ///< that first model call brought an answer
+  Time ended = {};          ///< of one that has failed: when the session did
 };
+
+/// What becomes of what a run left undone.
+[[nodiscard]] TurnEnd end_of(History const& history);
 
 /// The turns of a run of the workflow "agent", in the order of their arrival. Errors: Errc::io.
 [[nodiscard]] Result<std::vector<Turn>> read_turns(storage::EventLog const& log,

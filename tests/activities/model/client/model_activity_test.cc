@@ -307,6 +307,33 @@ TEST_F(ModelActivity, is_tried_again_when_the_server_says_so) {
   EXPECT_EQ(failed[1].contacts.size(), 1U);
 }
 
+TEST_F(ModelActivity, an_attempt_that_failed_says_where_it_went_what_it_used_and_what_that_cost) {
+  Json nothing;
+  nothing.set("choices", Json::Array{});
+  nothing.set("usage", Json().set("prompt_tokens", 1'000).set("completion_tokens", 10));
+  Json order;
+  order.set("fault", "body").set("body", to_string(nothing));
+  first_.script(to_string(Json(Json::Array{order, Json().set("fault", "close")})));
+  EXPECT_EQ(ask("hello").content, "1 messages, the last one: hello");
+  auto const failed = events<storage::AttemptFailed>("ask-1");
+  ASSERT_EQ(failed.size(), 2U);
+  EXPECT_EQ(failed[0].type, "empty_answer");
+  auto const details = parse_json(failed[0].heartbeat.bytes);
+  ASSERT_TRUE(details) << failed[0].heartbeat.bytes;
+  auto const* const call = details->find("call");
+  EXPECT_EQ(call->text("endpoint"), "first");
+  EXPECT_EQ(*call->find("usage")->find("input"), Json(1000));
+  EXPECT_NEAR(*call->find("cost")->find("usd")->as_double(), 0.0026, 1e-9);
+  EXPECT_EQ(failed[1].heartbeat.bytes, R"({"call":{"endpoint":"first"}})");
+}
+
+TEST_F(ModelActivity, an_attempt_that_took_too_long_says_where_it_went) {
+  first_.script(R"([{"fault":"hang"}])");
+  EXPECT_EQ(ask("hello", 50, 1).failure, "start_to_close_timeout");
+  EXPECT_EQ(events<storage::AttemptFailed>("ask-1").at(0).heartbeat.bytes,
+            R"({"call":{"endpoint":"first"}})");
+}
+
 TEST_F(ModelActivity, a_storm_over_all_endpoints_ends_without_calling_them_again) {
   options_.endpoints.push_back({.name = "second", .url = second_.url(), .model = "gpt-4o"});
   std::string const busy =

@@ -239,6 +239,25 @@ TEST_F(RoutedModel, knows_from_the_log_what_was_spent_before_it_was_started) {
   EXPECT_THAT(answer.error().detail, HasSubstr("(small: budget, large: budget)"));
 }
 
+TEST_F(RoutedModel, pays_for_an_attempt_that_failed_when_its_server_says_what_it_used) {
+  budget_ = Budget{.tenant = {.hard_usd = 0.25}};
+  Json refusal;
+  refusal.set("error", "no");
+  refusal.set("usage", Json().set("prompt_tokens", 200).set("completion_tokens", 0));
+  Json order;
+  order.set("fault", "status").set("status", "400 Bad Request").set("body", to_string(refusal));
+  small_.script(to_string(Json(Json::Array{order})));
+  EXPECT_THAT(turn("first", "hello").error().detail, HasSubstr("bad_request"));
+  auto const beside = turn("second", "hello");
+  ASSERT_FALSE(beside);
+  EXPECT_THAT(beside.error().detail, HasSubstr("tenant default has 0.050000 USD left"));
+  runtime_.reset();
+  auto const later = turn("third", "hello");
+  ASSERT_FALSE(later) << "the log knows what it cost";
+  EXPECT_THAT(later.error().detail, HasSubstr("tenant default has 0.050000 USD left"));
+  EXPECT_EQ(small_.requests().size(), 1U);
+}
+
 TEST_F(RoutedModel, keeps_a_hard_limit_under_calls_side_by_side) {
   // Room for two calls of at most 0.1 USD and some prompt; eight are asked for at once.
   budget_ = Budget{.tenant = {.hard_usd = 0.25}};
