@@ -69,6 +69,7 @@ std::optional<Delivery> open(SessionState& state,
   operation.clock.end_by = storage::limit(recorded_at, requested.terms.schedule_to_close_ms);
   operation.on_cancel = requested.on_cancel;
   operation.child = requested.child;
+  if (requested.kind == OperationKind::promise) operation.cause = event.sequence;
   return std::nullopt;
 }
 

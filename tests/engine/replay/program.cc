@@ -103,6 +103,29 @@ Workflow<std::string> run_first(Context& ctx, Instruction what) {
   co_return "first " + std::to_string(winner.index());
 }
 
+/// Waits for what a part beside it does.
+Workflow<std::string> run_until(Context& ctx, std::int64_t number) {
+  bool is_open = false;
+  auto const open = [](Context& context, std::int64_t after, bool& flag) -> Workflow<> {
+    co_await context.sleep(milliseconds(after));
+    flag = true;
+  };
+  auto beside = ctx.spawn(open(ctx, number, is_open));
+  co_await ctx.until([&is_open] { return is_open; });
+  co_await std::move(beside);
+  co_return "until";
+}
+
+std::string store_number(Context& ctx, std::int64_t number) {
+  auto const key = "key " + std::to_string(number % 3);
+  if (number % 7 == 0) {
+    ctx.store().erase(key);
+  } else {
+    ctx.store().put(key, number);
+  }
+  return ctx.store().get<std::int64_t>(key).value_or(number) == number ? "stored" : "lost";
+}
+
 Workflow<std::string> run_receive(Context& ctx, Place place) {
   auto const value =
       co_await ctx.receive<std::int64_t>(place == Place::main_line ? "main" : "beside");
@@ -121,6 +144,8 @@ Workflow<std::string> run_one(Context& ctx, Instruction what, Place place) {
     auto const value = co_await ctx.receive<std::int64_t>("other", milliseconds(what.number));
     co_return value ? "in time" : "too late";
   }
+  if (what.kind == "until") co_return co_await run_until(ctx, what.number);
+  if (what.kind == "store") co_return store_number(ctx, what.number);
   if (what.kind == "both") {
     auto [answer, nothing] =
         co_await ctx.all(ctx.call(work, what.number), ctx.sleep(milliseconds(what.number)));
@@ -202,10 +227,11 @@ std::int64_t below(std::mt19937_64& random, std::uint64_t bound) {
 }
 
 Instruction random_instruction(std::mt19937_64& random, int depth, Place place) {
-  constexpr std::array leaves{"work",  "work",     "flaky",  "broken", "forbidden", "large",
-                              "slow",  "approved", "once",   "asked",  "bounded",   "queued",
-                              "alive", "ask",      "sleep",  "sleep",  "receive",   "receive_until",
-                              "both",  "race",     "record", "time"};
+  constexpr std::array leaves{"work",    "work",    "flaky",         "broken", "forbidden",
+                              "large",   "slow",    "approved",      "once",   "asked",
+                              "bounded", "queued",  "alive",         "ask",    "sleep",
+                              "sleep",   "receive", "receive_until", "both",   "race",
+                              "record",  "time",    "store",         "store",  "until"};
   constexpr std::array nested{"first", "each", "each", "drop"};
   constexpr std::array drawn{"random", "uuid"};  // whose position is certain on the main line only
   Instruction what;
@@ -239,7 +265,9 @@ struct Model {
                                                           {"large", "100000"},
                                                           {"sleep", "slept"},
                                                           {"record", "recorded"},
-                                                          {"time", "time"}};
+                                                          {"time", "time"},
+                                                          {"store", "stored"},
+                                                          {"until", "until"}};
     static std::set<std::string> const undecided{"slow",
                                                  "receive_until",
                                                  "race",

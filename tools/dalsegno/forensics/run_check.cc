@@ -43,6 +43,7 @@ Place place_of(storage::EventBody const& body) {
                         [](storage::PolicyActivated const&) { return Place::input; },
                         [](storage::LossAccepted const&) { return Place::input; },
                         [](storage::ChildEnded const&) { return Place::input; },
+                        [](storage::PromiseSettled const&) { return Place::input; },
                         [](storage::ParentEnded const&) { return Place::input; },
                         [](storage::ControlAsked const&) { return Place::input; },
                         [](storage::TokenCreated const&) { return Place::anywhere; },
