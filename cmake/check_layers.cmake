@@ -47,6 +47,7 @@ may_include(engine/agent        ${log} ${pure} engine/workflow/)
 may_include(engine/schedule     ${log} ${pure} date/ engine/workflow/)
 may_include(engine/session      ${log} ${pure} storage/vault/ engine/workflow/ engine/policy/)
 may_include(engine/replay       ${log} ${pure} engine/workflow/ engine/policy/ engine/session/)
+may_include(engine/fork         ${log} ${pure} engine/policy/ engine/session/ engine/replay/)
 may_include(engine/runtime      ${log} ${posix} storage/access/ storage/vault/ boost/ spdlog/ engine/)
 
 may_include(engine/testing      ${log} storage/memory/ engine/)

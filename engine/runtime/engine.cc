@@ -291,7 +291,7 @@ void Engine::release_effects(std::span<PendingStep> steps,
   std::vector<std::vector<Message>> committed(shards_.size());
   std::optional<Time> first_due;
   auto const release = [&](SessionId const& session, StepResult& step) {
-    if (options_.on_durable) options_.on_durable(session, step.events);
+    if (options_.on_durable && !step.events.empty()) options_.on_durable(session, step.events);
     for (auto const& timer : step.append.timers_set)
       first_due = first_due ? std::min(*first_due, timer.due) : timer.due;
     for (auto& effect : step.effects) {
@@ -699,6 +699,16 @@ void Engine::release(SessionId session, std::string by, std::string reason, OnRe
   if (!taken) std::get<ReleaseMessage>(message).done(taken.error());
 }
 
+void Engine::fork(ForkRequest request, std::function<void(Result<Fork>)> done) {
+  if (auto error = refusal()) return done(std::move(*error));
+  redact(request.options.by);
+  redact(request.options.reason);
+  auto& shard = shard_of(target_of(request));
+  Message message = ForkMessage{std::move(request), std::move(done)};
+  auto const taken = shard.offer(message);
+  if (!taken) std::get<ForkMessage>(message).done(taken.error());
+}
+
 void Engine::end_from_outside(std::string const& token,
                               decltype(OutsideInput::what) what,
                               OnReceipt done) {
@@ -819,6 +829,11 @@ Result<Receipt> Engine::release(SessionId session, std::string by, std::string r
   return wait_for<Receipt>([&](OnReceipt done) {
     release(std::move(session), std::move(by), std::move(reason), std::move(done));
   });
+}
+
+Result<Fork> Engine::fork(ForkRequest request) {
+  return wait_for<Fork>(
+      [&](std::function<void(Result<Fork>)> done) { fork(std::move(request), std::move(done)); });
 }
 
 Result<Receipt> Engine::end_from_outside(std::string const& token,

@@ -103,6 +103,9 @@ class Engine {
   /// (engine/session/approval.h), Errc::held, Errc::unavailable.
   void answer_approval(SessionId session, ApprovalInput input, OnReceipt done);
   void release(SessionId session, std::string by, std::string reason, OnReceipt done);
+  /// Forks a session, or lets it begin again. Errors: those of plan_fork (engine/fork/fork.h),
+  /// Errc::no_space, Errc::unavailable.
+  void fork(ForkRequest request, std::function<void(Result<Fork>)> done);
   /// Asks the workflow's handler of that name; records nothing. A session that is not in memory is
   /// brought there. Errors: those of Session::query; Errc::not_found, Errc::overloaded,
   /// Errc::unavailable.
@@ -132,6 +135,7 @@ class Engine {
   [[nodiscard]] Result<Receipt> cancel(SessionId session, CancelInput input);
   [[nodiscard]] Result<Receipt> answer_approval(SessionId session, ApprovalInput input);
   [[nodiscard]] Result<Receipt> release(SessionId session, std::string by, std::string reason);
+  [[nodiscard]] Result<Fork> fork(ForkRequest request);
   [[nodiscard]] Result<std::string> query(SessionId session,
                                           std::string name,
                                           std::string arguments);

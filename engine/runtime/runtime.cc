@@ -192,6 +192,20 @@ Result<Acknowledgement> Runtime::terminate(SessionId const& session,
       session, {storage::ControlVerb::terminate, std::move(by), {}, std::move(reason)}));
 }
 
+Result<Fork> Runtime::fork(SessionId const& session, Sequence at, ForkOptions options) {
+  if (at == 0)
+    return Error{Errc::invalid,
+                 "session " + to_string(session) +
+                     ": events count from 1; to let it begin again, restart it"};
+  return parts_->engine->fork({session, at, std::move(options)});
+}
+
+Result<Fork> Runtime::restart(SessionId const& session, RestartOptions options) {
+  ForkOptions fork{std::move(options.by), std::move(options.reason)};
+  fork.terminate = true;
+  return parts_->engine->fork({session, 0, std::move(fork)});
+}
+
 Result<Acknowledgement> Runtime::signal_with_json(SessionId const& session,
                                                   std::string name,
                                                   std::string payload,

@@ -306,6 +306,7 @@ class Session final : private detail::Host {
   void end_child(OperationId id, storage::ChildEnded const& ended);
   void announce(AnnounceEnd end);
   void take_over();
+  void go_on_from_copy();
   void begin_code(storage::SessionStarted const& started);
   void end_before_code();
   void terminate(std::string const& reason);

@@ -3,6 +3,7 @@
 #include "dalsegno/approval.h"
 #include "dalsegno/child.h"
 #include "dalsegno/doubt.h"
+#include "dalsegno/fork.h"
 #include "dalsegno/ids.h"
 #include "dalsegno/payload.h"
 #include "dalsegno/queues.h"
@@ -245,6 +246,22 @@ class Runtime {
   /// Ends a session without asking its code, also a held one: what is open is cancelled, children
   /// are dealt with as their `parent_close` says. Errors: as above, but for Errc::held.
   Result<Acknowledgement> terminate(SessionId const& session, std::string by, std::string reason);
+
+  /// Makes a run that goes on from a copy of a run up to the event `at` (the whole step that holds
+  /// it), with random numbers and idempotency keys of its own: a new run of the session, or of a
+  /// new one (ForkOptions::as). Waits until that is durable. Attempts that were under way there are
+  /// made again, as their effect class says; what the forked run did later is not undone, and the
+  /// answer lists it. Whoever sends a signal that came later under its key again gets the place
+  /// where it stands now. Errors: Errc::invalid, Errc::not_found (session, run or event);
+  /// Errc::conflict when the session's newest run has not ended (terminate it, or say so in the
+  /// options), the new session exists, or the run cannot go on from there (it has ended, is held,
+  /// waits for a child or deals with an update); Errc::undecidable when the session was erased;
+  /// Errc::newer_format, Errc::too_large, Errc::no_space, Errc::unavailable.
+  Result<Fork> fork(SessionId const& session, Sequence at, ForkOptions options);
+  /// Lets a session begin again with its first input, as a new run; one that has not ended is
+  /// terminated first, in the same write. Signals do not come again, but for one that it was
+  /// started with. Errors: as above.
+  Result<Fork> restart(SessionId const& session, RestartOptions options);
 
   /// The requests for approval that wait, of all sessions. Reads every open session's log. Errors:
   /// those of the log.

@@ -9,18 +9,29 @@ namespace {
 
 // In the order of EventBody.
 constexpr std::array<std::string_view, std::variant_size_v<EventBody>> names = {
-    "UnknownBody",        "SessionStarted",    "InputReceived",      "OperationRequested",
-    "PolicyDecided",      "AttemptStarted",    "AttemptFailed",      "AttemptOrphaned",
-    "OperationCompleted", "OperationFailed",   "OperationCancelled", "TimerStarted",
-    "TimerFired",         "ValueRecorded",     "ModelCompleted",     "ToolCompleted",
-    "CheckpointTaken",    "AttributeSet",      "AnswerGiven",        "Held",
-    "Released",           "OperatorActed",     "PolicyActivated",    "LossAccepted",
-    "SessionCompleted",   "SessionFailed",     "VersionChosen",      "CancelRequested",
-    "SessionCancelled",   "ApprovalRequested", "ApprovalGiven",      "TokenCreated",
-    "TokenRevoked",       "HeartbeatRecorded", "AttemptDeferred",    "OperationInDoubt",
-    "DoubtResolved",      "RunCarried",        "ContinuedAsNew",     "ChildStarted",
-    "ChildEnded",         "ParentEnded",       "CancellationAsked",  "ControlAsked",
-    "UpdateEnded"};
+    "UnknownBody",        "SessionStarted",
+    "InputReceived",      "OperationRequested",
+    "PolicyDecided",      "AttemptStarted",
+    "AttemptFailed",      "AttemptOrphaned",
+    "OperationCompleted", "OperationFailed",
+    "OperationCancelled", "TimerStarted",
+    "TimerFired",         "ValueRecorded",
+    "ModelCompleted",     "ToolCompleted",
+    "CheckpointTaken",    "AttributeSet",
+    "AnswerGiven",        "Held",
+    "Released",           "OperatorActed",
+    "PolicyActivated",    "LossAccepted",
+    "SessionCompleted",   "SessionFailed",
+    "VersionChosen",      "CancelRequested",
+    "SessionCancelled",   "ApprovalRequested",
+    "ApprovalGiven",      "TokenCreated",
+    "TokenRevoked",       "HeartbeatRecorded",
+    "AttemptDeferred",    "OperationInDoubt",
+    "DoubtResolved",      "RunCarried",
+    "ContinuedAsNew",     "ChildStarted",
+    "ChildEnded",         "ParentEnded",
+    "CancellationAsked",  "ControlAsked",
+    "UpdateEnded",        "Forked"};
 static_assert(!names.back().empty());
 
 }  // namespace

@@ -264,10 +264,17 @@ class EventReader {
         return get(*event.body_as_ControlAsked(), as<ControlAsked>(to));
       case wire::EventBody::UpdateEnded:
         return get(*event.body_as_UpdateEnded(), as<UpdateEnded>(to));
+      case wire::EventBody::Forked:
+        return get(*event.body_as_Forked(), as<Forked>(to));
     }
     to = UnknownBody{static_cast<std::uint8_t>(event.body_type())};
   }
 
+  static void set_fork(ForkOrigin& to, wire::ForkOrigin const& it) {
+    set(to.session, it.session());
+    set(to.run, it.run());
+    to.sequence = it.sequence();
+  }
   void get(wire::SessionStarted const& it, SessionStarted& to) {
     set(to.workflow, it.workflow());
     to.rules_version = it.rules_version();
@@ -287,6 +294,8 @@ class EventReader {
       from.detached = origin->detached();
     }
     set(to.not_before, it.not_before());
+    to.fork.reset();
+    if (auto const* const fork = it.fork()) set_fork(to.fork.emplace(), *fork);
   }
   void get(wire::InputReceived const& it, InputReceived& to) {
     set(to.signal, it.signal());
@@ -571,6 +580,15 @@ class EventReader {
     set(to.result, it.result());
     set(to.type, it.type());
     set(to.message, it.message());
+  }
+  void get(wire::Forked const& it, Forked& to) {
+    to.from = {};
+    if (auto const* const from = it.from()) set_fork(to.from, *from);
+    to.random_seed = it.random_seed();
+    set(to.by, it.by());
+    set(to.credential, it.credential());
+    set(to.reason, it.reason());
+    to.effects_after = it.effects_after();
   }
 
   bool fine_ = true;

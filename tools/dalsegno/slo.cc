@@ -2,6 +2,7 @@
 #include "dalsegno/payload.h"
 #include "dalsegno/try.h"
 #include "engine/policy/nearest.h"
+#include "storage/event/copied.h"
 #include "tools/dalsegno/config/names.h"
 #include "tools/dalsegno/config_file.h"
 #include "tools/dalsegno/forensics/model_calls.h"
@@ -144,6 +145,8 @@ class Inspection {
     bool const is_meant = std::ranges::find(promises_, model, &Promise::model) != promises_.end();
     if (!is_meant) return {};
     TRY(auto turns, forensics::read_turns(*store_.log, history));
+    auto const copied = storage::copied_up_to(history.events.front().event.body);
+    std::erase_if(turns, [copied](auto const& turn) { return turn.sequence <= copied; });
     if (since_) std::erase_if(turns, [&](auto const& turn) { return turn.arrived < *since_; });
     for (auto& promise : promises_)
       if (promise.model == model) promise.check.add(history.session, history.run, turns);

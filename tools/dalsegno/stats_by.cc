@@ -1,6 +1,7 @@
 #include "tools/dalsegno/stats_by.h"
 
 #include "dalsegno/try.h"
+#include "storage/event/copied.h"
 #include "tools/dalsegno/forensics/call_survey.h"
 #include "tools/dalsegno/forensics/model_calls.h"
 #include "tools/dalsegno/forensics/percentile.h"
@@ -228,6 +229,11 @@ Result<int> stats_by(Globals const& globals,
       steps += history.steps;
       if (history.broken) broken.push_back(to_string(session.id) + ": " + history.broken->detail);
       TRY(auto calls, forensics::read_model_calls(*store.log, history));
+      // What was copied is counted in the run that it comes from.
+      if (!history.events.empty()) {
+        auto const copied = storage::copied_up_to(history.events.front().event.body);
+        std::erase_if(calls, [copied](auto const& call) { return call.requested <= copied; });
+      }
       runs.push_back({history.workflow, std::move(calls)});
     }
     survey.add(session.id, runs);
