@@ -1,4 +1,5 @@
-// `dalsegno fork` and `restart` as a person uses them on a store whose runtime has ended.
+// `dalsegno fork`, `restart` and `ls --dead-letters` as a person uses them on a store whose runtime
+// has ended.
 
 #include "dalsegno/dalsegno.h"
 #include "tests/e2e/command.h"
@@ -143,6 +144,44 @@ TEST_F(ForkVerbs, a_restart_ends_what_is_open_and_begins_again) {
   EXPECT_THAT(again.out, HasSubstr("default/bug begins again, as run "));
   expect_verified();
   EXPECT_THAT(verb({"ls"}).out, HasSubstr("bug\tbroken\topen"));
+}
+
+TEST_F(ForkVerbs, dead_letters_are_what_waits_for_a_person_or_has_run_out) {
+  works_ = false;
+  {
+    auto const bank = runtime();
+    ASSERT_TRUE(bank->start_session({.name = "bug"}, "broken", 1));
+    ASSERT_FALSE(bank->signal({.name = "bug"}, "go", 1));
+    ASSERT_TRUE(bank->start_session({.name = "fine"}, "broken", 1));
+    ASSERT_TRUE(bank->start_session({.name = "out"}, "pay", 70));
+    EXPECT_FALSE(bank->result<std::string>({.name = "out"}));
+    ASSERT_TRUE(bank->start_session({.name = "itself"}, "refuses", 1));
+    EXPECT_FALSE(bank->result<std::string>({.name = "itself"}));
+    ASSERT_TRUE(bank->start_session({.name = "unsure"}, "pay_once", 1));
+    while (bank->in_doubt()->empty()) std::this_thread::yield();
+  }
+  auto const listed = verb({"ls", "--dead-letters"});
+  EXPECT_EQ(listed.code, 0) << listed.err;
+  EXPECT_THAT(listed.out, HasSubstr("default/bug  held since "));
+  EXPECT_THAT(listed.out, HasSubstr("workflow_bug: workflow broken threw: a bug"));
+  EXPECT_THAT(listed.out, HasSubstr("default/out 1  failed since "));
+  EXPECT_THAT(listed.out, HasSubstr("activity transfer, 2 attempts"));
+  EXPECT_THAT(listed.out, HasSubstr("bank_closed: the bank is closed"));
+  EXPECT_THAT(listed.out, HasSubstr("default/unsure 1  in doubt since "));
+  EXPECT_THAT(listed.out, HasSubstr("the connection broke off"));
+  EXPECT_THAT(listed.out, Not(HasSubstr("default/fine")));
+  EXPECT_THAT(listed.out, Not(HasSubstr("default/itself")));
+  EXPECT_THAT(listed.err, HasSubstr("verified: chain of "));
+  auto const json = verb({"ls", "--dead-letters", "--workflow", "pay", "--json"});
+  EXPECT_THAT(json.out, HasSubstr(R"("schema":"dalsegno.dead_letter")"));
+  EXPECT_THAT(json.out, HasSubstr(R"("state":"failed","operation":1,"call":"activity transfer")"));
+  EXPECT_THAT(json.out, Not(HasSubstr("default/bug")));
+  EXPECT_EQ(verb({"ls", "--dead-letters", "--count-by", "workflow"}).code, 2);
+  // What is said of the failed one helps.
+  works_ = true;
+  EXPECT_EQ(verb({"restart", "out", "--reason", "the bank is open"}).code, 0);
+  EXPECT_EQ(result("out"), "paid 70");
+  EXPECT_THAT(verb({"ls", "--dead-letters"}).out, Not(HasSubstr("default/out")));
 }
 
 }  // namespace
