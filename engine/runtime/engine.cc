@@ -11,6 +11,7 @@
 #include "engine/runtime/errands.h"
 #include "engine/runtime/system_clock.h"
 #include "engine/runtime/timer_service.h"
+#include "engine/runtime/watchdog.h"
 #include "engine/session/call_policy.h"
 #include "engine/session/completion_token.h"
 #include "engine/session/control_step.h"
@@ -121,6 +122,10 @@ Result<std::unique_ptr<Engine>> Engine::start(storage::EventLog& log,
       },
       [&self](Error const& error) { self.fail(error); },
       self.options_.threads);
+  if (self.markers_ && self.options_.step_limit > std::chrono::milliseconds(0) &&
+      self.options_.threads == Threads::own)
+    self.watchdog_ = std::make_unique<Watchdog>(
+        *self.markers_, self.shards_.size(), self.options_.step_limit, self.options_.say);
   TRY_VOID(self.recover());
   self.timers_->start();
   return engine;
@@ -136,6 +141,7 @@ void Engine::stop() {
   if (timers_) timers_->stop();
   if (pool_) pool_->stop();
   for (auto& shard : shards_) shard->stop();
+  watchdog_.reset();
   if (committer_) committer_->stop();
   waiters_.fail_all({Errc::unavailable, "the runtime has stopped"});
 }

@@ -33,6 +33,7 @@ class ActivityPool;
 class CallCounters;
 class Errands;
 class TimerService;
+class Watchdog;
 
 struct EngineOptions {
   unsigned shards = 1;
@@ -47,6 +48,9 @@ struct EngineOptions {
   std::size_t hurry_up_to = 2;
   /// Where runs whose code kills the process are marked; empty: nowhere.
   std::filesystem::path marker_file;
+  /// A step that takes longer ends the process, its run marked (watchdog.h). 0, or without
+  /// `marker_file`: none does.
+  std::chrono::milliseconds step_limit{0};
   std::function<Time()> now;                    ///< null: the machine's clock
   Entropy entropy = {};                         ///< null: the machine's
   Threads threads = Threads::own;               ///< none: see engine_steps.h
@@ -207,7 +211,8 @@ class Engine {
   std::vector<std::unique_ptr<Shard>> shards_;
   std::unique_ptr<ActivityPool> pool_;
   std::unique_ptr<TimerService> timers_;
-  std::unique_ptr<Errands> errands_;  // used by the threads
+  std::unique_ptr<Errands> errands_;    // used by the threads
+  std::unique_ptr<Watchdog> watchdog_;  // null: a step may take as long as it likes
   bool stopped_ = false;
 };
 

@@ -93,6 +93,7 @@ Result<std::unique_ptr<Runtime>> Runtime::start(Store store,
   if (parts->redaction) engine_options.intake = &parts->redaction->intake();
   if (!parts->store.folder().empty())
     engine_options.marker_file = parts->store.folder() / "MARKERS";
+  engine_options.step_limit = options.step_limit;
   parts->log = access::guard_log(parts->store.log(), access::TokenKind::runtimes);
   TRY(parts->engine,
       engine::Engine::start(

@@ -793,6 +793,7 @@ Result<std::optional<StepResult>> Shard::handle(SessionId const& session,
                                                 Live& entry,
                                                 Input const& input,
                                                 Ambient const& surroundings) {
+  marker_.next_step();
   auto step = entry.session->handle(input, surroundings);
   if (!step || !*step) return step;
   TRY_VOID(continue_run(session, entry.session, **step, surroundings));
@@ -831,6 +832,7 @@ Result<> Shard::continue_run(SessionId const& session,
     start.continues = true;
     start.not_earlier = step.recorded_at;
     start.carried = std::move(continuation->carried);
+    marker_.next_step();
     next = std::make_unique<Session>(*workflow, start, environment_of(session));
     TRY(auto first, next->start(surroundings));
     continuation = std::exchange(first.continuation, std::nullopt);
@@ -1026,7 +1028,9 @@ Result<Shard::Live*> Shard::revive(SessionId const& session, storage::Head const
     return services_.registry.find_workflow(name);
   };
   storage::crash_point("session.before_revival");
-  TRY(auto replayed, replay_session(services_.log, find, session, {}, services_.say));
+  TRY(auto replayed, replay_session(services_.log, find, session, {}, services_.say, [this] {
+        marker_.next_step();
+      }));
   storage::crash_point("session.after_revival");
   auto& entry = sessions_[session];
   entry.head = head;

@@ -57,6 +57,10 @@ struct RuntimeOptions {
   std::size_t max_waiting_calls = 200'000;
   std::size_t max_idle_sessions = 1'000;  ///< kept in memory though they only wait
   RedactionOptions redaction = {};
+  /// A step of a session's code that takes longer ends the process by SIGABRT, as all sessions of
+  /// its shard wait for it. Whoever supervises the process starts it again; after the third time in
+  /// a row the session is held, and the others go on. 0: no limit. A store in memory has none.
+  std::chrono::milliseconds step_limit = std::chrono::seconds(10);
   /// Receives ctx.log() and what people should know. Called on several threads.
   std::function<void(SessionId const&, std::string_view)> log = {};
 };
