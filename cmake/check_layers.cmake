@@ -15,7 +15,7 @@ endif()
 # file decides. A folder that is not here may not exist.
 set(posix
   sys/ linux/ net/ netinet/ arpa/ unistd.h fcntl.h malloc.h poll.h signal.h pthread.h sched.h errno.h dlfcn.h netdb.h spawn.h
-  termios.h pwd.h)
+  termios.h pwd.h elf.h link.h)
 set(describe boost/describe boost/mp11)
 set(pure boost/ -boost/asio -boost/beast)  # Boost, without what does I/O
 
@@ -48,6 +48,7 @@ may_include(engine/keyed        ${log} ${pure} engine/workflow/)
 may_include(engine/schedule     ${log} ${pure} date/ engine/workflow/)
 may_include(engine/session      ${log} ${pure} storage/vault/ engine/workflow/ engine/policy/)
 may_include(engine/replay       ${log} ${pure} engine/workflow/ engine/policy/ engine/session/)
+may_include(engine/fork         ${log} ${pure} engine/policy/ engine/session/ engine/replay/)
 may_include(engine/runtime      ${log} ${posix} storage/access/ storage/vault/ boost/ spdlog/ engine/)
 
 may_include(engine/testing      ${log} storage/memory/ engine/)

@@ -15,14 +15,15 @@ namespace dalsegno::engine {
 
 /// What policy decides about. Places in `action_names`; not on disk.
 enum class Action : std::uint8_t {};
-inline constexpr std::array<std::string_view, 28> action_names = {
-    "model.call",           "tool.call",          "activity.call",   "net.connect",
-    "artifact.read",        "artifact.write",     "session.start",   "session.signal",
-    "session.read",         "secret.reveal",      "approval.give",   "operator.accept_loss",
-    "operator.break_glass", "operator.cancel",    "operator.erase",  "operator.hold",
-    "operator.legal_hold",  "operator.pause",     "operator.policy", "operator.read",
-    "operator.release",     "operator.resolve",   "operator.resume", "operator.reveal",
-    "operator.rotate_key",  "operator.terminate", "operator.token",  "operator.verify"};
+inline constexpr std::array<std::string_view, 30> action_names = {
+    "model.call",           "tool.call",           "activity.call",       "net.connect",
+    "artifact.read",        "artifact.write",      "session.start",       "session.signal",
+    "session.read",         "secret.reveal",       "approval.give",       "operator.accept_loss",
+    "operator.break_glass", "operator.cancel",     "operator.erase",      "operator.fork",
+    "operator.hold",        "operator.legal_hold", "operator.pause",      "operator.policy",
+    "operator.read",        "operator.release",    "operator.resolve",    "operator.restart",
+    "operator.resume",      "operator.reveal",     "operator.rotate_key", "operator.terminate",
+    "operator.token",       "operator.verify"};
 inline constexpr std::size_t action_count = action_names.size();
 [[nodiscard]] std::optional<std::size_t> action_number(std::string_view name);
 

@@ -79,7 +79,8 @@ Result<ReplayReport> replay_session(storage::EventLog const& log,
                                     FindWorkflow const& find_workflow,
                                     SessionId const& session,
                                     ReplayFrom from,
-                                    std::function<void(SessionId const&, std::string_view)> say) {
+                                    std::function<void(SessionId const&, std::string_view)> say,
+                                    std::function<void()> const& after_step) {
   TRY(auto head, log.head(session));
   if (!head) return Error{Errc::not_found, "there is no session " + to_string(session)};
   if (from.run && *from.run != head->run) {
@@ -125,6 +126,7 @@ Result<ReplayReport> replay_session(storage::EventLog const& log,
       outcome = check_digest(step, stored->sequence, stored->bytes);
     if (outcome) outcome = report.session->replay(step);
     if (!outcome) return false;
+    if (after_step) after_step();
     ++report.steps;
     report.events += step.step.events.size();
     return true;

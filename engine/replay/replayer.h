@@ -40,12 +40,14 @@ struct ReplayReport {
 /// Rebuilds a session by running its workflow against its log, verifying the chain on the way.
 /// Appends nothing, releases nothing. Errors: Errc::not_found, Errc::unknown_workflow,
 /// Errc::corrupt, Errc::newer_format, Errc::undecidable (the session's key was destroyed). A
-/// divergence is no error of this function: it stands in the report.
+/// divergence is no error of this function: it stands in the report. `after_step` is called after
+/// each step that was run.
 [[nodiscard]] Result<ReplayReport> replay_session(
     storage::EventLog const& log,
     FindWorkflow const& find_workflow,
     SessionId const& session,
     ReplayFrom from = {},
-    std::function<void(SessionId const&, std::string_view)> say = {});
+    std::function<void(SessionId const&, std::string_view)> say = {},
+    std::function<void()> const& after_step = {});
 
 }  // namespace dalsegno::engine

@@ -5,6 +5,7 @@
 #include "engine/session/call_policy.h"
 #include "engine/session/overloaded.h"
 #include "storage/event/codec.h"
+#include "storage/event/copied.h"
 #include "storage/log/journal.h"
 
 #include <algorithm>
@@ -53,22 +54,27 @@ class RunCalls {
       : counters_(counters), session_(session) {}
 
   void take(storage::Event const& event, Time recorded_at) {
+    if (event.sequence == 1) copied_up_to_ = storage::copied_up_to(event.body);
     if (auto const* const requested = std::get_if<storage::OperationRequested>(&event.body)) {
       calls_[event.operation] = {action_of(requested->kind), requested->name, {}};
     } else if (auto const* const decided = std::get_if<storage::PolicyDecided>(&event.body)) {
       auto const call = calls_.find(event.operation);
       if (call != calls_.end()) call->second.rules = rated_rules(*decided);
     } else if (auto const* const started = std::get_if<storage::AttemptStarted>(&event.body)) {
-      if (started->attempt == 1) count(event.operation, recorded_at);
+      if (started->attempt == 1) count(event, recorded_at);
     } else if (std::holds_alternative<storage::ChildStarted>(event.body)) {
-      count(event.operation, recorded_at);
+      count(event, recorded_at);
     }
   }
 
  private:
-  void count(OperationId id, Time recorded_at) {
-    auto const call = calls_.find(id);
+  void count(storage::Event const& event, Time recorded_at) {
+    auto const call = calls_.find(event.operation);
     if (call == calls_.end()) return;
+    if (event.sequence <= copied_up_to_) {  // it was another run's, and is counted there
+      calls_.erase(call);
+      return;
+    }
     auto const& [action, name, rules] = call->second;
     counters_.add(session_, action, name, recorded_at);
     for (auto const& rule : rules) counters_.rates().add(session_.tenant, rule, recorded_at);
@@ -83,6 +89,7 @@ class RunCalls {
     std::vector<std::string> rules;  // whose rates its newest decision uses up
   };
   std::map<OperationId, Call> calls_;
+  Sequence copied_up_to_ = 0;
 };
 
 }  // namespace

@@ -11,6 +11,7 @@
 #include "engine/runtime/errands.h"
 #include "engine/runtime/system_clock.h"
 #include "engine/runtime/timer_service.h"
+#include "engine/runtime/watchdog.h"
 #include "engine/session/call_policy.h"
 #include "engine/session/completion_token.h"
 #include "engine/session/control_step.h"
@@ -122,6 +123,10 @@ Result<std::unique_ptr<Engine>> Engine::start(storage::EventLog& log,
       },
       [&self](Error const& error) { self.fail(error); },
       self.options_.threads);
+  if (self.markers_ && self.options_.step_limit > std::chrono::milliseconds(0) &&
+      self.options_.threads == Threads::own)
+    self.watchdog_ = std::make_unique<Watchdog>(
+        *self.markers_, self.shards_.size(), self.options_.step_limit, self.options_.say);
   TRY_VOID(self.recover());
   self.timers_->start();
   return engine;
@@ -137,6 +142,7 @@ void Engine::stop() {
   if (timers_) timers_->stop();
   if (pool_) pool_->stop();
   for (auto& shard : shards_) shard->stop();
+  watchdog_.reset();
   if (committer_) committer_->stop();
   waiters_.fail_all({Errc::unavailable, "the runtime has stopped"});
 }
@@ -294,7 +300,7 @@ void Engine::release_effects(std::span<PendingStep> steps,
   std::vector<std::vector<Message>> committed(shards_.size());
   std::optional<Time> first_due;
   auto const release = [&](SessionId const& session, StepResult& step) {
-    if (options_.on_durable) options_.on_durable(session, step.events);
+    if (options_.on_durable && !step.events.empty()) options_.on_durable(session, step.events);
     for (auto const& timer : step.append.timers_set)
       first_due = first_due ? std::min(*first_due, timer.due) : timer.due;
     for (auto& effect : step.effects) {
@@ -711,6 +717,16 @@ void Engine::release(SessionId session, std::string by, std::string reason, OnRe
   if (!taken) std::get<ReleaseMessage>(message).done(taken.error());
 }
 
+void Engine::fork(ForkRequest request, std::function<void(Result<Fork>)> done) {
+  if (auto error = refusal()) return done(std::move(*error));
+  redact(request.options.by);
+  redact(request.options.reason);
+  auto& shard = shard_of(target_of(request));
+  Message message = ForkMessage{std::move(request), std::move(done)};
+  auto const taken = shard.offer(message);
+  if (!taken) std::get<ForkMessage>(message).done(taken.error());
+}
+
 void Engine::end_from_outside(std::string const& token,
                               decltype(OutsideInput::what) what,
                               OnReceipt done) {
@@ -831,6 +847,11 @@ Result<Receipt> Engine::release(SessionId session, std::string by, std::string r
   return wait_for<Receipt>([&](OnReceipt done) {
     release(std::move(session), std::move(by), std::move(reason), std::move(done));
   });
+}
+
+Result<Fork> Engine::fork(ForkRequest request) {
+  return wait_for<Fork>(
+      [&](std::function<void(Result<Fork>)> done) { fork(std::move(request), std::move(done)); });
 }
 
 Result<Receipt> Engine::end_from_outside(std::string const& token,

@@ -33,6 +33,7 @@ class ActivityPool;
 class CallCounters;
 class Errands;
 class TimerService;
+class Watchdog;
 
 struct EngineOptions {
   unsigned shards = 1;
@@ -47,6 +48,9 @@ struct EngineOptions {
   std::size_t hurry_up_to = 2;
   /// Where runs whose code kills the process are marked; empty: nowhere.
   std::filesystem::path marker_file;
+  /// A step that takes longer ends the process, its run marked (watchdog.h). 0, or without
+  /// `marker_file`: none does.
+  std::chrono::milliseconds step_limit{0};
   std::function<Time()> now;                    ///< null: the machine's clock
   Entropy entropy = {};                         ///< null: the machine's
   Threads threads = Threads::own;               ///< none: see engine_steps.h
@@ -103,6 +107,9 @@ class Engine {
   /// (engine/session/approval.h), Errc::held, Errc::unavailable.
   void answer_approval(SessionId session, ApprovalInput input, OnReceipt done);
   void release(SessionId session, std::string by, std::string reason, OnReceipt done);
+  /// Forks a session, or lets it begin again. Errors: those of plan_fork (engine/fork/fork.h),
+  /// Errc::no_space, Errc::unavailable.
+  void fork(ForkRequest request, std::function<void(Result<Fork>)> done);
   /// Asks the workflow's handler of that name; records nothing. A session that is not in memory is
   /// brought there. Errors: those of Session::query; Errc::not_found, Errc::overloaded,
   /// Errc::unavailable.
@@ -132,6 +139,7 @@ class Engine {
   [[nodiscard]] Result<Receipt> cancel(SessionId session, CancelInput input);
   [[nodiscard]] Result<Receipt> answer_approval(SessionId session, ApprovalInput input);
   [[nodiscard]] Result<Receipt> release(SessionId session, std::string by, std::string reason);
+  [[nodiscard]] Result<Fork> fork(ForkRequest request);
   [[nodiscard]] Result<std::string> query(SessionId session,
                                           std::string name,
                                           std::string arguments);
@@ -204,7 +212,8 @@ class Engine {
   std::vector<std::unique_ptr<Shard>> shards_;
   std::unique_ptr<ActivityPool> pool_;
   std::unique_ptr<TimerService> timers_;
-  std::unique_ptr<Errands> errands_;  // used by the threads
+  std::unique_ptr<Errands> errands_;    // used by the threads
+  std::unique_ptr<Watchdog> watchdog_;  // null: a step may take as long as it likes
   bool stopped_ = false;
 };
 

@@ -34,6 +34,7 @@ struct Slot {
   std::array<char, longest_name> name;
 };
 constexpr std::size_t slot_bytes = 512;
+constexpr std::size_t most_slots = 256;
 static_assert(sizeof(Slot) <= slot_bytes && alignof(Slot) <= slot_bytes);
 
 Slot* slot_at(std::byte* place) { return reinterpret_cast<Slot*>(place); }  // NOLINT: mapped memory
@@ -62,23 +63,28 @@ void install_handlers() {
   }
 }
 
+std::optional<Guilty> read(Slot const& slot) {
+  if (slot.tenant_length > longest_tenant || slot.name_length > longest_name) return std::nullopt;
+  Guilty found;
+  found.run.bytes = slot.run;
+  found.session = {std::string(slot.tenant.data(), slot.tenant_length),
+                   std::string(slot.name.data(), slot.name_length)};
+  found.sequence = slot.sequence;
+  return found;
+}
+
 std::vector<Guilty> read_guilty(std::byte* page, std::size_t slots) {
   std::vector<Guilty> guilty;
   for (std::size_t i = 0; i < slots; ++i) {
     auto const& slot = *slot_at(page + i * slot_bytes);
-    if (slot.state != SlotState::guilty || slot.tenant_length > longest_tenant ||
-        slot.name_length > longest_name) {
-      continue;
-    }
-    Guilty found;
-    found.run.bytes = slot.run;
-    found.session = {std::string(slot.tenant.data(), slot.tenant_length),
-                     std::string(slot.name.data(), slot.name_length)};
-    found.sequence = slot.sequence;
-    guilty.push_back(std::move(found));
+    if (slot.state != SlotState::guilty) continue;
+    if (auto found = read(slot)) guilty.push_back(std::move(*found));
   }
   return guilty;
 }
+
+std::uint64_t begun_after(std::uint64_t step) { return (step + 1) | 1U; }
+std::uint64_t ended_after(std::uint64_t step) { return (step + 1) & ~std::uint64_t{1}; }
 
 }  // namespace
 
@@ -86,9 +92,9 @@ Marker::Scope::Scope(Marker const& marker,
                      RunId const& run,
                      SessionId const& session,
                      Sequence sequence)
-    : slot_(marker.slot_) {
-  if (slot_ == nullptr) return;
-  auto& slot = *slot_at(slot_);
+    : marker_(marker) {
+  if (marker.slot_ == nullptr) return;
+  auto& slot = *slot_at(marker.slot_);
   slot.run = run.bytes;
   slot.sequence = sequence;
   slot.tenant_length = static_cast<std::uint8_t>(std::min(session.tenant.size(), longest_tenant));
@@ -97,21 +103,30 @@ Marker::Scope::Scope(Marker const& marker,
   std::memcpy(slot.name.data(), session.name.data(), slot.name_length);
   slot.state = SlotState::running;
   std::atomic_signal_fence(std::memory_order_release);
-  running_slot = slot_;
+  running_slot = marker.slot_;
+  marker.step_->store(begun_after(marker.step_->load(std::memory_order_relaxed)),
+                      std::memory_order_release);
 }
 
 Marker::Scope::~Scope() {
-  if (slot_ == nullptr) return;
+  if (marker_.slot_ == nullptr) return;
+  marker_.step_->store(ended_after(marker_.step_->load(std::memory_order_relaxed)),
+                       std::memory_order_release);
   running_slot = nullptr;
   std::atomic_signal_fence(std::memory_order_release);
-  slot_at(slot_)->state = SlotState::idle;
+  slot_at(marker_.slot_)->state = SlotState::idle;
+}
+
+void Marker::next_step() const {
+  if (step_ == nullptr) return;
+  auto const step = step_->load(std::memory_order_relaxed);
+  if (step % 2 == 1) step_->store(begun_after(step), std::memory_order_release);
 }
 
 Result<std::unique_ptr<MarkerFile>> MarkerFile::open(std::filesystem::path const& path) {
   auto const failed = [&path](char const* what) {
     return Error{Errc::io, path.string() + ": " + what + ": " + std::strerror(errno)};
   };
-  constexpr std::size_t most_slots = 256;
   constexpr std::size_t size = most_slots * slot_bytes;
   int const file = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
   if (file < 0) return failed("cannot open");
@@ -131,12 +146,29 @@ Result<std::unique_ptr<MarkerFile>> MarkerFile::open(std::filesystem::path const
 }
 
 MarkerFile::MarkerFile(std::byte* page, std::size_t size, std::vector<Guilty> guilty)
-    : page_(page), size_(size), guilty_(std::move(guilty)) {}
+    : page_(page),
+      size_(size),
+      steps_(std::make_unique<std::atomic<std::uint64_t>[]>(most_slots)),
+      guilty_(std::move(guilty)) {}
 
 MarkerFile::~MarkerFile() { munmap(page_, size_); }
 
 Marker MarkerFile::marker(std::size_t shard) const {
-  return (shard + 1) * slot_bytes <= size_ ? Marker(page_ + shard * slot_bytes) : Marker();
+  return shard < most_slots ? Marker(page_ + shard * slot_bytes, steps_[shard]) : Marker();
+}
+
+std::uint64_t MarkerFile::step(std::size_t shard) const {
+  auto const step = shard < most_slots ? steps_[shard].load(std::memory_order_acquire) : 0;
+  return step % 2 == 1 ? step : 0;
+}
+
+std::optional<Guilty> MarkerFile::accuse(std::size_t shard, std::uint64_t step) {
+  if (step == 0 || this->step(shard) != step) return std::nullopt;
+  auto& slot = *slot_at(page_ + shard * slot_bytes);
+  auto found = read(slot);
+  if (this->step(shard) != step) return std::nullopt;
+  slot.state = SlotState::guilty;
+  return found;
 }
 
 }  // namespace dalsegno::engine

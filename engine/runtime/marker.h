@@ -3,6 +3,7 @@
 #include "dalsegno/ids.h"
 #include "dalsegno/result.h"
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
@@ -23,7 +24,11 @@ class MarkerFile;
 class Marker {
  public:
   Marker() = default;  ///< marks nothing
-  explicit Marker(std::byte* slot) : slot_(slot) {}
+  Marker(std::byte* slot, std::atomic<std::uint64_t>& step) : slot_(slot), step_(&step) {}
+
+  /// A step of the run that is named has come to its end; another one begins. Whoever watches how
+  /// long a step takes counts from here.
+  void next_step() const;
 
   /// While it lives, this thread runs code of that run.
   class Scope {
@@ -34,14 +39,16 @@ class Marker {
     ~Scope();
 
    private:
-    std::byte* slot_;
+    Marker const& marker_;
   };
 
  private:
   std::byte* slot_ = nullptr;
+  // Odd while a run is named; another number with each step.
+  std::atomic<std::uint64_t>* step_ = nullptr;
 };
 
-/// What a former process left: this run's code was running when it died of a fault.
+/// A run whose code a shard was running: when a former process died of a fault, or just now.
 struct Guilty {
   RunId run;
   SessionId session;
@@ -59,6 +66,11 @@ class MarkerFile {
   ~MarkerFile();
 
   [[nodiscard]] Marker marker(std::size_t shard) const;
+  /// The step that the shard is in: a number of its own; 0: in none. Thread: any.
+  [[nodiscard]] std::uint64_t step(std::size_t shard) const;
+  /// Marks the run that the shard has been in for long as guilty, for the next process, and names
+  /// it; nothing: it has left it. Thread: any.
+  [[nodiscard]] std::optional<Guilty> accuse(std::size_t shard, std::uint64_t step);
   [[nodiscard]] std::vector<Guilty> const& guilty() const { return guilty_; }
 
  private:
@@ -66,6 +78,7 @@ class MarkerFile {
 
   std::byte* page_;
   std::size_t size_;
+  std::unique_ptr<std::atomic<std::uint64_t>[]> steps_;  // one for each slot
   std::vector<Guilty> guilty_;
 };
 

@@ -4,9 +4,11 @@
 #include "engine/govern/store_policy.h"
 #include "engine/replay/open_approvals.h"
 #include "engine/replay/open_doubts.h"
+#include "engine/runtime/build_id.h"
 #include "engine/runtime/engine.h"
 #include "engine/runtime/system_clock.h"
 #include "storage/access/guard_log.h"
+#include "storage/log/journal.h"
 #include "storage/vault/redaction.h"
 
 #include <utility>
@@ -67,6 +69,22 @@ Result<std::unique_ptr<vault::Redaction>> open_redaction(RedactionOptions const&
 
 }  // namespace
 
+namespace {
+
+/// What writes from here on is in the log before it writes.
+Result<> record_start(storage::EventLog& log, std::string build) {
+  constexpr std::size_t longest_build = 200;
+  if (build.size() > longest_build)
+    return Error{Errc::invalid,
+                 "the name of the build has " + std::to_string(build.size()) + " bytes; at most " +
+                     std::to_string(longest_build) + " are allowed"};
+  if (build.empty()) build = engine::build_id();
+  return storage::append_to_journal(
+      log, {storage::EngineStarted{log.info().epoch, std::move(build)}}, engine::system_now());
+}
+
+}  // namespace
+
 Runtime::Runtime(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
 
 Runtime::~Runtime() = default;
@@ -80,6 +98,7 @@ Result<std::unique_ptr<Runtime>> Runtime::start(Store store,
     TRY(policy, engine::PolicySet::parse(options.policy, options.policy_name));
   }
   TRY_VOID(engine::activate_at_start(store.log(), policy, engine::system_now()));
+  TRY_VOID(record_start(store.log(), options.build));
   auto parts = std::make_unique<Parts>(std::move(store), std::move(registry));
   engine::EngineOptions engine_options;
   engine_options.shards = options.shards;
@@ -93,6 +112,7 @@ Result<std::unique_ptr<Runtime>> Runtime::start(Store store,
   if (parts->redaction) engine_options.intake = &parts->redaction->intake();
   if (!parts->store.folder().empty())
     engine_options.marker_file = parts->store.folder() / "MARKERS";
+  engine_options.step_limit = options.step_limit;
   parts->log = access::guard_log(parts->store.log(), access::TokenKind::runtimes);
   TRY(parts->engine,
       engine::Engine::start(
@@ -190,6 +210,20 @@ Result<Acknowledgement> Runtime::terminate(SessionId const& session,
                                            std::string reason) {
   return acknowledge(parts_->engine->control(
       session, {storage::ControlVerb::terminate, std::move(by), {}, std::move(reason)}));
+}
+
+Result<Fork> Runtime::fork(SessionId const& session, Sequence at, ForkOptions options) {
+  if (at == 0)
+    return Error{Errc::invalid,
+                 "session " + to_string(session) +
+                     ": events count from 1; to let it begin again, restart it"};
+  return parts_->engine->fork({session, at, std::move(options)});
+}
+
+Result<Fork> Runtime::restart(SessionId const& session, RestartOptions options) {
+  ForkOptions fork{std::move(options.by), std::move(options.reason)};
+  fork.terminate = true;
+  return parts_->engine->fork({session, 0, std::move(fork)});
 }
 
 Result<Acknowledgement> Runtime::signal_with_json(SessionId const& session,

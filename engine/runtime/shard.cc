@@ -436,6 +436,10 @@ Result<Receipt> Shard::same_start(StartRequest const& request, storage::Head con
   auto run = head.run;
   for (;;) {
     TRY(started, start_of_run(services_.log, request.session, run));
+    if (started && started->fork && started->fork->session == request.session.name) {
+      run = started->fork->run;  // what that one was started with
+      continue;
+    }
     bool const continues = secret && started && started->follows &&
                            next_run(storage::KeyedDigester(*secret), *started->follows) == run;
     if (!continues) break;
@@ -794,6 +798,7 @@ Result<std::optional<StepResult>> Shard::handle(SessionId const& session,
                                                 Live& entry,
                                                 Input const& input,
                                                 Ambient const& surroundings) {
+  marker_.next_step();
   auto step = entry.session->handle(input, surroundings);
   if (!step || !*step) return step;
   TRY_VOID(continue_run(session, entry.session, **step, surroundings));
@@ -832,6 +837,7 @@ Result<> Shard::continue_run(SessionId const& session,
     start.continues = true;
     start.not_earlier = step.recorded_at;
     start.carried = std::move(continuation->carried);
+    marker_.next_step();
     next = std::make_unique<Session>(*workflow, start, environment_of(session));
     TRY(auto first, next->start(surroundings));
     continuation = std::exchange(first.continuation, std::nullopt);
@@ -898,6 +904,41 @@ void Shard::take(ReleaseMessage message) {
          std::move(*step),
          [receipt, done = std::move(message.done)](Result<> durable) {
            done(durable ? Result<Receipt>(receipt) : Result<Receipt>(durable.error()));
+         });
+}
+
+/// Made from what is durable. Who had the session in memory reads it back then: as the new run.
+void Shard::take(ForkMessage message) {
+  auto const target = target_of(message.request);
+  auto const known = sessions_.find(target);
+  if (known != sessions_.end() && known->second.in_flight > 0) {
+    if (known->second.read_back) {
+      known->second.waiting.emplace_back(std::move(message));
+      return;
+    }
+    acknowledge_in_order(target, [this, message = std::move(message)](Result<> const& durable) {
+      if (!durable) return message.done(durable.error());
+      post(Message(message));
+    });
+    return;
+  }
+  if (auto const room = services_.log.room_for_new_sessions(); !room)
+    return message.done(room.error());
+  auto plan = plan_fork(services_.log,
+                        message.request,
+                        {services_.now(),
+                         fresh_run_id(services_.entropy),
+                         fresh_seed(services_.entropy),
+                         fresh_secret(services_.entropy)});
+  if (!plan) return message.done(plan.error());
+  auto& entry = sessions_[target];
+  entry.session.reset();
+  entry.read_back = true;
+  submit(target,
+         entry,
+         std::move(plan->step),
+         [fork = std::move(plan->fork), done = std::move(message.done)](Result<> durable) {
+           done(durable ? Result<Fork>(fork) : Result<Fork>(durable.error()));
          });
 }
 
@@ -992,7 +1033,9 @@ Result<Shard::Live*> Shard::revive(SessionId const& session, storage::Head const
     return services_.registry.find_workflow(name);
   };
   storage::crash_point("session.before_revival");
-  TRY(auto replayed, replay_session(services_.log, find, session, {}, services_.say));
+  TRY(auto replayed, replay_session(services_.log, find, session, {}, services_.say, [this] {
+        marker_.next_step();
+      }));
   storage::crash_point("session.after_revival");
   auto& entry = sessions_[session];
   entry.head = head;

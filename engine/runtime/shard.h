@@ -1,6 +1,7 @@
 #pragma once
 
 #include "dalsegno/registry.h"
+#include "engine/fork/fork.h"
 #include "engine/policy/policy.h"
 #include "engine/runtime/committer.h"
 #include "engine/runtime/counters.h"
@@ -127,6 +128,12 @@ struct ReleaseMessage {
   std::string reason;
   OnReceipt done;
 };
+/// A person forks a session, or lets it begin again. It comes to the shard of the session that gets
+/// the new run.
+struct ForkMessage {
+  ForkRequest request;
+  std::function<void(Result<Fork>)> done;
+};
 struct CommittedMessage {
   SessionId session;
   RunId run;
@@ -145,7 +152,8 @@ using Message = std::variant<StartMessage,
                              CommittedMessage,
                              OutsideMessage,
                              ResolveMessage,
-                             ControlMessage>;
+                             ControlMessage,
+                             ForkMessage>;
 
 /// What a shard needs from the runtime.
 struct ShardServices {
@@ -229,6 +237,7 @@ class Shard {
   template <class FromOutside>
   void take_request(FromOutside message);
   void take(ReleaseMessage message);
+  void take(ForkMessage message);
   void take(CommittedMessage const& message);
 
   void send_to_existing(StartMessage message, storage::Head const& head);

@@ -221,6 +221,7 @@ void Session::take_input(storage::Event const& event) {
               end_before_code();
             }
           },
+          [&](storage::Forked const&) { go_on_from_copy(); },
           [&](auto const&) {},
       },
       event.body);

@@ -315,6 +315,7 @@ class Session final : private detail::Host {
   void end_promise(OperationId id, storage::PromiseSettled const& settled);
   void announce(AnnounceEnd end);
   void take_over();
+  void go_on_from_copy();
   void begin_code(storage::SessionStarted const& started);
   void end_before_code();
   void terminate(std::string const& reason);

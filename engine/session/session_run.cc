@@ -6,6 +6,7 @@
 #include "engine/session/random.h"
 #include "engine/session/session.h"
 
+#include <cassert>
 #include <string>
 #include <utility>
 #include <variant>
@@ -64,6 +65,7 @@ std::vector<storage::RunCarried> in_chunks(CarriedOver const& carried) {
 bool is_taken_over(storage::EventBody const& body) {
   // With the start of a run a signal comes from the run before, or from who started it.
   if (std::holds_alternative<storage::RunCarried>(body)) return true;
+  if (std::holds_alternative<storage::Forked>(body)) return true;
   auto const* const signal = std::get_if<storage::InputReceived>(&body);
   return signal != nullptr && !signal->update;
 }
@@ -108,6 +110,17 @@ void Session::take_over() {
   // Who asked for a detached start is still to be told of it.
   if (start_->origin && !start_->continues && !start_->origin->detached)
     errand_done(storage::ErrandKind::start, *start_->origin);
+}
+
+/// Behind the copy of another run's steps: the random numbers begin anew, and the signals come that
+/// came to that run later. Their code runs when the timer of operation 0 fires.
+void Session::go_on_from_copy() {
+  assert(!live());  // made without code: engine/fork
+  random_position_ = 0;
+  while (auto const* const next = next_recorded()) {
+    command(OperationId::none, next->body);
+    take_delivery();
+  }
 }
 
 // ---- the end ----

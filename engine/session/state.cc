@@ -136,6 +136,17 @@ void act_on_controls(SessionState& state) {
   state.control_due.reset();
 }
 
+/// What was under way was so in the other run, and what people approved they approved of its calls.
+void note_fork(SessionState& state, storage::Forked const& forked, Time recorded_at) {
+  state.random_seed = forked.random_seed;
+  for (auto& [id, operation] : state.operations) {
+    operation.deferred = false;
+    for (auto& asked : operation.approvals) asked.given.clear();
+  }
+  bool const begins_anew = forked.from.sequence == 0;
+  if (!begins_anew && !state.control_due) state.control_due = recorded_at;
+}
+
 }  // namespace
 
 std::optional<Delivery> apply(SessionState& state, storage::Event const& event, Time recorded_at) {
@@ -327,6 +338,8 @@ std::optional<Delivery> apply(SessionState& state, storage::Event const& event, 
             for (auto const& sender : body.senders) state.senders.emplace(sender, event.sequence);
             end();
           },
+          [&](storage::EngineStarted const&) {},
+          [&](storage::Forked const& body) { note_fork(state, body, recorded_at); },
           [&](storage::VersionChosen const& body) { state.versions[body.change] = body.version; },
           [&](storage::CancelRequested const& body) {
             state.cancel_requested = true;

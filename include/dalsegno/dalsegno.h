@@ -9,6 +9,7 @@
 #include "dalsegno/child.h"
 #include "dalsegno/doubt.h"
 #include "dalsegno/errors.h"
+#include "dalsegno/fork.h"
 #include "dalsegno/ids.h"
 #include "dalsegno/json.h"
 #include "dalsegno/lock.h"

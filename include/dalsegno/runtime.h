@@ -3,6 +3,7 @@
 #include "dalsegno/approval.h"
 #include "dalsegno/child.h"
 #include "dalsegno/doubt.h"
+#include "dalsegno/fork.h"
 #include "dalsegno/ids.h"
 #include "dalsegno/payload.h"
 #include "dalsegno/queues.h"
@@ -56,6 +57,15 @@ struct RuntimeOptions {
   std::size_t max_waiting_calls = 200'000;
   std::size_t max_idle_sessions = 1'000;  ///< kept in memory though they only wait
   RedactionOptions redaction = {};
+  /// Which program this is, recorded once for each epoch (EngineStarted): so the log tells which
+  /// code wrote a step. Empty: the build id of the executable (GNU, as `readelf -n` shows it), or
+  /// "unknown" where it has none. Give it where workflows lie in libraries of their own. At most
+  /// 200 bytes.
+  std::string build = {};
+  /// A step of a session's code that takes longer ends the process by SIGABRT, as all sessions of
+  /// its shard wait for it. Whoever supervises the process starts it again; after the third time in
+  /// a row the session is held, and the others go on. 0: no limit. A store in memory has none.
+  std::chrono::milliseconds step_limit = std::chrono::seconds(10);
   /// Receives ctx.log() and what people should know. Called on several threads.
   std::function<void(SessionId const&, std::string_view)> log = {};
 };
@@ -98,10 +108,10 @@ struct Acknowledgement {
 /// for `stop`.
 class Runtime {
  public:
-  /// Errors: those of the store; Errc::invalid for a wrong policy document, a wrong queue, a known
-  /// secret that is too short, or a file of master keys that others may read; Errc::denied when the
-  /// master key is not the store's, or the store has operators and they have not activated this
-  /// policy.
+  /// Errors: those of the store; Errc::invalid for a wrong policy document, a wrong queue, a name
+  /// of the build that is too long, a known secret that is too short, or a file of master keys that
+  /// others may read; Errc::denied when the master key is not the store's, or the store has
+  /// operators and they have not activated this policy.
   [[nodiscard]] static Result<std::unique_ptr<Runtime>> start(Store store,
                                                               Registry registry,
                                                               RuntimeOptions options);
@@ -245,6 +255,22 @@ class Runtime {
   /// Ends a session without asking its code, also a held one: what is open is cancelled, children
   /// are dealt with as their `parent_close` says. Errors: as above, but for Errc::held.
   Result<Acknowledgement> terminate(SessionId const& session, std::string by, std::string reason);
+
+  /// Makes a run that goes on from a copy of a run up to the event `at` (the whole step that holds
+  /// it), with random numbers and idempotency keys of its own: a new run of the session, or of a
+  /// new one (ForkOptions::as). Waits until that is durable. Attempts that were under way there are
+  /// made again, as their effect class says; what the forked run did later is not undone, and the
+  /// answer lists it. Whoever sends a signal that came later under its key again gets the place
+  /// where it stands now. Errors: Errc::invalid, Errc::not_found (session, run or event);
+  /// Errc::conflict when the session's newest run has not ended (terminate it, or say so in the
+  /// options), the new session exists, or the run cannot go on from there (it has ended, is held,
+  /// waits for a child or deals with an update); Errc::undecidable when the session was erased;
+  /// Errc::newer_format, Errc::too_large, Errc::no_space, Errc::unavailable.
+  Result<Fork> fork(SessionId const& session, Sequence at, ForkOptions options);
+  /// Lets a session begin again with its first input, as a new run; one that has not ended is
+  /// terminated first, in the same write. Signals do not come again, but for one that it was
+  /// started with. Errors: as above.
+  Result<Fork> restart(SessionId const& session, RestartOptions options);
 
   /// The requests for approval that wait, of all sessions. Reads every open session's log. Errors:
   /// those of the log.

@@ -20,7 +20,8 @@ constexpr std::array<std::string_view, std::variant_size_v<EventBody>> names = {
     "TokenRevoked",       "HeartbeatRecorded", "AttemptDeferred",    "OperationInDoubt",
     "DoubtResolved",      "RunCarried",        "ContinuedAsNew",     "ChildStarted",
     "ChildEnded",         "ParentEnded",       "CancellationAsked",  "ControlAsked",
-    "UpdateEnded",        "StoreChanged",      "PromiseSettled"};
+    "UpdateEnded",        "StoreChanged",      "PromiseSettled",     "Forked",
+    "EngineStarted"};
 static_assert(!names.back().empty());
 
 }  // namespace

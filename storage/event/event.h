@@ -64,8 +64,8 @@ enum class ParentClose : std::uint8_t { terminate = 0, cancel = 1, abandon = 2 }
 /// Whether a session that has ended may be started again. Numbers are on disk: never reuse one.
 enum class Reuse : std::uint8_t { reject = 0, allow = 1, allow_if_failed = 2 };
 
-/// What an operation asks of another session: to begin, or to take a signal, or what a promise of it
-/// comes to. Numbers are on disk: never reuse one.
+/// What an operation asks of another session: to begin, or to take a signal, or what a promise of
+/// it comes to. Numbers are on disk: never reuse one.
 enum class SessionAsk : std::uint8_t { start = 0, signal = 1, resolve = 2, reject = 3 };
 
 /// What a call can do, as its tool declares it. Numbers are on disk: never reuse one.
@@ -132,6 +132,14 @@ struct ChildRecord {
   friend bool operator==(ChildRecord const&, ChildRecord const&) = default;
 };
 
+/// The run that a run was forked from; the tenant is the same.
+struct ForkOrigin {
+  std::string session;  ///< its name
+  RunId run;
+  Sequence sequence = 0;  ///< events up to here are copies of that run's; 0: none are
+  friend bool operator==(ForkOrigin const&, ForkOrigin const&) = default;
+};
+
 // ---- inputs: the first event of a step ----
 
 struct SessionStarted {
@@ -141,11 +149,12 @@ struct SessionStarted {
   Payload input;
   Digest input_digest;
   std::uint64_t random_seed = 0;
-  std::optional<RunId> follows;  ///< the run that this one continues or was forked from …
+  std::optional<RunId> follows;  ///< the session's run before this one …
   Digest follows_hash;           ///< … and the hash of that run's last step
   Digest redaction = {};  ///< of the rules that redact what comes in; zero: it stays as it is
   std::optional<Origin> origin = {};    ///< who asked for it, if it was another session
   std::optional<Time> not_before = {};  ///< its code begins then; absent: at once
+  std::optional<ForkOrigin> fork = {};  ///< see Forked
   friend bool operator==(SessionStarted const&, SessionStarted const&) = default;
 };
 
@@ -155,8 +164,8 @@ struct InputReceived {
   std::string principal;
   Payload payload;
   Digest payload_digest;
-  /// It came as this event of the run that this one continues, and was not received there; 0: it
-  /// came to this run.
+  /// It came as this event of the run that this one continues, and was not received there, or of
+  /// one that this one was forked from; 0: it came to this run.
   Sequence carried_from = 0;
   bool update = false;  ///< for the update handler of that name: it waits in no inbox
   /// Of the session that sent it: this one's from here on.
@@ -634,6 +643,28 @@ struct PromiseSettled {
   friend bool operator==(PromiseSettled const&, PromiseSettled const&) = default;
 };
 
+/// An input: here a run goes on from a copy of another one's steps, with random numbers of its own.
+/// It runs no code: a timer of operation 0, due at once, lets that go on; attempts that were under
+/// way are orphans. In a run's first step: it begins again as that run began. Signals in the same
+/// step (InputReceived::carried_from) came to that run, or to one after it, later.
+struct Forked {
+  ForkOrigin from;
+  std::uint64_t random_seed = 0;
+  std::string by;
+  std::string credential;  ///< id of the token that says who it is; "" when none was asked for
+  std::string reason;
+  std::uint64_t effects_after = 0;  ///< calls and children of that run, and of those after it,
+                                    ///< that began later: they happened
+  friend bool operator==(Forked const&, Forked const&) = default;
+};
+
+/// In the journal: a program began to run the store's sessions. What it wrote names the epoch.
+struct EngineStarted {
+  std::uint64_t epoch = 0;
+  std::string build;  ///< which program: RuntimeOptions::build
+  friend bool operator==(EngineStarted const&, EngineStarted const&) = default;
+};
+
 /// An event that a newer version wrote: it can be shown and its hash verified, not run.
 struct UnknownBody {
   std::uint8_t type = 0;
@@ -686,7 +717,9 @@ using EventBody = std::variant<UnknownBody,
                                ControlAsked,
                                UpdateEnded,
                                StoreChanged,
-                               PromiseSettled>;
+                               PromiseSettled,
+                               Forked,
+                               EngineStarted>;
 
 struct Event {
   Sequence sequence = 0;

@@ -223,6 +223,7 @@ class Fields {
       object_.set("origin", std::move(origin));
     }
     time("not_before", body.not_before);
+    if (body.fork) object_.set("fork", json_of(*body.fork));
   }
   void operator()(InputReceived const& body) {
     object_.set("signal", body.signal);
@@ -535,8 +536,22 @@ class Fields {
     list("taint", body.taint, strings(body.taint));
     list("senders", body.senders, strings(body.senders));
   }
+  void operator()(EngineStarted const& body) {
+    object_.set("epoch", number(body.epoch)).set("build", body.build);
+  }
+  void operator()(Forked const& body) {
+    object_.set("from", json_of(body.from)).set("random_seed", std::to_string(body.random_seed));
+    object_.set("by", body.by);
+    text("credential", body.credential);
+    object_.set("reason", body.reason).set("effects_after", number(body.effects_after));
+  }
 
  private:
+  static Json json_of(ForkOrigin const& from) {
+    Json json;
+    json.set("session", from.session).set("run", to_string(from.run));
+    return json.set("sequence", number(from.sequence));
+  }
   /// A list, left out when it is empty.
   template <class Value>
   void list(std::string_view name, std::vector<Value> const& values, Json json) {

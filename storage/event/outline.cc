@@ -12,7 +12,7 @@ static_assert(type_number<OperatorActed>() ==
               static_cast<std::size_t>(wire::EventBody::OperatorActed));
 static_assert(type_number<TokenRevoked>() ==
               static_cast<std::size_t>(wire::EventBody::TokenRevoked));
-static_assert(type_number<PromiseSettled>() == static_cast<std::size_t>(wire::EventBody::MAX));
+static_assert(type_number<EngineStarted>() == static_cast<std::size_t>(wire::EventBody::MAX));
 
 Result<StepOutline> outline(std::string_view bytes) {
   Record record;

@@ -268,10 +268,19 @@ class EventReader {
         return get(*event.body_as_StoreChanged(), as<StoreChanged>(to));
       case wire::EventBody::PromiseSettled:
         return get(*event.body_as_PromiseSettled(), as<PromiseSettled>(to));
+      case wire::EventBody::EngineStarted:
+        return get(*event.body_as_EngineStarted(), as<EngineStarted>(to));
+      case wire::EventBody::Forked:
+        return get(*event.body_as_Forked(), as<Forked>(to));
     }
     to = UnknownBody{static_cast<std::uint8_t>(event.body_type())};
   }
 
+  static void set_fork(ForkOrigin& to, wire::ForkOrigin const& it) {
+    set(to.session, it.session());
+    set(to.run, it.run());
+    to.sequence = it.sequence();
+  }
   void get(wire::SessionStarted const& it, SessionStarted& to) {
     set(to.workflow, it.workflow());
     to.rules_version = it.rules_version();
@@ -291,6 +300,8 @@ class EventReader {
       from.detached = origin->detached();
     }
     set(to.not_before, it.not_before());
+    to.fork.reset();
+    if (auto const* const fork = it.fork()) set_fork(to.fork.emplace(), *fork);
   }
   void get(wire::InputReceived const& it, InputReceived& to) {
     set(to.signal, it.signal());
@@ -597,6 +608,19 @@ class EventReader {
     set(to.session, it.session());
     set(to.taint, it.taint());
     set(to.senders, it.senders());
+  }
+  static void get(wire::EngineStarted const& it, EngineStarted& to) {
+    to.epoch = it.epoch();
+    set(to.build, it.build());
+  }
+  void get(wire::Forked const& it, Forked& to) {
+    to.from = {};
+    if (auto const* const from = it.from()) set_fork(to.from, *from);
+    to.random_seed = it.random_seed();
+    set(to.by, it.by());
+    set(to.credential, it.credential());
+    set(to.reason, it.reason());
+    to.effects_after = it.effects_after();
   }
 
   bool fine_ = true;

@@ -225,6 +225,12 @@ class EventWriter {
         out_, session, &run, static_cast<std::uint64_t>(value->operation), value->detached);
   }
 
+  Offset<wire::ForkOrigin> fork_origin(ForkOrigin const& value) {
+    auto const session = text(value.session);
+    auto const run = to_wire(value.run);
+    return wire::CreateForkOrigin(out_, session, &run, value.sequence);
+  }
+
   Offset<wire::Child> child(std::optional<ChildRecord> const& value) {
     if (!value) return 0;
     auto const session = text(value->session);
@@ -258,6 +264,7 @@ class EventWriter {
     auto const principal = text(it.principal);
     auto const input = payload(it.input);
     auto const from = origin(it.origin);
+    auto const fork = it.fork ? fork_origin(*it.fork) : Offset<wire::ForkOrigin>();
     return body(wire::CreateSessionStarted(out_,
                                            workflow,
                                            it.rules_version,
@@ -269,7 +276,8 @@ class EventWriter {
                                            unless_zero(it.follows_hash),
                                            unless_zero(it.redaction),
                                            from,
-                                           time(it.not_before)));
+                                           time(it.not_before),
+                                           fork));
   }
   Body put(InputReceived const& it) {
     auto const signal = text(it.signal);
@@ -629,6 +637,18 @@ class EventWriter {
     auto const senders = texts(it.senders);
     return body(wire::CreatePromiseSettled(
         out_, it.failed, result, type, message, session, taint, senders));
+  }
+  Body put(EngineStarted const& it) {
+    auto const build = text(it.build);
+    return body(wire::CreateEngineStarted(out_, it.epoch, build));
+  }
+  Body put(Forked const& it) {
+    auto const from = fork_origin(it.from);
+    auto const by = text(it.by);
+    auto const credential = text(it.credential);
+    auto const reason = text(it.reason);
+    return body(
+        wire::CreateForked(out_, from, it.random_seed, by, credential, reason, it.effects_after));
   }
 
   flatbuffers::FlatBufferBuilder& out_;

@@ -179,6 +179,11 @@ void SessionFold::apply(Event const& event, Time recorded_at) {
           [](UpdateEnded const&) {},
           [](StoreChanged const&) {},
           [&](PromiseSettled const&) { end_operation(event.operation); },
+          [](EngineStarted const&) {},
+          [&](Forked const& forked) {
+            deferred_.clear();  // nobody has a token for an attempt of this run
+            if (forked.from.sequence > 0) timers_.try_emplace(OperationId::none, recorded_at);
+          },
           [](UnknownBody const&) {},
           [](VersionChosen const&) {},
           [](CancelRequested const&) {},

@@ -100,8 +100,9 @@ struct Draw {
          it.input_digest,
          it.random_seed,
          it.follows);
-    each(it.follows_hash, it.redaction, it.origin, it.not_before);
+    each(it.follows_hash, it.redaction, it.origin, it.not_before, it.fork);
   }
+  static void one(storage::ForkOrigin& it) { each(it.session, it.run, it.sequence); }
   static void one(storage::Origin& it) { each(it.session, it.run, it.operation, it.detached); }
   static void one(InputReceived& it) {
     each(it.signal, it.producer_key, it.principal, it.payload, it.payload_digest);
@@ -264,6 +265,7 @@ struct Draw {
   static void one(storage::SessionAsk& value) {
     value = static_cast<storage::SessionAsk>(*rc::gen::inRange(0, 4));
   }
+  static void one(storage::EngineStarted& it) { each(it.epoch, it.build); }
   static void one(storage::StoreChanged& it) { each(it.key, it.value, it.erased); }
   static void one(storage::PromiseSettled& it) {
     each(it.failed, it.result, it.type, it.message, it.session, it.taint, it.senders);
@@ -278,6 +280,9 @@ struct Draw {
   }
   static void one(storage::ControlAsked& it) { each(it.verb, it.by, it.credential, it.reason); }
   static void one(storage::UpdateEnded& it) { each(it.update, it.result, it.type, it.message); }
+  static void one(storage::Forked& it) {
+    each(it.from, it.random_seed, it.by, it.credential, it.reason, it.effects_after);
+  }
 };
 
 template <class Body>

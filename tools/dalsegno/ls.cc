@@ -1,4 +1,6 @@
 #include "dalsegno/try.h"
+#include "tools/dalsegno/builds.h"
+#include "tools/dalsegno/dead_letters.h"
 #include "tools/dalsegno/in_doubt.h"
 #include "tools/dalsegno/output.h"
 #include "tools/dalsegno/printable.h"
@@ -26,6 +28,8 @@ struct Options {
   std::vector<std::string> count_by;
   bool held = false;
   bool in_doubt = false;
+  bool dead_letters = false;
+  bool builds = false;
   bool all_tenants = false;
 };
 
@@ -174,14 +178,20 @@ Result<> list_rows(Globals const& globals, Options const& options, OpenStore con
 
 Result<int> list(Globals const& globals, Options const& options) {
   TRY(auto const store, open_store(globals));
+  if (options.builds) return list_builds(store, globals);
   bool const chosen = !options.filter.empty() || !options.count_by.empty();
-  if (options.in_doubt) {
+  auto const is_wanted = [&](SessionId const& id, storage::Head const& head) {
+    return (options.all_tenants || id.tenant == globals.tenant) && wanted(options, head);
+  };
+  if (options.in_doubt || options.dead_letters) {
     if (chosen)
       return Error{Errc::invalid,
-                   "--in-doubt lists calls: --filter and --count-by are of sessions"};
-    return list_in_doubt(store, globals, [&](SessionId const& id, storage::Head const& head) {
-      return (options.all_tenants || id.tenant == globals.tenant) && wanted(options, head);
-    });
+                   "--in-doubt and --dead-letters are lists of their own: --filter and --count-by "
+                   "do not go with them"};
+    if (options.in_doubt && options.dead_letters)
+      return Error{Errc::invalid, "--dead-letters lists what is in doubt as well: leave one out"};
+    return options.in_doubt ? list_in_doubt(store, globals, is_wanted)
+                            : list_dead_letters(store, globals, is_wanted);
   }
   TRY_VOID(chosen ? list_rows(globals, options, store) : list_heads(globals, options, store));
   say_not_verified(
@@ -209,6 +219,14 @@ void add_ls(CLI::App& app, Globals& globals) {
   verb->add_flag("--in-doubt",
                  options->in_doubt,
                  "calls of which nobody knows whether they had their effect, in open sessions");
+  verb->add_flag(
+      "--dead-letters",
+      options->dead_letters,
+      "what does not go on without a person: held sessions, sessions that failed because "
+      "a call did for good, calls in doubt");
+  verb->add_flag("--builds",
+                 options->builds,
+                 "which programs ran the store's sessions, and how many wait that each wrote last");
   verb->add_flag(
       "--all-tenants", options->all_tenants, "of all tenants, the store's own journal as well");
   verb->callback([options, &globals] { globals.exit_code = ended(list(globals, *options)); });

@@ -55,6 +55,8 @@ void add_verbs(CLI::App& app, Globals& globals) {
   add_release(app, globals);
   add_control(app, globals);
   add_resolve(app, globals);
+  add_fork(app, globals);
+  add_restart(app, globals);
   add_accept_loss(app, globals);
   add_reveal(app, globals);
   add_erase(app, globals);

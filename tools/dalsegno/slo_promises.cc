@@ -5,6 +5,7 @@
 #include "dalsegno/try.h"
 #include "engine/policy/nearest.h"
 #include "tools/dalsegno/config/names.h"
+#include "tools/dalsegno/forensics/copied_events.h"
 #include "tools/dalsegno/forensics/model_calls.h"
 #include "tools/dalsegno/forensics/turns.h"
 #include "tools/dalsegno/printable.h"
@@ -106,11 +107,15 @@ Result<> Inspection::inspect(FoundSession const& session) {
 
 Result<> Inspection::take(forensics::History const& history, OfModel& of_model) {
   TRY(auto turns, forensics::read_turns(*store_.log, history));
+  // What a fork copied is judged in the run that it comes from.
+  auto const copied = forensics::copied_events(history);
+  std::erase_if(turns, [copied](auto const& turn) { return turn.sequence <= copied; });
   if (since_) std::erase_if(turns, [&](auto const& turn) { return turn.arrived < *since_; });
   for (auto& promise : promises_)
     if (promise.model == of_model.model && promise.objective.measure != Measure::recovery)
       promise.check.add(history.session, history.run, turns);
-  TRY(auto const calls, forensics::read_model_calls(*store_.log, history));
+  TRY(auto calls, forensics::read_model_calls(*store_.log, history));
+  std::erase_if(calls, [copied](auto const& call) { return call.requested <= copied; });
   of_model.runs.push_back(history.run);
   of_model.end = forensics::end_of(history);
   of_model.losses.begin_run();

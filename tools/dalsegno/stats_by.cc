@@ -2,6 +2,7 @@
 
 #include "dalsegno/try.h"
 #include "tools/dalsegno/forensics/call_survey.h"
+#include "tools/dalsegno/forensics/copied_events.h"
 #include "tools/dalsegno/forensics/model_calls.h"
 #include "tools/dalsegno/forensics/percentile.h"
 #include "tools/dalsegno/output.h"
@@ -258,6 +259,9 @@ Result<int> stats_by(Globals const& globals,
       steps += history.steps;
       if (history.broken) broken.push_back(to_string(session.id) + ": " + history.broken->detail);
       TRY(auto calls, forensics::read_model_calls(*store.log, history));
+      // What was copied is counted in the run that it comes from.
+      auto const copied = forensics::copied_events(history);
+      std::erase_if(calls, [copied](auto const& call) { return call.requested <= copied; });
       runs.push_back({history.workflow, std::move(calls)});
     }
     survey.add(session.id, runs);

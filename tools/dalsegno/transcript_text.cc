@@ -313,6 +313,11 @@ Line Transcript::tell(storage::Event const& event) {
             return TranscriptLine{
                 update + " FAILED: " + short_text(body.type + ": " + body.message), Style::bad};
           },
+          [](storage::EngineStarted const& body) -> Line {
+            return TranscriptLine{
+                "epoch " + number(body.epoch) + " began: build " + printable(body.build),
+                Style::faint};
+          },
           [](storage::StoreChanged const& body) -> Line {
             return TranscriptLine{
                 "  store " + printable(body.key) +
@@ -329,6 +334,18 @@ Line Transcript::tell(storage::Event const& event) {
             return TranscriptLine{"    " + called(id) + " REJECTED" + who + ": " +
                                       short_text(body.type + ": " + body.message),
                                   Style::bad};
+          },
+          [](storage::Forked const& body) -> Line {
+            auto text = body.from.sequence == 0
+                            ? "begins again as run " + to_string(body.from.run) + " began"
+                            : "forked from " + printable(body.from.session) + ", run " +
+                                  to_string(body.from.run) + ", after event " +
+                                  number(body.from.sequence);
+            text += by(body.by) + ": " + short_text(body.reason);
+            if (body.effects_after > 0)
+              text += "; what it did later is not undone (" + number(body.effects_after) +
+                      (body.effects_after == 1 ? " call)" : " calls)");
+            return TranscriptLine{std::move(text), Style::warning};
           },
           [&](storage::CancellationAsked const& body) -> Line {
             return TranscriptLine{

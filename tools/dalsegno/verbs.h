@@ -25,6 +25,8 @@ void add_denials(CLI::App& app, Globals& globals);
 void add_policy(CLI::App& app, Globals& globals);
 void add_release(CLI::App& app, Globals& globals);
 void add_control(CLI::App& app, Globals& globals);  ///< pause, resume, cancel, terminate
+void add_fork(CLI::App& app, Globals& globals);
+void add_restart(CLI::App& app, Globals& globals);
 void add_resolve(CLI::App& app, Globals& globals);
 void add_grep(CLI::App& app, Globals& globals);
 void add_hash(CLI::App& app, Globals& globals);

@@ -7,6 +7,7 @@
 #include "tools/dalsegno/policy_files.h"
 
 #include <algorithm>
+#include <chrono>
 #include <mutex>
 #include <thread>
 #include <utility>
@@ -85,6 +86,7 @@ Result<RunningEngine> start_engine(Globals const& globals,
   engine::EngineOptions options;
   options.shards = std::clamp(std::thread::hardware_concurrency(), 1U, 8U);
   options.marker_file = globals.data / "MARKERS";
+  options.step_limit = std::chrono::seconds(10);
   options.intake = intake;
   options.on_durable = std::move(on_durable);
   options.say = [told = std::make_shared<Told>()](SessionId const& session, std::string_view text) {

@@ -1,6 +1,7 @@
 // Random workflows, random order of what happens to them, a crash after each durable step: replay
 // equals life, and nothing that was recorded is done again.
 
+#include "engine/fork/fork.h"
 #include "engine/session/doubt.h"
 #include "tests/engine/replay/program.h"
 #include "tests/engine/session/session_driver.h"
@@ -66,6 +67,42 @@ class World {
     auto const run = driver_.session->state().run;
     for (auto const& orphan : driver_.session->open_attempts("the process ended"))
       if (driver_.session->state().run == run) take(orphan);
+  }
+
+  /// Somebody forks some run of the session after some event of it, whatever is under way; false:
+  /// it cannot go on from there.
+  bool fork() {
+    auto const all = runs();
+    auto const run = all[random_() % all.size()];
+    ForkRequest request{driver_.id, 1 + random_() % driver_.history(run).size(), {"ann", "why"}};
+    request.options.run = run;
+    request.options.terminate = true;
+    request.options.signals = one_in(2) ? LaterSignals::again : LaterSignals::left_out;
+    RunId fresh;
+    for (auto& byte : fresh.bytes) byte = static_cast<std::uint8_t>(random_());
+    auto plan = plan_fork(*driver_.log, request, {driver_.now, fresh, random_(), {}});
+    if (!plan) {
+      EXPECT_EQ(plan.error().code, Errc::conflict) << plan.error().detail;
+      return false;
+    }
+    std::vector<storage::Append> batch{std::move(plan->step.append)};
+    for (auto& next : plan->step.then) batch.push_back(std::move(next.append));
+    auto const receipt = driver_.log->append(batch);
+    EXPECT_TRUE(receipt);
+    for (auto const& one : receipt->each) EXPECT_TRUE(one) << one.error().detail;
+    driver_.end.reset();
+    late_.clear();
+    ended_operations_.clear();
+    driver_.restart(one_in(2) ? ReplayFrom{} : ReplayFrom{ReplayFrom::Kind::start});
+    note(driver_.history());
+    for (auto const& orphan : driver_.session->open_attempts("it was under way there"))
+      take(orphan);
+    // What comes before all other timers, as for a shard.
+    auto const due = driver_.session->state().control_due;
+    EXPECT_TRUE(due);
+    driver_.now = std::max(driver_.now, due.value_or(driver_.now));
+    if (due) take(TimerInput{OperationId::none, *due});
+    return true;
   }
 
   void cancel() { take(CancelInput{"world", "enough"}); }
@@ -432,6 +469,29 @@ TEST(Recovery, after_any_durable_step_goes_on_to_the_same_end_and_repeats_nothin
     }
   });
   std::cout << crashes << " crashes\n";
+}
+
+TEST(Fork, after_any_event_of_a_random_workflow_goes_on_to_an_end_and_replays_as_it_lived) {
+  std::size_t forked = 0;
+  std::size_t impossible = 0;
+  for_each_case(150, [&](Case const& one) {
+    for (std::size_t step = 1; !testing::Test::HasFailure(); step += 3) {
+      SCOPED_TRACE("forked after step " + std::to_string(step));
+      World world(one.program, one.seed + step);
+      world.start();
+      world.run(step);
+      bool const ended = world.ended();
+      for (int again = 0; again < 2; ++again) {
+        ++(world.fork() ? forked : impossible);
+        world.run(world.driver().steps + 3);
+        if (again == 0 && !world.ended()) world.crash();
+      }
+      world.run(to_the_end);
+      world.check_log();
+      if (ended) break;
+    }
+  });
+  std::cout << forked << " forked, " << impossible << " points where none can go on\n";
 }
 
 TEST(Cancellation, after_any_durable_step_ends_a_random_workflow_and_all_that_it_waits_for) {

@@ -3,6 +3,7 @@
 
 #include "dalsegno/workflow.h"
 #include "engine/runtime/engine.h"
+#include "engine/runtime/marker.h"
 #include "storage/rocksdb/rocksdb_log.h"
 #include "tests/support/temporary_folder.h"
 
@@ -10,9 +11,12 @@
 
 #include <chrono>
 #include <csignal>
+#include <cstdint>
+#include <cstdio>
 #include <cstdlib>
 #include <functional>
 #include <string>
+#include <string_view>
 
 #include <sys/resource.h>
 #include <sys/wait.h>
@@ -34,6 +38,14 @@ Workflow<std::string> aborts_on_result(Context& ctx, std::string) {
   co_await ctx.receive<std::string>("go");
   co_await ctx.call(echo, std::string("x"));
   std::abort();
+}
+Workflow<std::string> endless_on_signal(Context& ctx, std::string) {
+  co_await ctx.receive<std::string>("go");
+  for (std::uint64_t volatile turns = 0;; turns = turns + 1) {
+  }
+}
+Workflow<std::string> answers(Context& ctx, std::string) {
+  co_return co_await ctx.receive<std::string>("go");
 }
 Workflow<std::string> killed_on_signal(Context& ctx, std::string) {
   co_await ctx.receive<std::string>("go");
@@ -92,9 +104,16 @@ class PoisonTest : public testing::TestWithParam<char const*> {
     registry.add(define_workflow("aborts_on_signal", aborts_on_signal));
     registry.add(define_workflow("aborts_on_result", aborts_on_result));
     registry.add(define_workflow("killed_on_signal", killed_on_signal));
+    registry.add(define_workflow("endless_on_signal", endless_on_signal));
+    registry.add(define_workflow("answers", answers));
     registry.add(echo, [](ActivityContext const&, std::string const& text) { return text; });
     EngineOptions engine_options;
     engine_options.marker_file = folder_.path() / "marker";
+    engine_options.step_limit = step_limit_;
+    engine_options.say = [](SessionId const& id, std::string_view text) {
+      std::fprintf(
+          stderr, "%s: %.*s\n", id.name.c_str(), static_cast<int>(text.size()), text.data());
+    };
     auto policy = PolicySet::parse(R"({"dalsegno_policy": 1, "name": "all", "rules": [
       {"id": "all", "effect": "permit", "actions": ["*.call"]}]})");
     auto engine = Engine::start(**log, registry, *policy, std::move(engine_options));
@@ -103,6 +122,9 @@ class PoisonTest : public testing::TestWithParam<char const*> {
   }
 
   dalsegno::test::TemporaryFolder folder_;
+
+ protected:
+  std::chrono::milliseconds step_limit_{0};
 };
 
 class AbortingOnSignal : public PoisonTest {};
@@ -124,6 +146,53 @@ TEST_P(AbortingOnResult, is_held_after_the_third_time_although_recovery_writes_s
   EXPECT_TRUE(was_held(only_recover()));
 }
 INSTANTIATE_TEST_SUITE_P(Poison, AbortingOnResult, testing::Values("aborts_on_result"));
+
+class EndlessOnSignal : public PoisonTest {};
+TEST_P(EndlessOnSignal, ends_the_process_and_is_held_after_the_third_time_while_others_go_on) {
+  ASSERT_EQ(start(), 0);
+  ASSERT_EQ(process([](Engine& engine, SessionId const&) {
+              return engine.start_session({{"default", "other"}, "answers", R"("")", ""}) ? 0 : 3;
+            }),
+            0);
+  step_limit_ = 500ms;
+  for (int round = 0; round < 3; ++round) EXPECT_TRUE(died_of(send_go(), SIGABRT)) << round;
+  EXPECT_TRUE(was_held(send_go()));
+  EXPECT_EQ(process([](Engine& engine, SessionId const&) {
+              SessionId const other{"default", "other"};
+              if (!engine.signal(other, {"go", R"("on")", "", ""})) return 4;
+              auto const end = engine.wait_for_end(other);
+              return end && end->result == R"("on")" ? 0 : 5;
+            }),
+            0);
+}
+INSTANTIATE_TEST_SUITE_P(Poison, EndlessOnSignal, testing::Values("endless_on_signal"));
+
+// What counts is one step: many of one session, one after the other, may take as long as they like.
+TEST(Marker, tells_each_step_from_the_one_before_and_accuses_none_that_has_ended) {
+  dalsegno::test::TemporaryFolder const folder;
+  auto file = MarkerFile::open(folder.path() / "marker").value();
+  auto const marker = file->marker(0);
+  SessionId const id{"default", "s"};
+  EXPECT_EQ(file->step(0), 0U);
+  std::uint64_t first = 0;
+  {
+    Marker::Scope const running(marker, RunId{}, id, 7);
+    first = file->step(0);
+    EXPECT_NE(first, 0U);
+    marker.next_step();
+    EXPECT_NE(file->step(0), 0U);
+    EXPECT_NE(file->step(0), first);
+    EXPECT_FALSE(file->accuse(0, first));
+    auto const guilty = file->accuse(0, file->step(0));
+    ASSERT_TRUE(guilty);
+    EXPECT_EQ(guilty->session, id);
+    EXPECT_EQ(guilty->sequence, 7U);
+  }
+  EXPECT_EQ(file->step(0), 0U);
+  EXPECT_FALSE(file->accuse(0, first));
+  marker.next_step();  // between two inputs there is none
+  EXPECT_EQ(file->step(0), 0U);
+}
 
 class KilledOnSignal : public PoisonTest {};
 TEST_P(KilledOnSignal, is_never_found_guilty) {

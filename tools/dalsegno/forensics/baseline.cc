@@ -1,6 +1,7 @@
 #include "tools/dalsegno/forensics/baseline.h"
 
 #include "dalsegno/try.h"
+#include "tools/dalsegno/forensics/copied_events.h"
 #include "tools/dalsegno/forensics/model_calls.h"
 #include "tools/dalsegno/forensics/status_name.h"
 
@@ -24,6 +25,9 @@ class Reader {
       if (history.broken)
         baseline_.broken.push_back(to_string(session.id) + ": " + history.broken->detail);
       TRY(auto calls, read_model_calls(log_, history));
+      // What a fork copied is counted in the run that it comes from.
+      auto const copied = copied_events(history);
+      std::erase_if(calls, [copied](auto const& call) { return call.requested <= copied; });
       count_events(statistics_[history.workflow], history);
       note_failures(history);
       runs.push_back({history.workflow, std::move(calls)});
@@ -56,7 +60,8 @@ class Reader {
       if (auto const* const asked = std::get_if<storage::OperationRequested>(&event.body))
         is_model[event.operation] = asked->kind == storage::OperationKind::model;
       auto const* const failed = std::get_if<storage::AttemptFailed>(&event.body);
-      if (failed != nullptr && is_model[event.operation]) ++failures[failed->type];
+      bool const counts = failed != nullptr && event.sequence > copied_events(history);
+      if (counts && is_model[event.operation]) ++failures[failed->type];
     }
   }
 

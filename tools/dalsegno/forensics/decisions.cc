@@ -4,6 +4,7 @@
 #include "dalsegno/try.h"
 #include "engine/session/call_policy.h"
 #include "engine/session/state.h"
+#include "storage/event/copied.h"
 #include "storage/log/chain.h"
 #include "tools/dalsegno/forensics/history.h"
 
@@ -43,7 +44,13 @@ class RunDecisions {
 
   void take(storage::DecodedStep const& step) {
     auto const recorded_at = step.step.header.recorded_at;
+    auto const& first = step.step.events.front();
+    if (first.sequence == 1) copied_up_to_ = storage::copied_up_to(first.body);
     for (auto const& event : step.step.events) {
+      if (event.sequence <= copied_up_to_) {  // it was decided in another run
+        engine::apply(state_, event, recorded_at);
+        continue;
+      }
       if (auto const* const decided = std::get_if<storage::PolicyDecided>(&event.body))
         tell(event, *decided, recorded_at);
       if (auto const* const failed = std::get_if<storage::OperationFailed>(&event.body))
@@ -94,6 +101,7 @@ class RunDecisions {
   std::function<void(RefusedCall const&)> const& visit_refused_;
   engine::SessionState state_;
   std::uint64_t count_ = 0;
+  Sequence copied_up_to_ = 0;
 };
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include "engine/govern/store_policy.h"
 #include "engine/policy/permit.h"
 #include "engine/session/overloaded.h"
+#include "storage/event/copied.h"
 #include "tools/dalsegno/forensics/approval_check.h"
 #include "tools/dalsegno/forensics/calls.h"
 #include "tools/dalsegno/forensics/doubt_check.h"
@@ -42,10 +43,12 @@ Place place_of(storage::EventBody const& body) {
                         [](storage::OperatorActed const&) { return Place::input; },
                         [](storage::PolicyActivated const&) { return Place::input; },
                         [](storage::LossAccepted const&) { return Place::input; },
+                        [](storage::EngineStarted const&) { return Place::input; },
                         [](storage::ChildEnded const&) { return Place::input; },
                         [](storage::PromiseSettled const&) { return Place::input; },
                         [](storage::ParentEnded const&) { return Place::input; },
                         [](storage::ControlAsked const&) { return Place::input; },
+                        [](storage::Forked const&) { return Place::anywhere; },
                         [](storage::TokenCreated const&) { return Place::anywhere; },
                         [](storage::TokenRevoked const&) { return Place::anywhere; },
                         [](storage::UnknownBody const&) { return Place::anywhere; },
@@ -306,6 +309,7 @@ Result<> RunCheck::check_body(storage::Event const& event) {
             take_end(event);
             outcome = check_payload(event, body.result, nullptr);
           },
+          [&](storage::EngineStarted const&) {},
           [&](storage::StoreChanged const& body) {
             outcome = check_payload(event, body.value, nullptr);
           },
@@ -316,6 +320,7 @@ Result<> RunCheck::check_body(storage::Event const& event) {
           [&](storage::ParentEnded const&) {},
           [&](storage::CancellationAsked const&) { static_cast<void>(find(event)); },
           [&](storage::ControlAsked const&) {},
+          [&](storage::Forked const& body) { check_fork(event, body); },
           [&](storage::UpdateEnded const& body) {
             if (!state_.updates.contains(body.update) && !saw_unknown_)
               found("update",
@@ -326,6 +331,18 @@ Result<> RunCheck::check_body(storage::Event const& event) {
       },
       event.body);
   return outcome;
+}
+
+/// It stands where the run's beginning says.
+void RunCheck::check_fork(storage::Event const& event, storage::Forked const& body) {
+  if (started_ && event.sequence <= storage::copied_up_to(*started_)) return;  // of a fork's fork
+  bool const named = started_ && started_->fork == body.from;
+  auto const place = body.from.sequence == 0 ? 2 : body.from.sequence + 1;
+  if (!named || event.sequence != place)
+    found("fork",
+          event.sequence,
+          "it forks run " + to_string(body.from.run) + " after event " +
+              number(body.from.sequence) + ", which the run's beginning does not say");
 }
 
 RunCheck::Operation* RunCheck::find(storage::Event const& event) {
@@ -353,10 +370,11 @@ void RunCheck::take_request(storage::Event const& event, storage::OperationReque
 }
 
 Judgement RunCheck::judge(storage::Event const& event, storage::PolicyDecided const& body) const {
-  engine::DecisionContext context{.session = &shared_.session,
-                                  .workflow = state_.workflow,
-                                  .recorded_at = last_time_,
-                                  .arguments = {}};
+  auto session = shared_.session;
+  if (event.sequence <= storage::copied_up_to(started_.value_or(storage::SessionStarted())))
+    session.name = started_->fork->session;  // it was decided there
+  engine::DecisionContext context{
+      .session = &session, .workflow = state_.workflow, .recorded_at = last_time_, .arguments = {}};
   std::optional<std::string> arguments;
   if (auto const call = state_.operations.find(event.operation); call != state_.operations.end()) {
     if (auto bytes = bytes_of(shared_.log, shared_.session, call->second.input))

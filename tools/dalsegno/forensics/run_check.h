@@ -64,6 +64,7 @@ class RunCheck {
   void check_cause(storage::StepHeader const& header, storage::Event const& first);
   void check_place(storage::Event const& event, bool is_first);
   [[nodiscard]] Result<> check_body(storage::Event const& event);
+  void check_fork(storage::Event const& event, storage::Forked const& body);
 
   void take_request(storage::Event const& event, storage::OperationRequested const& body);
   void check_decision(storage::Event const& event, storage::PolicyDecided const& body);

@@ -2,6 +2,7 @@
 
 #include "dalsegno/try.h"
 #include "engine/session/overloaded.h"
+#include "storage/event/copied.h"
 #include "storage/log/chain.h"
 #include "tools/dalsegno/forensics/calls.h"
 #include "tools/dalsegno/forensics/status_name.h"
@@ -23,10 +24,12 @@ class RunCounter {
 
   void take(storage::Event const& event, Time recorded_at) {
     ++out_.events[std::string(storage::name_of(event.body))];
+    if (event.sequence == 1) copied_ = storage::copied_up_to(event.body);
     if (auto const* const requested = std::get_if<storage::OperationRequested>(&event.body))
       request(event, *requested);
     auto const found = calls_.find(event.operation);
-    if (found == calls_.end()) return;
+    // What a fork copied is counted in the run that it comes from.
+    if (found == calls_.end() || event.sequence <= copied_) return;
     auto& call = found->second;
     auto& figures = *call.figures;
     std::visit(overloaded{
@@ -69,7 +72,7 @@ class RunCounter {
                        body.kind == storage::OperationKind::tool;
     if (!calls) return;
     auto& figures = out_.calls[std::string(name_of(body.kind)) + ' ' + body.name];
-    ++figures.requested;
+    if (event.sequence > copied_) ++figures.requested;
     calls_[event.operation] = {&figures, {}};
   }
 
@@ -80,6 +83,7 @@ class RunCounter {
 
   Statistics& out_;
   std::map<OperationId, OpenCall> calls_;
+  Sequence copied_ = 0;  // events up to here are another run's
 };
 
 }  // namespace

@@ -1,6 +1,7 @@
 #include "tools/dalsegno/forensics/verify.h"
 
 #include "dalsegno/try.h"
+#include "engine/fork/step_copier.h"
 #include "storage/log/chain.h"
 #include "storage/log/journal.h"
 #include "storage/log/step_key.h"
@@ -149,6 +150,7 @@ class Verification {
       checked.emplace(run, std::move(check));
     }
     check_lineage(id, head, checked);
+    for (auto const& [run, check] : checked) TRY_VOID(check_copy(id, run, check));
     return {};
   }
 
@@ -249,6 +251,8 @@ class Verification {
   void check_timers(SessionChecks const& shared, RunCheck const& check) {
     auto const& state = check.state();
     if (check.saw_unknown()) return;
+    if (state.control_due)
+      timers_.erase({*state.control_due, shared.session, state.run, OperationId::none});
     for (auto const& [id, operation] : state.operations) {
       if (!operation.timer_due) continue;
       if (timers_.erase({*operation.timer_due, shared.session, state.run, id}) == 0)
@@ -324,6 +328,7 @@ class Verification {
     if (ended.status == storage::SessionStatus::open ||
         ended.status == storage::SessionStatus::held)
       found("run", id, run, 1, "it follows " + name + ", which has not ended");
+    if (check.started()->fork) return;  // what it holds it has from the run that it was forked from
     if (!before.next()) {
       if (!check.carried().empty())
         found(
@@ -350,6 +355,83 @@ class Verification {
             1,
             "it takes over " + std::to_string(check.carried().size()) + " signals; unread in " +
                 name + " were " + std::to_string(ended.inbox.size()) + ", or others");
+  }
+
+  /// What a forked run says happened in another one did.
+  Result<> check_copy(SessionId const& id, RunId const& run, RunCheck const& check) {
+    auto const& started = check.started();
+    if (!started || !started->fork || started->fork->sequence == 0) return {};
+    auto const& fork = *started->fork;
+    SessionId const source{id.tenant, fork.session};
+    auto const undecidable = [&](std::string const& why) {
+      found("fork",
+            id,
+            run,
+            1,
+            "whether it is a copy of run " + to_string(fork.run) + " of " + to_string(source) +
+                " cannot be said: " + why,
+            Severity::undecidable);
+    };
+    std::optional<engine::CopyKeys> keys;
+    if (source != id) {
+      auto const from = log_.secret(source);
+      auto const to = log_.secret(id);
+      if (!from || !to) {
+        undecidable((from ? to : from).error().detail);
+        return {};
+      }
+      keys = engine::CopyKeys{*from, *to};
+    }
+    std::optional<storage::Predecessor> follows;
+    if (started->follows) follows = storage::Predecessor{*started->follows, started->follows_hash};
+    engine::StepCopier copier(log_, source, {id, run, follows, fork}, keys);
+    Sequence copied = 0;
+    Result<> outcome;
+    auto const read = log_.read_steps(source, fork.run, 1, [&](std::string_view bytes) {
+      auto const step = storage::decode(bytes, storage::Reading::show);
+      if (!step) {
+        outcome = step.error();
+        return false;
+      }
+      if (step->step.header.first_sequence > fork.sequence) return false;
+      auto expected = copier.copy(step->step);
+      if (!expected) {
+        outcome = expected.error();
+        return false;
+      }
+      copied = step->step.events.back().sequence;
+      if (is_there(id, run, step->step.header, expected->events)) return true;
+      found("fork",
+            id,
+            run,
+            step->step.header.first_sequence,
+            "it is not the step of run " + to_string(fork.run) + " of " + to_string(source) +
+                " that it says it was copied from");
+      copied = fork.sequence;
+      return false;
+    });
+    if (!read && read.error().code == Errc::io) return read.error();
+    if (!read || !outcome) {
+      undecidable((read ? outcome : read).error().detail);
+    } else if (copied != fork.sequence) {
+      undecidable("it ends at " + std::to_string(copied));
+    }
+    return {};
+  }
+
+  /// Whether the run has this step, as far as a copy has to be the same.
+  bool is_there(SessionId const& id,
+                RunId const& run,
+                storage::StepHeader const& header,
+                std::vector<storage::Event> const& events) {
+    bool same = false;
+    auto const read = log_.read_steps(id, run, header.first_sequence, [&](std::string_view bytes) {
+      auto const step = storage::decode(bytes, storage::Reading::show);
+      same = step && step->step.header.recorded_at == header.recorded_at &&
+             step->step.header.cause == header.cause && step->step.events == events;
+      return false;
+    });
+    return read && same;
   }
 
   void check_watermark() {
