@@ -11,6 +11,7 @@
 #include <cstdlib>
 #include <fstream>
 #include <string>
+#include <thread>
 #include <vector>
 
 namespace dalsegno::test {
@@ -162,6 +163,40 @@ TEST_F(Talk, says_what_the_environment_lacks) {
   auto const ran = run("hello\n");
   EXPECT_EQ(ran.code, 2);
   EXPECT_THAT(ran.err, HasSubstr("DALSEGNO_MODEL"));
+}
+
+TEST_F(Talk, makes_no_more_calls_of_a_tool_at_once_than_its_section_allows) {
+  // Two tools of one far side, which holds all their calls back until the gate opens.
+  auto const tool = [&](std::string const& name, std::string const& more) {
+    return "[http_tools." + name + "]\nurl = \"" + server_.url() +
+           "/embeddings\"\nmethod = \"POST\"\nrisk = \"read\"\neffect = \"idempotent\"\n" +
+           "parameters = "
+           "'{\"type\":\"object\",\"properties\":{\"input\":{\"type\":\"array\"}}}'\n" +
+           more;
+  };
+  auto const file = (folder_.path() / "dalsegno.toml").string();
+  write_file(file,
+             "[endpoints.here]\nurl = \"" + server_.url() +
+                 "\"\nmodel = \"small\"\n[models.small]\nendpoints = [\"here\"]\n" +
+                 tool("slow", "concurrency = 1\n") + tool("quick", "") +
+                 "[agents.desk]\nmodel = \"small\"\ntools = [\"slow\", \"quick\"]\n");
+  server_.script(R"([{"tool_calls":[
+      {"id":"1","name":"slow","arguments":{"input":["slow 1"]}},
+      {"id":"2","name":"slow","arguments":{"input":["slow 2"]}},
+      {"id":"3","name":"quick","arguments":{"input":["quick"]}}]},
+      {"gate":"held"},{"gate":"held"},{"gate":"held"}])");
+  std::thread opener([this] {
+    server_.wait_for_requests(3);
+    server_.open_gate("held");
+  });
+  auto const ran = run("go\n", {"--config", file, "--agent", "desk"});
+  opener.join();
+  EXPECT_EQ(ran.code, 0) << ran.err;
+  auto const requests = server_.requests();
+  ASSERT_EQ(requests.size(), 5U);
+  std::vector<std::string> held{requests[1].body, requests[2].body};
+  EXPECT_THAT(held, testing::UnorderedElementsAre(HasSubstr("slow 1"), HasSubstr("quick")));
+  EXPECT_THAT(requests[3].body, HasSubstr("slow 2")) << "not before the first had its answer";
 }
 
 }  // namespace

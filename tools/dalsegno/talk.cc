@@ -121,18 +121,22 @@ class Served {
 
   /// Asks the servers for their tools, and tells the models of them.
   [[nodiscard]] Result<> add_tools(Registry& registry) {
+    auto limits = agent_.tool_limits.begin();
     for (auto const& options : agent_.tools) {
       TRY(auto const server, tools::add_mcp_server(registry, options));
       for (auto const& refused : server.refused)
         say("the MCP server \"" + options.name + "\": left out: " + refused);
-      offer(tools::for_model(server.tools));
+      offer(tools::for_model(server.tools), limits++);
     }
+    limits = agent_.service_limits.begin();
     for (auto const& options : agent_.services) {
       TRY(auto const offered, tools::add_http_tools(registry, options));
-      offer(offered);
+      offer(offered, limits++);
     }
     return {};
   }
+  /// Of the tools that have limits. After `add_tools`.
+  [[nodiscard]] std::vector<QueueOptions> const& queues() const { return queues_; }
 
   [[nodiscard]] Result<> add_models(Registry& registry,
                                     storage::EventLog const& log,
@@ -159,7 +163,9 @@ class Served {
  private:
   explicit Served(config::AgentSetup agent) : agent_(std::move(agent)) {}
 
-  void offer(std::vector<model::Tool> const& tools) {
+  void offer(std::vector<model::Tool> const& tools,
+             std::vector<config::ToolLimits>::const_iterator limits) {
+    if (auto queue = config::queue_of(*limits, tools)) queues_.push_back(std::move(*queue));
     each_model([&](model::Options& model) {
       model.tools.insert(model.tools.end(), tools.begin(), tools.end());
     });
@@ -176,6 +182,7 @@ class Served {
   }
 
   config::AgentSetup agent_;
+  std::vector<QueueOptions> queues_;
 };
 
 }  // namespace
@@ -205,14 +212,16 @@ Result<int> talk(
   TRY_VOID(served.add_models(
       registry, *log, options.budgets, redaction ? &redaction->redactor() : nullptr, screen));
   TRY(auto const engine,
-      start_engine(globals,
-                   *log,
-                   registry,
-                   std::move(policy),
-                   redaction ? &redaction->intake() : nullptr,
-                   [&](SessionId const& id, auto events) {
-                     if (id == session) screen.tell(events);
-                   }));
+      start_engine(
+          globals,
+          *log,
+          registry,
+          std::move(policy),
+          redaction ? &redaction->intake() : nullptr,
+          [&](SessionId const& id, auto events) {
+            if (id == session) screen.tell(events);
+          },
+          served.queues()));
   TRY_VOID(start_agent(*engine, *log, session, options));
   if (progress.turns > 0)
     say("session " + options.session + " goes on after " + std::to_string(progress.turns) +

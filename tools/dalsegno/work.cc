@@ -80,7 +80,8 @@ Result<RunningEngine> start_engine(Globals const& globals,
                                    Registry const& registry,
                                    engine::PolicySet policy,
                                    vault::Intake const* intake,
-                                   OnDurable on_durable) {
+                                   OnDurable on_durable,
+                                   std::vector<QueueOptions> queues) {
   TRY_VOID(engine::activate_at_start(log, policy, globals.now));
   TRY(auto policies, engine::read_store_policies(log));
   engine::EngineOptions options;
@@ -89,6 +90,7 @@ Result<RunningEngine> start_engine(Globals const& globals,
   options.step_limit = std::chrono::seconds(10);
   options.intake = intake;
   options.on_durable = std::move(on_durable);
+  options.queues = std::move(queues);
   options.say = [told = std::make_shared<Told>()](SessionId const& session, std::string_view text) {
     if (told->is_news(session, text))
       say(session.name.empty() ? std::string(text) : session.name + ": " + std::string(text));

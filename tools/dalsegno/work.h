@@ -2,6 +2,7 @@
 
 // What the verbs that run sessions share: run, send.
 
+#include "dalsegno/queues.h"
 #include "dalsegno/registry.h"
 #include "dalsegno/result.h"
 #include "engine/policy/policy.h"
@@ -14,6 +15,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <vector>
 
 namespace dalsegno::command {
 
@@ -44,14 +46,15 @@ struct RunningEngine {
 };
 
 /// Starts an engine on the store of `globals.data`, with the store's shadow policies; what people
-/// should know goes to stderr. `log`, `registry` and `intake` must outlive it; without an intake
-/// nothing is redacted. Errors: Errc::denied when the store has operators and they have not
-/// activated this policy; those of the log.
+/// should know goes to stderr. `queues`: in which calls wait. `log`, `registry` and `intake` must
+/// outlive it; without an intake nothing is redacted. Errors: Errc::denied when the store has
+/// operators and they have not activated this policy; those of the log.
 [[nodiscard]] Result<RunningEngine> start_engine(Globals const& globals,
                                                  storage::EventLog& log,
                                                  Registry const& registry,
                                                  engine::PolicySet policy,
                                                  vault::Intake const* intake,
-                                                 OnDurable on_durable = {});
+                                                 OnDurable on_durable = {},
+                                                 std::vector<QueueOptions> queues = {});
 
 }  // namespace dalsegno::command

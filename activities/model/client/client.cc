@@ -1,5 +1,6 @@
 #include "activities/model/client/client.h"
 
+#include "activities/model/client/http_fault.h"
 #include "activities/model/sse.h"
 
 #include <algorithm>
@@ -20,12 +21,6 @@ Time machine_now() {
   return std::chrono::time_point_cast<std::chrono::microseconds>(std::chrono::system_clock::now());
 }
 
-std::string join(std::string const& base, std::string_view path) {
-  std::string_view shorter = base;
-  while (shorter.ends_with('/')) shorter.remove_suffix(1);
-  return std::string(shorter) + std::string(path);
-}
-
 http::Request request_of(ModelTarget const& target, ModelCall const& call) {
   http::Request request;
   request.method = "POST";
@@ -33,35 +28,18 @@ http::Request request_of(ModelTarget const& target, ModelCall const& call) {
   request.headers.push_back(
       {"Accept", call.stream ? "text/event-stream, application/json" : "application/json"});
   if (target.dialect == Dialect::chat) {
-    request.url = join(target.url, "/chat/completions");
+    request.url = join_url(target.url, "/chat/completions");
     if (!target.api_key.empty())
       request.headers.push_back({"Authorization", "Bearer " + target.api_key});
     request.body = write_chat_request(call, target.chat);
   } else {
-    request.url = join(target.url, "/messages");
+    request.url = join_url(target.url, "/messages");
     if (!target.api_key.empty()) request.headers.push_back({"X-Api-Key", target.api_key});
     request.headers.push_back({"Anthropic-Version", "2023-06-01"});
     request.body = write_messages_request(call, target.messages);
   }
   request.headers.insert(request.headers.end(), target.headers.begin(), target.headers.end());
   return request;
-}
-
-bool may_be_repeated(http::FailureKind kind) {
-  using http::FailureKind;
-  return kind == FailureKind::unresolved || kind == FailureKind::unreachable ||
-         kind == FailureKind::timed_out || kind == FailureKind::cut_off ||
-         kind == FailureKind::malformed;
-}
-
-ModelFault fault_of(http::Failure const& failure) {
-  auto const type = failure.kind == http::FailureKind::malformed ? fault::malformed_answer
-                                                                 : http::name_of(failure.kind);
-  return {.type = std::string(type),
-          .message = presentable(failure.message, 1'000),
-          .retryable = may_be_repeated(failure.kind),
-          .retry_after = {},
-          .status = 0};
 }
 
 /// Reads one answer as it comes.
@@ -212,13 +190,6 @@ OrFault<ModelAnswer> Reading::finish(http::Answer const& answer) {
   return stream_->finish();
 }
 
-/// Servers repeat a wrong key in what they say of it.
-void hide(std::string& text, std::string const& secret) {
-  if (secret.empty()) return;
-  for (auto at = text.find(secret); at != std::string::npos; at = text.find(secret, at))
-    text.replace(at, secret.size(), "[api key]");
-}
-
 }  // namespace
 
 ModelCalled ModelClient::call(ModelTarget const& target,
@@ -248,7 +219,7 @@ ModelCalled ModelClient::call(ModelTarget const& target,
   called.first_token = reading.first_token();
   called.ended = now();
   if (!called.answer) {
-    hide(called.answer.error().message, target.api_key);
+    hide_key(called.answer.error().message, target.api_key);
     called.used_in_vain = reading.usage();
   }
   return called;

@@ -104,4 +104,27 @@ ActivityReply reply_of(ModelAnswer const& answer,
   return reply;
 }
 
+ActivityReply reply_of(EmbeddingsAnswer const& answer, EmbeddingsFacts const& facts) {
+  Json call;
+  call.set("endpoint", facts.endpoint).set("prompt_bytes", std::uint64_t{facts.prompt_bytes});
+  call.set("elapsed_us", std::int64_t{facts.elapsed.count()});
+  if (answer.usage) call.set("usage", usage_of(*answer.usage));
+  if (facts.cost) call.set("cost", cost_of(*facts.cost));
+  if (!facts.budget.is_null()) call.set("budget", facts.budget);
+  Json::Array vectors;
+  vectors.reserve(answer.vectors.size());
+  for (auto const& vector : answer.vectors)
+    vectors.emplace_back(Json::Array(vector.begin(), vector.end()));
+  Json payload;
+  payload.set("vectors", std::move(vectors)).set("call", std::move(call));
+  ActivityReply reply;
+  reply.payload = canonical(payload);
+  reply.model = answer.model.empty() ? facts.model : answer.model;
+  if (answer.usage) {
+    reply.input_tokens = answer.usage->input;
+    reply.cached_tokens = answer.usage->cached;
+  }
+  return reply;
+}
+
 }  // namespace dalsegno::activities

@@ -2,10 +2,13 @@
 
 #include "activities/model/client/client.h"
 #include "activities/model/client/endpoint_pool.h"
+#include "activities/model/embeddings.h"
 #include "activities/model/price_table.h"
 #include "dalsegno/json.h"
 #include "dalsegno/registry.h"
 
+#include <chrono>
+#include <cstddef>
 #include <optional>
 #include <string>
 
@@ -40,5 +43,16 @@ struct FailedFacts {
 [[nodiscard]] ActivityReply reply_of(ModelAnswer const& answer,
                                      std::string const& model,
                                      CallFacts const& facts);
+
+/// The same of an answer with embeddings.
+struct EmbeddingsFacts {
+  std::string endpoint;
+  std::string model;  ///< as the endpoint is asked for it
+  std::size_t prompt_bytes = 0;
+  std::chrono::microseconds elapsed{0};
+  std::optional<Cost> cost = {};
+  Json budget = {};  ///< what is left; null: there are none
+};
+[[nodiscard]] ActivityReply reply_of(EmbeddingsAnswer const& answer, EmbeddingsFacts const& facts);
 
 }  // namespace dalsegno::activities

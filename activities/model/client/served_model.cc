@@ -4,6 +4,7 @@
 #include "activities/http/own_hosts.h"
 #include "activities/model/budget/paid_call.h"
 #include "activities/model/client/delta_redaction.h"
+#include "activities/model/client/embeddings_activity.h"
 #include "activities/model/client/model_settings.h"
 #include "activities/model/client/record.h"
 #include "activities/model/own_price.h"
@@ -158,17 +159,23 @@ ModelCalled ServedModel::send(ActivityContext const& context,
     }
   };
   DeltaRedaction redaction(redactor_, tell);
+  auto how = sending(context);
+  if (options_.on_delta)
+    how.on_delta = [&redaction](AnswerDelta delta) { redaction.take(std::move(delta)); };
+  auto called = client_.call(target, call, how);
+  if (called.answer && options_.on_delta) redaction.finish();
+  return called;
+}
+
+ModelCallOptions ServedModel::sending(ActivityContext const& context) const {
   ModelCallOptions how;
   how.limits = limits_;
   how.routes = context.routes;
   how.policy = http::connect_policy(context);
   how.on_contact = [&context](Contact contact) { context.contacted(std::move(contact)); };
   how.stop = context.stop;
-  if (options_.on_delta)
-    how.on_delta = [&redaction](AnswerDelta delta) { redaction.take(std::move(delta)); };
-  auto called = client_.call(target, call, how);
-  if (called.answer && options_.on_delta) redaction.finish();
-  return called;
+  how.now = now;
+  return how;
 }
 
 std::optional<Cost> ServedModel::price(Endpoint const& endpoint,
@@ -181,10 +188,12 @@ std::optional<Cost> ServedModel::price(Endpoint const& endpoint,
   return std::move(*cost);
 }
 
-std::optional<Cost> ServedModel::foresee(std::uint64_t prompt_tokens, Time at) const {
+std::optional<Cost> ServedModel::foresee(std::uint64_t prompt_tokens,
+                                         std::uint64_t output_tokens,
+                                         Time at) const {
   Usage usage;
   usage.input = prompt_tokens + prompt_tokens / 4;  // servers count otherwise than we do
-  usage.output = settings_.max_tokens.value_or(usual_output_tokens);
+  usage.output = output_tokens;
   std::optional<Cost> most;
   for (auto const& endpoint : options_.endpoints) {
     auto cost = price(endpoint, usage, at);
@@ -201,7 +210,8 @@ ActivityReply ServedModel::perform(ActivityContext const& context,
   auto const prompt = cut_into_blocks(call);
   PaidCall paid(options_.spending.get(),
                 {context.session.tenant, context.workflow, context.session.name});
-  if (auto const refused = paid.reserve(foresee(prompt.tokens, now())))
+  if (auto const refused = paid.reserve(
+          foresee(prompt.tokens, settings_.max_tokens.value_or(usual_output_tokens), now())))
     throw ActivityError("budget_exhausted", *refused, ActivityError::Retry::forbidden);
   auto const chosen = pool_->choose(context.run, prompt, now());
   if (!chosen) fail(chosen.error());
@@ -248,6 +258,45 @@ ActivityReply ServedModel::perform(ActivityContext const& context,
                    .cost = cost,
                    .budget = paid.settle(cost),
                    .route = std::move(route)});
+}
+
+ActivityReply ServedModel::embed(ActivityContext const& context,
+                                 model::EmbeddingsRequest const& request,
+                                 model::EmbeddingsEncoding encoding) {
+  PromptBlocks prompt;  // without blocks: no server keeps beginnings of these
+  for (auto const& text : request.input) prompt.bytes += text.size();
+  prompt.tokens = prompt.bytes / bytes_of_token + request.input.size();
+  PaidCall paid(options_.spending.get(),
+                {context.session.tenant, context.workflow, context.session.name});
+  if (auto const refused = paid.reserve(foresee(prompt.tokens, 0, now())))
+    throw ActivityError("budget_exhausted", *refused, ActivityError::Retry::forbidden);
+  auto const chosen = pool_->choose(context.run, prompt, now());
+  if (!chosen) fail(chosen.error());
+  auto const& endpoint = options_.endpoints[chosen->endpoint];
+  note(context, {.endpoint = endpoint.name});
+  auto called = call_embeddings(http_,
+                                targets_[chosen->endpoint],
+                                request,
+                                write_embeddings_request(endpoint.model, request, encoding),
+                                sending(context));
+  auto const told = [&]() -> OrFault<ModelAnswer> {
+    if (!called.answer) return std::unexpected(called.answer.error());
+    return ModelAnswer{};
+  };
+  pool_->done(*chosen, prompt, {told(), called.started, {}, called.ended, {}});
+  if (!called.answer) {
+    auto fault = called.answer.error();
+    fault.message = endpoint.name + ": " + fault.message;
+    fail(fault);
+  }
+  auto const& answer = *called.answer;
+  EmbeddingsFacts facts{.endpoint = endpoint.name,
+                        .model = endpoint.model,
+                        .prompt_bytes = prompt.bytes,
+                        .elapsed = called.ended - called.started};
+  if (answer.usage) facts.cost = price(endpoint, *answer.usage, called.ended);
+  facts.budget = paid.settle(facts.cost);
+  return reply_of(answer, facts);
 }
 
 }  // namespace dalsegno::activities

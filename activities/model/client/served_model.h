@@ -7,6 +7,7 @@
 #include "activities/model/client/endpoint_pool.h"
 #include "activities/model/price_table.h"
 #include "dalsegno/activity.h"
+#include "dalsegno/embeddings.h"
 #include "dalsegno/json.h"
 #include "dalsegno/model.h"
 #include "dalsegno/registry.h"
@@ -35,6 +36,11 @@ class ServedModel {
                                       std::vector<PromptMessage> messages,
                                       Json route = {});
 
+  /// Makes one attempt of a call for embeddings. Throws ActivityError.
+  [[nodiscard]] ActivityReply embed(ActivityContext const& context,
+                                    model::EmbeddingsRequest const& request,
+                                    model::EmbeddingsEncoding encoding);
+
   /// False while each of its endpoints is left alone.
   [[nodiscard]] bool takes_calls(Time now) const { return pool_->takes_calls(now); }
   /// What every call has in common.
@@ -55,7 +61,11 @@ class ServedModel {
                                           Usage const& usage,
                                           Time at) const;
   /// The most that a call should cost, wherever it goes; nothing where it has no price.
-  [[nodiscard]] std::optional<Cost> foresee(std::uint64_t prompt_tokens, Time at) const;
+  [[nodiscard]] std::optional<Cost> foresee(std::uint64_t prompt_tokens,
+                                            std::uint64_t output_tokens,
+                                            Time at) const;
+  /// What every attempt has in common.
+  [[nodiscard]] ModelCallOptions sending(ActivityContext const& context) const;
 
   // Set in the constructor.
   model::Options options_;

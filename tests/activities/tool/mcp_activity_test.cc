@@ -3,14 +3,18 @@
 #include "dalsegno/agent.h"
 #include "dalsegno/dalsegno.h"
 #include "dalsegno/tools.h"
+#include "storage/log/chain.h"
+#include "tests/support/temporary_folder.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <chrono>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
+#include <variant>
 #include <vector>
 
 namespace dalsegno::tools {
@@ -314,8 +318,10 @@ class McpWorkflow : public McpActivity {
   void start() {
     registry_.add(define_workflow("ask", ask));
     add();
+    auto store = Store::open(folder_.path() / "data");
+    ASSERT_TRUE(store) << store.error().detail;
     auto started =
-        Runtime::start(Store::in_memory(), registry_, {.policy = R"({"dalsegno_policy":1,"rules":[
+        Runtime::start(std::move(*store), registry_, {.policy = R"({"dalsegno_policy":1,"rules":[
         {"id":"tools","effect":"permit","actions":["tool.call"]}]})"});
     ASSERT_TRUE(started) << started.error().detail;
     runtime_ = std::move(*started);
@@ -327,8 +333,62 @@ class McpWorkflow : public McpActivity {
     EXPECT_TRUE(told) << told.error().detail;
     return told.value_or(Told());
   }
+  /// The failures in the session's log, after the runtime has ended.
+  std::vector<storage::AttemptFailed> failures(std::string const& name) {
+    runtime_.reset();
+    auto const store = Store::open(folder_.path() / "data");
+    std::vector<storage::AttemptFailed> found;
+    SessionId const session{.name = name};
+    auto const read = storage::read_verified(
+        store->log(),
+        session,
+        (*store->log().head(session))->run,
+        1,
+        storage::Reading::show,
+        [&](storage::DecodedStep const& step) {
+          for (auto const& event : step.step.events)
+            if (auto const* const failed = std::get_if<storage::AttemptFailed>(&event.body))
+              found.push_back(*failed);
+          return true;
+        });
+    EXPECT_TRUE(read) << read.error().detail;
+    return found;
+  }
+
+  test::TemporaryFolder folder_;
   std::unique_ptr<Runtime> runtime_;
 };
+
+TEST_F(McpWorkflow, records_of_each_fault_of_a_server_what_happened) {
+  options_.every_tool.effect = EffectClass::idempotent;
+  options_.answer_time = 1s;
+  start();
+  EXPECT_EQ(ask_for("change").content, "changed");
+  struct Fault {
+    char const* tool;
+    std::size_t attempts;
+    std::vector<std::string> types;  // one of these, each time
+    char const* said;
+  };
+  // A server that has just died may be left alone for a while.
+  std::vector<Fault> const faults = {{"echo", 1, {"tool_changed"}, "its digest is "},
+                                     {"flood", 1, {"too_large"}, "bytes"},
+                                     {"garbage", 1, {"malformed_answer"}, "UTF-8"},
+                                     {"hang", 3, {"timed_out", "server_unavailable"}, ""},
+                                     {"die", 3, {"server_ended", "server_unavailable"}, ""}};
+  for (auto const& fault : faults)
+    EXPECT_THAT(ask_for(fault.tool).failure, testing::AnyOfArray(fault.types)) << fault.tool;
+  for (auto const& fault : faults) {
+    auto const failed = failures(fault.tool);
+    ASSERT_EQ(failed.size(), fault.attempts) << fault.tool;
+    EXPECT_EQ(failed[0].type, fault.types[0]) << fault.tool;
+    for (auto const& failure : failed) {
+      EXPECT_THAT(failure.type, testing::AnyOfArray(fault.types)) << fault.tool;
+      EXPECT_FALSE(failure.message.empty()) << fault.tool;
+      EXPECT_THAT(failure.message, HasSubstr(fault.said)) << fault.tool;
+    }
+  }
+}
 
 TEST_F(McpWorkflow, calls_a_tool_and_sees_its_error_as_an_answer) {
   start();

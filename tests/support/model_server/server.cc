@@ -1,6 +1,7 @@
 #include "tests/support/model_server/server.h"
 
 #include "tests/support/model_server/chat_writer.h"
+#include "tests/support/model_server/embeddings_writer.h"
 
 #include <algorithm>
 #include <chrono>
@@ -87,6 +88,7 @@ bool Server::answer(Socket const& socket, WebMessage const& request) {
   auto const path = request.start.substr(begin, request.start.find(' ', begin) - begin);
   if (path == "/v1/chat/completions") return answer_call(socket, request, true);
   if (path == "/v1/messages") return answer_call(socket, request, false);
+  if (path == "/v1/embeddings") return answer_embeddings(socket, request);
   std::unique_lock lock(mutex_);
   if (path == "/script") {
     auto const orders = parse_json(request.body);
@@ -155,6 +157,14 @@ bool Server::answer_call(Socket const& socket, WebMessage const& request, bool i
     if (pace.count() > 0) std::this_thread::sleep_for(pace);
   }
   return socket.write("0\r\n\r\n");
+}
+
+bool Server::answer_embeddings(Socket const& socket, WebMessage const& request) {
+  auto const order = next_order(request);
+  if (order.find("fault")) return misbehave(socket, order, {}, false);
+  auto const body = parse_json(request.body);
+  if (!body) return send_whole(socket, R"({"error":{"message":"no JSON"}})", "400 Bad Request");
+  return send_whole(socket, embeddings_of(*body));
 }
 
 bool Server::misbehave(Socket const& socket,

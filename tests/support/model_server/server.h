@@ -15,14 +15,15 @@
 
 namespace dalsegno::test {
 
-/// Serves POST /v1/chat/completions and /v1/messages, and to who steers it:
+/// Serves POST /v1/chat/completions, /v1/messages and /v1/embeddings, and to who steers it:
 ///
 ///   POST /script    a list of answers, for the next calls in their order; without, witless ones
 ///   GET  /requests  what was asked so far: [{"path", "headers", "body"}]
 ///   GET  /wait/N    waits until so many calls have come
 ///   GET  /open/G    opens the gate G, at which answers with {"gate": "G"} wait
 ///
-/// An answer is one of chat_writer.h, or has a "fault": see `Server::misbehave`.
+/// An answer is one of chat_writer.h (embeddings: embeddings_writer.h), or has a "fault": see
+/// `Server::misbehave`.
 class Server {
  public:
   explicit Server(std::size_t cache_bytes) : cache_(cache_bytes) {}
@@ -35,6 +36,7 @@ class Server {
   /// False: the connection is to be closed.
   bool answer(Socket const& socket, WebMessage const& request);
   bool answer_call(Socket const& socket, WebMessage const& request, bool is_chat);
+  bool answer_embeddings(Socket const& socket, WebMessage const& request);
   bool misbehave(Socket const& socket,
                  Json const& order,
                  std::vector<std::string> const& events,

@@ -213,7 +213,7 @@ normalize = false
 )",
                                    "d.toml");
   ASSERT_TRUE(config) << config.error().detail;
-  auto const& [server, variables, token] = config->tools.at("files");
+  auto const& [server, variables, token, limits] = config->tools.at("files");
   EXPECT_EQ(server.prefix, "files_");
   EXPECT_THAT(server.only, ElementsAre("read", "write"));
   EXPECT_THAT(server.process.environment, ElementsAre(testing::Pair("MODE", "strict")));
@@ -282,6 +282,62 @@ tools = ["weather", "shop"]
   EXPECT_EQ(refusal("[openapi.a]\n"), "d.toml:1: openapi.a has no file");
   EXPECT_THAT(refusal("[tools.a]\ncommand=[\"x\"]\n[http_tools.a]\nurl = \"http://a\"\n"),
               HasSubstr("tools.a: another tool has this name"));
+}
+
+TEST(Config, limits_of_tools_are_those_of_a_queue_that_takes_their_calls_and_no_others) {
+  auto const config = parse_config(R"([http_tools.slow]
+url = "http://far.example/slow"
+concurrency = 2
+rate = 5
+rate_seconds = 0.5
+[http_tools.free]
+url = "http://far.example/free"
+[tools.files]
+command = ["files"]
+concurrency = 1
+[endpoints.e]
+url = "http://a"
+model = "m"
+[models.m]
+endpoints = ["e"]
+[agents.desk]
+model = "m"
+tools = ["slow", "files", "free"]
+)",
+                                   "d.toml");
+  ASSERT_TRUE(config) << config.error().detail;
+  auto const setup = set_up(*config, "desk");
+  ASSERT_TRUE(setup) << setup.error().detail;
+  ASSERT_EQ(setup->service_limits.size(), 2U);
+  ASSERT_EQ(setup->tool_limits.size(), 1U);
+  auto const queue = queue_of(setup->service_limits[0], {{.name = "slow"}});
+  ASSERT_TRUE(queue);
+  EXPECT_EQ(queue->name, "tools.slow");
+  EXPECT_THAT(queue->calls, ElementsAre("tool/slow"));
+  EXPECT_EQ(queue->concurrency, 2U);
+  EXPECT_EQ(queue->rate.calls, 5U);
+  EXPECT_EQ(queue->rate.window, std::chrono::milliseconds(500));
+  EXPECT_FALSE(queue_of(setup->service_limits[1], {{.name = "free"}}));
+  EXPECT_FALSE(queue_of(setup->tool_limits[0], {})) << "without tools there is nothing to wait";
+  auto const files = queue_of(setup->tool_limits[0], {{.name = "read"}, {.name = "write"}});
+  EXPECT_THAT(files->calls, ElementsAre("tool/read", "tool/write"));
+  EXPECT_EQ(files->rate.calls, 0U);
+  auto const one = queue_of({std::string(90, 'x') + "1", {.concurrency = 1}}, {{.name = "a"}});
+  auto const other = queue_of({std::string(90, 'x') + "2", {.concurrency = 1}}, {{.name = "b"}});
+  EXPECT_EQ(one->name.size(), 64U);
+  EXPECT_NE(one->name, other->name);
+}
+
+TEST(Config, refuses_limits_with_which_no_call_could_be_made) {
+  std::string const tool = "[http_tools.a]\nurl = \"http://a\"\n";
+  EXPECT_EQ(refusal(tool + "concurrency = 0\n"),
+            "d.toml:3: http_tools.a.concurrency is 0, so no call could be made");
+  EXPECT_EQ(refusal(tool + "rate = 0\n"),
+            "d.toml:3: http_tools.a.rate is 0, so no call could be made");
+  EXPECT_EQ(refusal(tool + "rate_seconds = 2\n"),
+            "d.toml:3: http_tools.a.rate_seconds is there without rate");
+  EXPECT_EQ(refusal(tool + "rate = 1\nrate_seconds = 0\n"),
+            "d.toml:4: http_tools.a.rate_seconds is not between 0.001 and 86400");
 }
 
 TEST(Config, refuses_what_cannot_be_known_of_tools) {

@@ -1,10 +1,13 @@
 #include "tools/dalsegno/config/agent_setup.h"
 
 #include "dalsegno/try.h"
+#include "storage/event/digest.h"
 #include "tools/dalsegno/config/names.h"
 #include "tools/dalsegno/config/table_reader.h"
 
 #include <algorithm>
+#include <chrono>
+#include <cmath>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -38,7 +41,7 @@ Result<model::Options> options_of(Config const& config, std::string const& name)
 }
 
 Result<tools::McpOptions> server_of(Config const& config, std::string const& name) {
-  auto const& [server, variables, token] = config.tools.at(name);
+  auto const& [server, variables, token, limits] = config.tools.at(name);
   auto options = server;
   for (auto const& [variable, reference] : variables) {
     TRY(auto value, fetch_for("tools " + name, reference));
@@ -79,7 +82,29 @@ Risk worse(Risk a, Risk b) {
   return std::max(a, b);
 }
 
+/// Names of queues have at most 64 bytes, and are all different.
+std::string queue_name(std::string const& section) {
+  constexpr std::size_t longest = 64;
+  constexpr std::size_t digits = 16;
+  auto name = "tools." + section;
+  if (name.size() <= longest) return name;
+  return name.substr(0, longest - digits - 1) + "-" +
+         storage::to_hex(storage::sha256({section})).substr(0, digits);
+}
+
 }  // namespace
+
+std::optional<QueueOptions> queue_of(ToolLimits const& limits,
+                                     std::vector<model::Tool> const& tools) {
+  if (!limits.limits.has_any() || tools.empty()) return std::nullopt;
+  QueueOptions queue;
+  queue.name = queue_name(limits.section);
+  for (auto const& tool : tools) queue.calls.push_back("tool/" + tool.name);
+  queue.concurrency = limits.limits.concurrency;
+  queue.rate = {static_cast<std::size_t>(limits.limits.rate),
+                std::chrono::milliseconds(std::llround(limits.limits.rate_seconds * 1'000))};
+  return queue;
+}
 
 Result<AgentSetup> set_up(Config const& config, std::string_view agent) {
   auto const found = config.agents.find(std::string(agent));
@@ -112,6 +137,7 @@ Result<AgentSetup> set_up(Config const& config, std::string_view agent) {
       TRY(auto service, service_of(config, name));
       for (auto const& tool : service.tools) setup.risk = worse(setup.risk, tool.options.risk);
       setup.services.push_back(std::move(service));
+      setup.service_limits.push_back({name, config.services.at(name).limits});
       continue;
     }
     TRY(auto server, server_of(config, name));
@@ -122,6 +148,7 @@ Result<AgentSetup> set_up(Config const& config, std::string_view agent) {
     if (!is_each_known) setup.risk = worse(setup.risk, server.every_tool.risk);
     for (auto const& [tool, known] : server.each_tool) setup.risk = worse(setup.risk, known.risk);
     setup.tools.push_back(std::move(server));
+    setup.tool_limits.push_back({name, config.tools.at(name).limits});
   }
   return setup;
 }

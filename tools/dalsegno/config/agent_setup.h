@@ -3,6 +3,7 @@
 #include "dalsegno/activity.h"
 #include "dalsegno/agent.h"
 #include "dalsegno/model.h"
+#include "dalsegno/queues.h"
 #include "dalsegno/result.h"
 #include "dalsegno/routing.h"
 #include "dalsegno/tools.h"
@@ -17,6 +18,12 @@
 
 namespace dalsegno::config {
 
+/// The limits of one section of tools, which has a queue of its own.
+struct ToolLimits {
+  std::string section;
+  CallLimits limits;
+};
+
 /// All that an agent of a configuration works with, secrets included.
 struct AgentSetup {
   std::string name;    ///< of the model or route, for workflow, policy and log
@@ -28,8 +35,15 @@ struct AgentSetup {
   std::optional<model::RouteRules> route;
   std::vector<tools::McpOptions> tools;
   std::vector<tools::HttpToolsOptions> services;
+  // Of `tools` and `services`, in their order.
+  std::vector<ToolLimits> tool_limits;
+  std::vector<ToolLimits> service_limits;
   Risk risk = Risk::read;  ///< the worst of the tools'
 };
+
+/// The queue in which the calls of these tools wait; nothing where they have no limits.
+[[nodiscard]] std::optional<QueueOptions> queue_of(ToolLimits const& limits,
+                                                   std::vector<model::Tool> const& tools);
 
 /// Fetches the agent's secrets now, and those of nobody else; reads its OpenAPI documents.
 /// Errors: Errc::not_found for an agent or a file that there is not; those of `fetch` and

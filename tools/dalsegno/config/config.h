@@ -64,11 +64,21 @@ struct Slo {
   SloWindows windows;
 };
 
+/// How many calls of the tools of one section are made, together: at once, and in how long.
+struct CallLimits {
+  std::uint64_t concurrency = 0;  ///< 0: no limit
+  std::uint64_t rate = 0;         ///< calls that begin within `rate_seconds`; 0: no limit
+  double rate_seconds = 1;
+
+  [[nodiscard]] bool has_any() const { return concurrency > 0 || rate > 0; }
+};
+
 /// An MCP server. Its options have no secrets: where these are, say the other members.
 struct Tool {
   tools::McpOptions server;
   std::map<std::string, SecretReference> variables;  ///< of a program's environment
   std::optional<SecretReference> token;
+  CallLimits limits = {};
 };
 
 /// An HTTP service whose requests are tools: one that is written down, or those of an OpenAPI
@@ -78,6 +88,7 @@ struct HttpService {
   std::map<std::string, SecretReference> secrets;  ///< headers
   std::filesystem::path document = {};             ///< "": `options` has the tool
   tools::OpenApiOptions openapi = {};
+  CallLimits limits = {};
 };
 
 /// What dalsegno.toml says (docs/configuration.md). Names that it mentions are all there.

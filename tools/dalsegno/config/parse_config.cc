@@ -307,6 +307,7 @@ class ConfigReader {
       reader.wrong("token",
                    "must say where the token is, env:NAME or file:PATH, not the token itself");
     read_answers(reader, server.normal_answers);
+    read_limits(reader, tool.limits);
     read_known(reader, server.every_tool);
     read_each(reader, server.every_tool, server.each_tool);
   }
@@ -362,6 +363,7 @@ class ConfigReader {
     for (auto const& argument : headers) tool.places[argument] = tools::HttpPlace::header;
     reader.read("body_argument", tool.body_argument);
     read_known(reader, tool.options);
+    read_limits(reader, service.limits);
     read_headers(reader, service);
     read_answers(reader, service.options.normal_answers);
     service.options.tools.push_back(std::move(tool));
@@ -374,6 +376,7 @@ class ConfigReader {
     read_url(reader, service.openapi.url);
     reader.read("prefix", service.openapi.prefix);
     reader.read("only", service.openapi.only);
+    read_limits(reader, service.limits);
     read_known(reader, service.openapi.every_tool);
     read_each(reader, service.openapi.every_tool, service.openapi.each_tool);
     read_headers(reader, service);
@@ -408,6 +411,20 @@ class ConfigReader {
         tool.server.process.environment.emplace_back(own, value);
     }
     reader.finish();
+  }
+  static void read_limits(TableReader& reader, CallLimits& limits) {
+    constexpr double longest = 86'400;
+    reader.read("concurrency", limits.concurrency);
+    reader.read("rate", limits.rate);
+    reader.read("rate_seconds", limits.rate_seconds);
+    if (reader.has("concurrency") && limits.concurrency == 0)
+      reader.wrong("concurrency", "is 0, so no call could be made");
+    if (reader.has("rate") && limits.rate == 0)
+      reader.wrong("rate", "is 0, so no call could be made");
+    if (reader.has("rate_seconds") && limits.rate == 0)
+      reader.wrong("rate_seconds", "is there without rate");
+    if (limits.rate_seconds < 0.001 || limits.rate_seconds > longest)
+      reader.wrong("rate_seconds", "is not between 0.001 and 86400");
   }
   static void read_answers(TableReader& reader, std::optional<tool::AnswerOptions>& answers) {
     bool normal = true;

@@ -369,6 +369,57 @@ TEST_F(ModelActivity, a_call_that_takes_too_long_is_closed_and_what_came_of_it_i
     for (auto const& contact : orphan.contacts) EXPECT_EQ(contact.outcome, "cancelled");
 }
 
+// ---- faults ----
+
+TEST_F(ModelActivity, records_of_each_fault_of_a_server_what_happened_and_where) {
+  struct Fault {
+    char const* order;
+    char const* type;
+    char const* said;
+  };
+  std::vector<Fault> const faults = {
+      {R"({"fault":"close"})", "cut_off", "before the answer's head"},
+      {R"({"fault":"close_after_head"})", "cut_off", ""},
+      {R"({"fault":"cut","events":3})", "cut_off", ""},
+      {R"({"fault":"short","events":3})", "truncated", "neither [DONE] nor a finish_reason"},
+      {R"({"fault":"huge","bytes":50000000})", "too_large", ""},
+      {R"({"fault":"invalid_utf8"})", "malformed_answer", "no JSON"},
+      {R"({"fault":"body","body":"{"})", "malformed_answer", "no JSON"},
+      {R"({"fault":"status","status":"500 Oh"})", "server_error", "status 500"},
+      {R"({"fault":"die","events":3})", "cut_off", ""}};
+  options_.failures_to_pause = 100;
+  for (auto const& fault : faults) first_.script("[" + std::string(fault.order) + "]");
+  for (auto const& fault : faults) {
+    auto const told = ask("hello", 0, 1);
+    EXPECT_EQ(told.failure, fault.type) << fault.order;
+  }
+  EXPECT_EQ(ask("hello", 0, 1).failure, "unreachable") << "the server has died";
+  for (std::size_t i = 0; i < faults.size(); ++i) {
+    auto const failed = events<storage::AttemptFailed>("ask-" + std::to_string(i + 1));
+    ASSERT_EQ(failed.size(), 1U) << faults[i].order;
+    EXPECT_EQ(failed[0].type, faults[i].type);
+    EXPECT_THAT(failed[0].message, testing::StartsWith("first: ")) << faults[i].order;
+    EXPECT_THAT(failed[0].message, HasSubstr(faults[i].said)) << faults[i].order;
+    EXPECT_EQ(failed[0].contacts.size(), 1U) << faults[i].order;
+    EXPECT_THAT(failed[0].heartbeat.bytes, HasSubstr(R"("endpoint":"first")")) << faults[i].order;
+  }
+}
+
+TEST_F(ModelActivity, an_answer_that_comes_after_its_time_is_nobodys_answer) {
+  options_.first_token_timeout = 100ms;
+  first_.script(R"([{"gate":"late","content":"the late one"}])");
+  EXPECT_EQ(ask("one", 0, 1).failure, "timed_out");
+  first_.open_gate("late");
+  runtime_.reset();
+  options_.first_token_timeout = 60s;
+  EXPECT_EQ(ask("two", 0, 1).content, "1 messages, the last one: two");
+  auto const failed = events<storage::AttemptFailed>("ask-1");
+  ASSERT_EQ(failed.size(), 1U);
+  EXPECT_THAT(failed[0].message, HasSubstr("first: "));
+  EXPECT_TRUE(failed[0].retryable);
+  EXPECT_TRUE(events<storage::ModelCompleted>("ask-1").empty());
+}
+
 TEST_F(ModelActivity, goes_only_where_the_permits_route_leads) {
   policy_ = R"({"dalsegno_policy":1,"rules":[{"id":"calls","effect":"permit",
       "actions":["model.call"],"obligations":{"route":["models.example"]}}]})";
