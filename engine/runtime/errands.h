@@ -23,8 +23,10 @@ class Errands {
   using Send = std::function<void(SessionId const& to, Message message)>;
   using Say = std::function<void(SessionId const&, std::string_view)>;
 
-  /// `log` outlives this.
-  Errands(storage::EventLog const& log, Send send, Say say);
+  using Fail = std::function<void(Error const&)>;
+
+  /// `log` outlives this. `fail`: the log could not be read, and an errand was not done for that.
+  Errands(storage::EventLog const& log, Send send, Say say, Fail fail);
   Errands(Errands const&) = delete;
   Errands& operator=(Errands const&) = delete;
   ~Errands() = default;
@@ -42,11 +44,13 @@ class Errands {
   [[nodiscard]] Result<> run_for_child(storage::Errand const& errand);
   [[nodiscard]] Result<> run_report(storage::Errand const& errand);
   void started(StartChild const& wanted, Result<Receipt> const& receipt);
+  void not_done(SessionId const& session, Error const& error);
 
   // Set in the constructor.
   storage::EventLog const& log_;
   Send send_;
   Say say_;
+  Fail fail_;
 };
 
 }  // namespace dalsegno::engine
