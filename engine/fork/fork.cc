@@ -321,11 +321,13 @@ class Plan {
                    point + "an update is under way, at " + std::to_string(*state.updates.begin()) +
                        ": choose an event before or after");
     for (auto const& [id, operation] : state.operations) {
-      bool const waits = operation.kind == storage::OperationKind::child && operation.attempt > 0;
-      if (waits)
+      if (operation.kind == storage::OperationKind::promise)
         return error(Errc::conflict,
-                     point + "it waits for its child " +
-                         (operation.child ? operation.child->session : operation.name) +
+                     point + "it waits for a promise, whose token is good for the forked run only: "
+                             "choose an event before or after");
+      if (operation.child && operation.attempt > 0)
+        return error(Errc::conflict,
+                     point + "it waits for session " + operation.child->session +
                          ": choose an event before or after");
     }
     return {};

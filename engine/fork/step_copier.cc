@@ -57,10 +57,13 @@ class StepCopier::Rekey {
     if constexpr (requires { payload(it.details); }) payload(it.details);
     if constexpr (requires { it.attributes.front().value.artifact; })
       for (auto& attribute : it.attributes) payload(attribute.value);
+    if constexpr (requires { it.stored.front().value.artifact; })
+      for (auto& stored : it.stored) payload(stored.value);
   }
   void state(SessionState& state) {
     for (auto& entry : state.inbox) payload(entry.payload);
     for (auto& [name, value] : state.attributes) payload(value);
+    for (auto& [key, value] : state.stored) payload(value);
     if (state.delayed_input) payload(*state.delayed_input);
     for (auto& [id, operation] : state.operations) {
       digested(operation.input, operation.input_digest);

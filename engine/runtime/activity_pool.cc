@@ -321,7 +321,7 @@ AttemptEnd ActivityPool::redacted(StartAttempt const& attempt, Input input) cons
                          attempt.attempt,
                          "not_redacted",
                          "its result cannot be recorded: " + taken.error().detail,
-                         false,
+                         taken.error().code == Errc::io,
                          {},
                          std::nullopt,
                          {},
@@ -447,7 +447,10 @@ Input ActivityPool::perform(StartAttempt const& attempt, AttemptScope& scope) co
     auto opened = intake_->reveal(attempt.session, *attempt.input, [&](std::string_view kind) {
       return attempt.permit.reveals(kind);
     });
-    if (!opened) return failure_of(attempt, "not_revealed", opened.error().detail, false);
+    if (!opened) {
+      bool const may_pass = opened.error().code == Errc::io;
+      return failure_of(attempt, "not_revealed", opened.error().detail, may_pass);
+    }
     revealed = std::move(*opened);
   }
   Wiped const wiped(revealed);

@@ -73,7 +73,8 @@ Result<std::unique_ptr<Engine>> Engine::start(storage::EventLog& log,
   self.errands_ = std::make_unique<Errands>(
       log,
       [&self](SessionId const& to, Message message) { self.shard_of(to).post(std::move(message)); },
-      self.options_.say);
+      self.options_.say,
+      [&self](Error const& error) { self.fail(error); });
   self.committer_ = std::make_unique<Committer>(
       log,
       [&self](std::span<PendingStep> steps, std::span<Result<> const> results, bool fatal) {
@@ -97,7 +98,8 @@ Result<std::unique_ptr<Engine>> Engine::start(storage::EventLog& log,
                            self.options_.hurry_up_to,
                            self.options_.threads,
                            [&self] { return self.pool_.get(); },
-                           [&self] { self.run_errands(); }};
+                           [&self] { self.run_errands(); },
+                           [&self](Error const& error) { self.fail(error); }};
     self.shards_.push_back(std::make_unique<Shard>(
         std::move(services), self.markers_ ? self.markers_->marker(i) : Marker()));
   }
@@ -272,7 +274,7 @@ Result<> Engine::recover() {
 }
 
 void Engine::run_errands() {
-  if (auto const done = errands_->run_all(); !done) options_.say({}, done.error().detail);
+  if (auto const done = errands_->run_all(); !done) fail(done.error());
 }
 
 // ---- after each write ----
@@ -448,7 +450,7 @@ void Engine::fail(Error const& error) {
     if (failure_) return;
     failure_ = error;
   }
-  options_.say({}, "the log refused a write; nothing is acknowledged any more: " + error.detail);
+  options_.say({}, "the log failed; nothing is acknowledged any more: " + error.detail);
   waiters_.fail_all(error);
 }
 

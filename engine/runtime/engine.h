@@ -153,7 +153,8 @@ class Engine {
   /// Waits for attempts under way, makes everything durable, then ends. Who still waits gets
   /// Errc::unavailable.
   void stop();
-  /// Why nothing is acknowledged any more: the log refused a write.
+  /// Why nothing is acknowledged any more: the log refused a write, or a read without which
+  /// something that nobody sends again would be lost.
   [[nodiscard]] std::optional<Error> failure() const;
 
  private:

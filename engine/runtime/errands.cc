@@ -31,8 +31,14 @@ SessionId asking(SessionId const& session, storage::Origin const& origin) {
 
 }  // namespace
 
-Errands::Errands(storage::EventLog const& log, Send send, Say say)
-    : log_(log), send_(std::move(send)), say_(std::move(say)) {}
+Errands::Errands(storage::EventLog const& log, Send send, Say say, Fail fail)
+    : log_(log), send_(std::move(send)), say_(std::move(say)), fail_(std::move(fail)) {}
+
+/// The errand stays in the log. When the disk refused a read nothing would ever come back to it.
+void Errands::not_done(SessionId const& session, Error const& error) {
+  say_(session, error.detail);
+  if (error.code == Errc::io) fail_(error);
+}
 
 void Errands::start(StartChild const& wanted) {
   if (wanted.ask == storage::SessionAsk::signal) return signal(wanted);
@@ -54,6 +60,7 @@ void Errands::started(StartChild const& wanted, Result<Receipt> const& receipt) 
   end.operation = wanted.origin.operation;
   end.session = wanted.session.name;
   if (!receipt) {
+    if (receipt.error().code == Errc::io) return not_done(wanted.session, receipt.error());
     if (may_pass(receipt.error().code)) return;
     end.outcome = storage::ChildOutcome::failed;
     end.type = name_of(receipt.error().code);
@@ -67,7 +74,7 @@ void Errands::started(StartChild const& wanted, Result<Receipt> const& receipt) 
     if (auto const done = run_report(
             {storage::ErrandKind::report, wanted.session, receipt->run, OperationId::none});
         !done)
-      say_(wanted.session, done.error().detail);
+      not_done(wanted.session, done.error());
     return;
   }
   send_(asking(wanted.session, wanted.origin),
@@ -150,6 +157,7 @@ void Errands::delivered(StartChild const& wanted, Result<> const& done) {
   if (done) {
     end.payload = "null";
   } else {
+    if (done.error().code == Errc::io) return not_done(wanted.session, done.error());
     // Whoever has too much to do may have it for long: the sender is to know.
     if (may_pass(done.error().code) && done.error().code != Errc::overloaded) return;
     end.outcome = storage::ChildOutcome::failed;

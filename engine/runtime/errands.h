@@ -24,8 +24,10 @@ class Errands {
   using Send = std::function<void(SessionId const& to, Message message)>;
   using Say = std::function<void(SessionId const&, std::string_view)>;
 
-  /// `log` outlives this.
-  Errands(storage::EventLog const& log, Send send, Say say);
+  using Fail = std::function<void(Error const&)>;
+
+  /// `log` outlives this. `fail`: the log could not be read, and an errand was not done for that.
+  Errands(storage::EventLog const& log, Send send, Say say, Fail fail);
   Errands(Errands const&) = delete;
   Errands& operator=(Errands const&) = delete;
   ~Errands() = default;
@@ -46,11 +48,13 @@ class Errands {
   void signal(StartChild const& wanted);
   void settle(StartChild const& wanted);
   void delivered(StartChild const& wanted, Result<> const& done);
+  void not_done(SessionId const& session, Error const& error);
 
   // Set in the constructor.
   storage::EventLog const& log_;
   Send send_;
   Say say_;
+  Fail fail_;
 };
 
 }  // namespace dalsegno::engine

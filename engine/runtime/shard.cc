@@ -660,7 +660,7 @@ void Shard::end_held(SessionId const& session, ControlMessage* asked) {
   }
   auto const refused = [&](Error const& error) {
     if (asked != nullptr) return asked->done(error);
-    services_.say(session, error.detail);
+    not_taken(session, error);
   };
   auto state = fold_session(services_.log, session);
   if (!state) return refused(state.error());
@@ -711,9 +711,8 @@ void Shard::take(InputMessage message) {
     auto const* const timer = std::get_if<TimerInput>(&message.input);
     if (code == Errc::held && timer != nullptr && timer->operation == OperationId::none)
       return end_held(message.session, nullptr);
-    if (code != Errc::ended && code != Errc::held && code != Errc::not_found) {
-      services_.say(message.session, found.error().detail);
-    }
+    if (code != Errc::ended && code != Errc::held && code != Errc::not_found)
+      not_taken(message.session, found.error());
     return;
   }
   auto& entry = **found;
@@ -761,7 +760,7 @@ void Shard::take(ParentMessage message) {
     if (code == Errc::ended) {
       settled(nullptr, errand);
     } else if (code != Errc::held) {
-      services_.say(message.session, found.error().detail);
+      not_taken(message.session, found.error());
     }
     return;
   }
@@ -866,7 +865,14 @@ bool Shard::fire_due_timers(SessionId const& session, Live& entry, Time now) {
 
 void Shard::take(LoadMessage const& message) {
   auto found = live(message.session);
-  if (!found) services_.say(message.session, found.error().detail);
+  if (!found) not_taken(message.session, found.error());
+}
+
+/// What came from inside was dropped, and nobody sends it again. Where the disk refused a read, it
+/// is still in the log, or is found there to be missing: by the process that comes after this one.
+void Shard::not_taken(SessionId const& session, Error const& error) {
+  services_.say(session, error.detail);
+  if (error.code == Errc::io && services_.fail) services_.fail(error);
 }
 
 void Shard::take(ReleaseMessage message) {
@@ -983,7 +989,7 @@ void Shard::read_back(SessionId const& session) {
   if (in_a_row > most_read_back_in_a_row) {
     services_.say(session, "left alone until its next input: the log refuses its steps");
   } else if (auto const found = live(session); !found) {
-    services_.say(session, found.error().detail);
+    not_taken(session, found.error());
   } else {
     (*found)->read_back_in_a_row = in_a_row;
     if ((*found)->session != nullptr) {

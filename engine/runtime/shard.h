@@ -175,6 +175,8 @@ struct ShardServices {
   Threads threads = Threads::own;
   std::function<AttemptWatch*()> attempts = {};  ///< null: nothing is known of those under way
   std::function<void()> run_errands = {};  ///< a session is back that may have missed something
+  /// The log cannot be read: nothing more is acknowledged, and who starts anew finds what was lost.
+  std::function<void(Error const&)> fail = {};
 };
 
 /// Messages that may wait in one shard before starts and signals are refused as Errc::overloaded.
@@ -286,6 +288,7 @@ class Shard {
                std::function<void(Result<>)> acknowledge = {});
   [[nodiscard]] bool fire_due_timers(SessionId const& session, Live& live, Time now);
   void read_back(SessionId const& session);
+  void not_taken(SessionId const& session, Error const& error);
   static void refuse_waiting(Live& live, Error const& error);
   void submit(SessionId const& session,
               Live& live,

@@ -73,6 +73,7 @@ Result<CompletionToken> parse_completion_token(std::string_view text) {
   token.proof = *proof;
   token.session = {std::string(each[4]), std::string(each[5])};
   if (!valid(token.session) || promise != (token.attempt == 0)) return wrong;
+  if (to_text(token) != text) return wrong;  // base64 has spare bits, numbers have zeros in front
   return token;
 }
 

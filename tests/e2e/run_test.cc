@@ -214,7 +214,7 @@ TEST_F(RunTest, stops_when_the_log_refuses_a_write_and_goes_on_later) {
   auto const refused = dalsegno_with_file_limit(
       {"run", "--transcript", path("talks.jsonl"), "--data", path("store")}, 200'000);
   EXPECT_EQ(refused.code, 2) << refused.err;
-  EXPECT_THAT(refused.err, HasSubstr("the log refused a write; nothing is acknowledged any more"));
+  EXPECT_THAT(refused.err, HasSubstr("the log failed; nothing is acknowledged any more"));
   auto const after = run(talks);
   EXPECT_EQ(after.code, 0) << after.err;
   auto const all = facts();

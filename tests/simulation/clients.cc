@@ -36,6 +36,7 @@ void Clients::connect(engine::Engine* engine) {
   for (auto& plan : plans_) {
     plan.starting = false;
     plan.sending.clear();
+    plan.helped_at = 0;
     if (engine_ != nullptr && plan.started && !is_over(plan)) watch(plan);
   }
 }
@@ -204,7 +205,7 @@ void Clients::act() {
   }
 }
 
-bool Clients::help() {
+bool Clients::help(Help where) {
   if (engine_ == nullptr) return false;
   bool any = false;
   for (auto& plan : plans_) {
@@ -217,7 +218,10 @@ bool Clients::help() {
       continue;
     }
     auto const* const truth = truth_.find(plan.session);
-    if (truth != nullptr && truth->paused && !truth->resume_asked) {
+    if (truth == nullptr) continue;
+    if (where == Help::where_something_changed && plan.helped_at == truth->last_sequence) continue;
+    plan.helped_at = truth->last_sequence;
+    if (truth->paused && !truth->resume_asked) {
       control(plan, storage::ControlVerb::resume);
       any = true;
     }
@@ -233,9 +237,7 @@ bool Clients::help() {
 }
 
 bool Clients::all_ended() const {
-  for (auto const& plan : plans_)
-    if (!is_over(plan)) return false;
-  return true;
+  return truth_.open() == 0 && truth_.sessions().size() >= plans_.size();
 }
 
 std::string Clients::describe_open() const {

@@ -25,8 +25,10 @@ class Clients {
   void connect(engine::Engine* engine);
   /// One of them does something, perhaps.
   void act();
-  /// Does for every session what it still needs from outside. False: nobody can do anything.
-  [[nodiscard]] bool help();
+  enum class Help : std::uint8_t { where_something_changed, everywhere };
+  /// Does for every session what it still needs from outside; at best not again before something
+  /// was recorded of it. False: nobody can do anything.
+  [[nodiscard]] bool help(Help where);
   /// Every session was started and has ended.
   [[nodiscard]] bool all_ended() const;
   /// Every session ended as its program says.
@@ -45,6 +47,7 @@ class Clients {
     std::map<std::string, std::uint64_t> sent;  ///< signals acknowledged, by name
     std::map<std::string, bool> sending;
     bool cancelled = false;
+    Sequence helped_at = 0;  ///< its newest event then; 0: not in this connection
   };
 
   void start(Plan& plan);

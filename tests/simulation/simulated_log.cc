@@ -60,6 +60,14 @@ Result<storage::CommitReceipt> SimulatedLog::append(std::span<storage::Append co
 Result<storage::CommitReceipt> SimulatedLog::write(std::span<storage::Append const> batch) {
   if (canary_ == Canary::lose_newest_commit)
     disk_.before_newest_commit = storage::copy_memory_store(*disk_.store);
+  if (canary_ != Canary::none) return write_with_canary(batch);
+  TRY(auto receipt, beneath().append(batch));
+  show(batch, receipt);
+  return receipt;
+}
+
+Result<storage::CommitReceipt> SimulatedLog::write_with_canary(
+    std::span<storage::Append const> batch) {
   auto& log = beneath();
   std::vector<storage::Append> changed(batch.begin(), batch.end());
   std::unique_ptr<storage::EventLog> unfenced;
@@ -81,11 +89,17 @@ Result<storage::CommitReceipt> SimulatedLog::write(std::span<storage::Append con
   auto const whole = changed.size();
   if (loses) changed.pop_back();
   TRY(auto receipt, (unfenced ? *unfenced : log).append(changed));
-  for (std::size_t i = 0; i < changed.size(); ++i) {
-    if (receipt.each[i]) disk_.truth.applied(batch[i], disk_.newest_epoch, latest_clock_());
-  }
+  show(batch, receipt);
   receipt.each.resize(whole);
   return receipt;
+}
+
+/// Truth sees what was written.
+void SimulatedLog::show(std::span<storage::Append const> batch,
+                        storage::CommitReceipt const& receipt) {
+  for (std::size_t i = 0; i < receipt.each.size(); ++i) {
+    if (receipt.each[i]) disk_.truth.applied(batch[i], disk_.newest_epoch, latest_clock_());
+  }
 }
 
 Result<std::optional<storage::Head>> SimulatedLog::head(SessionId const& session) const {

@@ -59,6 +59,9 @@ class SimulatedLog final : public dalsegno::test::ForwardingLog {
 
  private:
   [[nodiscard]] Result<storage::CommitReceipt> write(std::span<storage::Append const> batch);
+  [[nodiscard]] Result<storage::CommitReceipt> write_with_canary(
+      std::span<storage::Append const> batch);
+  void show(std::span<storage::Append const> batch, storage::CommitReceipt const& receipt);
   [[nodiscard]] Result<storage::CommitReceipt> stop(Error error);
 
   Disk& disk_;

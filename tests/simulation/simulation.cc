@@ -61,7 +61,8 @@ Character draw(Dice& dice) {
   one.sessions = 1 + dice.below(dice.one_in(8) ? 60 : 12);
   one.shards = static_cast<unsigned>(1 + dice.below(3));
   one.partitions = static_cast<std::uint32_t>(one.shards * (1 + dice.below(4)));
-  one.max_idle_sessions = dice.one_in(3) ? 0 : dice.below(20);
+  // Without any each input replays its session from the log.
+  one.max_idle_sessions = dice.one_in(8) ? 0 : 1 + dice.below(20);
   one.serve_at_most = 1 + dice.below(8);
   one.commit_at_most = dice.one_in(3) ? 1 : 1 + dice.below(64);
   one.items_with_faults = dice.below(40) * one.sessions;
@@ -294,12 +295,13 @@ class Simulation {
       trace("time passes");
       return wait(std::min(next.value_or(later), later) - clock_);
     }
-    if (dice_.one_in(2) && clients_.help()) return trace("clients help");
+    if (dice_.one_in(2) && clients_.help(Clients::Help::where_something_changed))
+      return trace("clients help");
     if (next) {
       trace("time passes");
       return wait(std::max(*next - clock_, microseconds(0)));
     }
-    if (clients_.help()) return trace("clients help");
+    if (clients_.help(Clients::Help::everywhere)) return trace("clients help");
     if (!clients_.all_ended())
       findings_.add("liveness", "nothing can happen any more; open: " + clients_.describe_open());
   }
@@ -396,7 +398,7 @@ class Simulation {
   }
 
   [[nodiscard]] bool done() {
-    return process_.engine != nullptr && clients_.all_ended() && process_.steps->steps() == 0;
+    return clients_.all_ended() && process_.engine != nullptr && process_.steps->steps() == 0;
   }
 
   // ---- checks ----
@@ -408,13 +410,15 @@ class Simulation {
     if (!left || !left->empty())
       findings_.add("projection", "a timer is armed, and all sessions have ended");
     for (auto const& [session, truth] : truth_.sessions()) {
+      // A replay costs about as much as the life that it repeats.
+      if (!dice_.one_in(3)) continue;
       replay(session, truth, {engine::ReplayFrom::Kind::start, 0});
       if (findings_.first()) return;
       for (auto const& [run, steps] : truth.before) {
         replay(session, truth, {engine::ReplayFrom::Kind::start, 0, run});
         if (findings_.first()) return;
       }
-      if (!dice_.one_in(4)) continue;
+      if (dice_.one_in(2)) continue;
       auto const checkpoints = process_.log->checkpoints(session, truth.run);
       for (auto const sequence : checkpoints.value_or(std::vector<Sequence>()))
         replay(session, truth, {engine::ReplayFrom::Kind::checkpoint, sequence});

@@ -360,6 +360,7 @@ void Truth::applied(storage::Append const& append, std::uint64_t newest_epoch, T
   auto const& [step, hash] = **decoded;
   auto const& header = step.header;
   auto& truth = sessions_[append.session];
+  if (truth.last_sequence == 0 && truth.before.empty()) ++open_;
   auto const require = [&](bool holds, std::string_view invariant, std::string const& otherwise) {
     if (!holds)
       findings_.add(invariant, place(append.session, header.first_sequence) + ": " + otherwise);
@@ -403,12 +404,15 @@ void Truth::applied(storage::Append const& append, std::uint64_t newest_epoch, T
   truth.hash = hash;
   truth.epoch = header.epoch;
   truth.last_time = header.recorded_at;
-  truth.steps.push_back(hash);
+  truth.steps.push_back(append.step.bytes);
   for (auto const& event : step.events) {
     require(event.sequence == truth.last_sequence + 1, "no_gaps", "events out of order");
     truth.last_sequence = event.sequence;
     take(append.session, truth, event, header.recorded_at, latest_clock);
   }
+  bool const has_ended = truth.status != storage::SessionStatus::open &&
+                         truth.status != storage::SessionStatus::continued;
+  if (has_ended && open_ > 0) --open_;
   if (append.follows && truth.status != storage::SessionStatus::continued)
     require(truth.to_carry.value_or(0) == 0, "inputs_once", "unread signals were not carried over");
 }
@@ -516,11 +520,10 @@ SessionTruth const* Truth::find(SessionId const& session) const {
 void Truth::compare_with(storage::EventLog const& log) const {
   compare_heads_with(log);
   auto const compare =
-      [&](SessionId const& session, RunId const& run, std::vector<storage::Digest> const& steps) {
+      [&](SessionId const& session, RunId const& run, std::vector<std::string> const& steps) {
         std::size_t next = 0;
         auto const read = log.read_steps(session, run, 1, [&](std::string_view bytes) {
-          auto const hash = storage::step_hash(bytes);
-          bool const same = hash && next < steps.size() && *hash == steps[next];
+          bool const same = next < steps.size() && bytes == steps[next];
           if (!same)
             findings_.add("acknowledged_stays",
                           to_string(session) + ": step " + std::to_string(next + 1) +

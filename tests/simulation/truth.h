@@ -4,6 +4,7 @@
 #include "storage/log/event_log.h"
 #include "tests/simulation/findings.h"
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -50,7 +51,7 @@ struct SessionTruth {
   storage::Digest hash;
   std::uint64_t epoch = 0;
   Time last_time;
-  std::vector<storage::Digest> steps;  ///< hash of each
+  std::vector<std::string> steps;  ///< as they were written
   std::map<OperationId, OperationTruth> operations;
   /// Producer key → where it was recorded: in one run, and in those that it was carried over to.
   std::map<std::string, std::set<std::pair<RunId, Sequence>>> inputs;
@@ -62,8 +63,8 @@ struct SessionTruth {
   bool paused = false;
   bool resume_asked = false;  ///< and a timer is to act on it
   // Of the runs before.
-  std::uint64_t first_seed = 0;                                        ///< of the first run
-  std::vector<std::pair<RunId, std::vector<storage::Digest>>> before;  ///< and their steps
+  std::uint64_t first_seed = 0;                                    ///< of the first run
+  std::vector<std::pair<RunId, std::vector<std::string>>> before;  ///< and their steps
   std::optional<std::uint32_t> to_carry;  ///< unread signals of the run that was continued
 };
 
@@ -84,6 +85,8 @@ class Truth {
 
   [[nodiscard]] SessionTruth const* find(SessionId const& session) const;
   [[nodiscard]] std::map<SessionId, SessionTruth> const& sessions() const { return sessions_; }
+  /// How many sessions have not ended.
+  [[nodiscard]] std::size_t open() const { return open_; }
   [[nodiscard]] std::uint64_t steps() const { return steps_; }
   /// How often calls came to what they rarely come to.
   [[nodiscard]] std::map<std::string, std::uint64_t, std::less<>> const& rare_ends() const {
@@ -116,6 +119,7 @@ class Truth {
   std::set<std::tuple<RunId, OperationId, std::uint32_t>> performed_;
   storage::StepDecoder decoder_{storage::Reading::run};
   std::uint64_t steps_ = 0;
+  std::size_t open_ = 0;
   std::map<std::string, std::uint64_t, std::less<>> rare_ends_;
   storage::Digest digest_;
 };

@@ -62,6 +62,10 @@ constexpr std::array calls{&work,
                            &queued,
                            &alive};
 
+/// Of a result that is kept as an artifact.
+constexpr std::size_t large_bytes = 66'000;
+static_assert(large_bytes > storage::max_inline_payload_bytes);
+
 Call const* find_call(std::string_view kind) {
   for (auto const* const call : calls) {
     if (call->name == kind) return call;
@@ -262,7 +266,7 @@ struct Model {
   std::optional<std::string> result_of(Instruction const& what, Place place) {
     static std::map<std::string, std::string> const fixed{{"broken", "failed no_way"},
                                                           {"forbidden", "denied"},
-                                                          {"large", "100000"},
+                                                          {"large", std::to_string(large_bytes)},
                                                           {"sleep", "slept"},
                                                           {"record", "recorded"},
                                                           {"time", "time"},
@@ -382,8 +386,7 @@ std::optional<std::string> far_side(std::string const& name,
   if (name == "broken") return std::nullopt;
   if (name == "bounded" && performed % 3 != 0) return std::nullopt;
   if (name == "flaky" && performed <= 1 + input.size() % 2) return std::nullopt;
-  if (name == "large") return to_json(std::string(100'000, 'x'));
-  static_assert(100'000 > storage::max_inline_payload_bytes);
+  if (name == "large") return to_json(std::string(large_bytes, 'x'));
   return to_json("did " + input);
 }
 

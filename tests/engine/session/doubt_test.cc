@@ -492,5 +492,27 @@ TEST(CompletionToken, reads_what_it_writes_and_nothing_else) {
     EXPECT_EQ(parse_completion_token(wrong).error().code, Errc::invalid) << wrong;
 }
 
+/// A simulation ended an attempt with a token of which one letter had been changed: the last one,
+/// in the bits that base64 leaves over.
+TEST(CompletionToken, has_one_text_and_takes_no_other_of_the_same_meaning) {
+  CompletionToken token;
+  token.session = {"acme", ""};
+  for (std::size_t length = 1; length <= 6; ++length) {
+    token.session.name.push_back('s');
+    auto const text = to_text(token);
+    ASSERT_TRUE(parse_completion_token(text));
+    EXPECT_FALSE(parse_completion_token(text + "="));
+    for (std::size_t i = 0; i < text.size(); ++i) {
+      auto changed = text;
+      for (char const other : std::string("ABCDEFGHQgwz")) {
+        if (other == text[i]) continue;
+        changed[i] = other;
+        auto const parsed = parse_completion_token(changed);
+        EXPECT_FALSE(parsed && *parsed == token) << changed;
+      }
+    }
+  }
+}
+
 }  // namespace
 }  // namespace dalsegno::engine::test
