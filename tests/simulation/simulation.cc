@@ -136,6 +136,8 @@ class Simulation {
                  one_.cancels,
                  one_.redacts ? Clients::Talk::with_secrets : Clients::Talk::plain),
         entropy_(dice_.split()) {
+    // A disk that never fails would hide it.
+    if (options.canary == Canary::take_a_failed_read_for_nothing) one_.disk.fail_read = 20;
     if (one_.redacts) truth_.hide(engine::test::secrets_have());
     far_side_.register_in(registry_);
     registry_.add(workflow());
