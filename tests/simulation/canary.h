@@ -33,6 +33,11 @@ enum class Canary : std::uint8_t {
   older_checkpoint_under_newer_name,
   read_a_clock_in_the_workflow,
   vouch_for_what_broke_off,
+  lose_errands,
+  take_every_update,
+  leak_tokens,
+  redact_nothing,
+  take_a_failed_read_for_nothing,
 };
 
 struct CanaryName {
@@ -99,6 +104,18 @@ inline constexpr std::array canaries{
     CanaryName{Canary::vouch_for_what_broke_off,
                "vouch-for-what-broke-off",
                "a failure of unknown outcome is said to have had no effect"},
+    CanaryName{Canary::lose_errands,
+               "lose-errands",
+               "what sessions promise each other is not kept beyond a crash"},
+    CanaryName{
+        Canary::take_every_update, "take-every-update", "the workflow's code refuses no update"},
+    CanaryName{Canary::leak_tokens,
+               "leak-tokens",
+               "somebody else ends attempts with the tokens of those outside"},
+    CanaryName{Canary::redact_nothing, "redact-nothing", "the engine was given no redactor"},
+    CanaryName{Canary::take_a_failed_read_for_nothing,
+               "failed-read-is-nothing",
+               "where the disk refuses a read it is said that there is nothing"},
 };
 
 [[nodiscard]] constexpr std::optional<Canary> find_canary(std::string_view name) {

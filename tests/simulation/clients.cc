@@ -1,5 +1,7 @@
 #include "tests/simulation/clients.h"
 
+#include <memory>
+#include <optional>
 #include <random>
 #include <utility>
 
@@ -18,16 +20,43 @@ std::uint64_t count_of(std::map<std::string, std::uint64_t> const& counts,
 
 }  // namespace
 
-Clients::Clients(
-    Truth const& truth, Findings& findings, Dice dice, std::size_t sessions, bool cancels)
-    : truth_(truth), findings_(findings), dice_(dice), cancels_(cancels), plans_(sessions) {
+Clients::Clients(Truth const& truth,
+                 Findings& findings,
+                 Dice dice,
+                 std::size_t sessions,
+                 bool cancels,
+                 Talk talk)
+    : truth_(truth), findings_(findings), dice_(dice), cancels_(cancels), talk_(talk) {
   for (std::size_t i = 0; i < sessions; ++i) {
-    auto& plan = plans_[i];
+    auto& plan = plans_.emplace_back();
     plan.session = {"default", "s" + std::to_string(i)};
     std::mt19937_64 random(dice_.next());
-    plan.program = engine::test::random_program_of_runs(random);
+    plan.program = engine::test::random_program_of_sessions(random);
     plan.input = to_json(plan.program);
   }
+}
+
+/// What a session needs from outside it needs whoever started it.
+void Clients::adopt() {
+  for (auto const& born = truth_.family().born(); adopted_ < born.size(); ++adopted_) {
+    auto const* const truth = truth_.find(born[adopted_]);
+    auto program = from_json<engine::test::Program>(truth->input);
+    if (!program) {
+      findings_.add("children", to_string(born[adopted_]) + ": " + program.error().detail);
+      continue;
+    }
+    auto& plan = plans_.emplace_back();
+    plan.session = born[adopted_];
+    plan.program = std::move(*program);
+    plan.started = plan.is_child = true;
+    if (engine_ != nullptr && !is_over(plan)) watch(plan);
+  }
+}
+
+std::string Clients::because(std::string_view reason) const {
+  std::string text(reason);
+  if (talk_ == Talk::with_secrets) text += " of " + engine::test::secret(9);
+  return text;
 }
 
 void Clients::connect(engine::Engine* engine) {
@@ -59,7 +88,7 @@ bool Clients::is_over(Plan const& plan) const {
 void Clients::start(Plan& plan) {
   plan.starting = true;
   engine_->start_session(
-      {plan.session, "program", plan.input, "client"},
+      {plan.session, "program", plan.input, because("client")},
       [this, &plan, connection = connection_](Result<engine::Receipt> const& receipt) {
         if (receipt) {
           auto const* const truth = truth_.find(plan.session);
@@ -78,6 +107,7 @@ void Clients::start(Plan& plan) {
 void Clients::watch(Plan const& plan) {
   engine_->wait_for_end(plan.session, [this, &plan](Result<engine::AnnounceEnd> const& end) {
     if (!end) return;
+    truth_.sent("the end of " + to_string(plan.session), end->result + end->message + end->type);
     auto const* const truth = truth_.find(plan.session);
     if (truth == nullptr || truth->status != end->status ||
         (truth->result && *truth->result != end->result))
@@ -91,7 +121,7 @@ void Clients::signal(Plan& plan, std::string const& name) {
   auto key = name + std::to_string(number);
   plan.sending[name] = true;
   engine_->signal(plan.session,
-                  {name, std::to_string(number), key, "client"},
+                  {name, std::to_string(number), key, because("client")},
                   [this, &plan, name, key, number, connection = connection_](
                       Result<engine::Receipt> const& receipt) {
                     if (receipt) {
@@ -110,9 +140,62 @@ void Clients::signal(Plan& plan, std::string const& name) {
                   });
 }
 
+/// Some updates are to be refused; what is taken in is recorded once and answered as its handler
+/// says, however often it is asked.
+void Clients::update(Plan& plan) {
+  bool const again = plan.updates > 0 && dice_.one_in(3);
+  auto const which = again ? dice_.below(plan.updates) : plan.updates++;
+  // From the session's name and the key, so that the same update is the same.
+  auto const number = static_cast<std::int64_t>((which * 7 + plan.session.name.size()) % 1'000);
+  auto const key = "update" + std::to_string(which);
+  engine::SignalInput input{"take", std::to_string(number), key, because("client"), true};
+  // Shared by both callbacks: either may come first.
+  struct Answered {
+    std::optional<engine::Receipt> receipt;
+    std::optional<std::string> answer;
+  };
+  auto asked = std::make_shared<Answered>();
+  engine_->ask(
+      plan.session,
+      std::move(input),
+      [this, &plan, key, number, asked](Result<engine::Receipt> const& receipt) {
+        if (!receipt) return;
+        auto const* const truth = truth_.find(plan.session);
+        if (!engine::test::result_of_update(number))
+          findings_.add("updates", to_string(plan.session) + " took " + key + ", to be refused");
+        if (truth == nullptr || !truth->inputs.contains(key) ||
+            !truth->inputs.at(key).contains({receipt->run, receipt->sequence}))
+          findings_.add("acknowledged_stays",
+                        to_string(plan.session) + ": " + key +
+                            " was acknowledged, and the log does not have it there");
+        asked->receipt = *receipt;
+        if (asked->answer) check_answer(plan, number, *receipt, *asked->answer);
+      },
+      [this, &plan, number, asked](Result<std::string> const& answer) {
+        if (!answer) return;
+        asked->answer = *answer;
+        if (asked->receipt) check_answer(plan, number, *asked->receipt, *answer);
+      });
+}
+
+void Clients::check_answer(Plan const& plan,
+                           std::int64_t number,
+                           engine::Receipt const& receipt,
+                           std::string const& answer) {
+  auto const* const truth = truth_.find(plan.session);
+  if (truth == nullptr || !truth->updated.contains({receipt.run, receipt.sequence}))
+    findings_.add(
+        "updates",
+        to_string(plan.session) + " answered an update that is not at its end in the log");
+  if (answer != engine::test::result_of_update(number))
+    findings_.add(
+        "updates",
+        to_string(plan.session) + " answered " + answer + " to " + std::to_string(number));
+}
+
 void Clients::cancel(Plan& plan) {
   engine_->cancel(
-      plan.session, {"client", "enough"}, [&plan](Result<engine::Receipt> const& receipt) {
+      plan.session, {"client", because("enough")}, [&plan](Result<engine::Receipt> const& receipt) {
         if (receipt) plan.cancelled = true;
       });
 }
@@ -120,7 +203,7 @@ void Clients::cancel(Plan& plan) {
 void Clients::control(Plan& plan, storage::ControlVerb verb) {
   bool const ends = verb == storage::ControlVerb::terminate;
   engine_->control(plan.session,
-                   {verb, "client", "", "an incident"},
+                   {verb, "client", "", because("an incident")},
                    [&plan, ends](Result<engine::Receipt> const& receipt) {
                      if (receipt && ends) plan.cancelled = true;
                    });
@@ -142,7 +225,7 @@ bool Clients::approve(Plan const& plan, bool surely) {
       answer.granted = surely || !dice_.one_in(8);
       answer.by = people[surely ? i : dice_.below(people.size())];
       answer.roles = {roles[surely ? 0 : dice_.below(roles.size())]};
-      answer.reason = "so it is";
+      answer.reason = because("so it is");
       answer.input_digest = operation.requested.input_digest;
       engine_->answer_approval(plan.session, answer, [](Result<engine::Receipt> const&) {});
     }
@@ -161,7 +244,7 @@ bool Clients::resolve(Plan const& plan) {
     if (!operation.in_doubt || operation.ended) continue;
     auto const what = static_cast<storage::DoubtResolution>(dice_.below(3));
     engine_->resolve(plan.session,
-                     {id, what, resolution, "ann", "", "I looked into the books"},
+                     {id, what, resolution, "ann", "", because("I looked into the books")},
                      [](Result<engine::Receipt> const&) {});
     any = true;
   }
@@ -169,7 +252,8 @@ bool Clients::resolve(Plan const& plan) {
 }
 
 void Clients::act() {
-  if (engine_ == nullptr || plans_.empty()) return;
+  if (engine_ == nullptr) return;
+  adopt();
   auto& plan = plans_[dice_.below(plans_.size())];
   if (!plan.started) {
     if (!plan.starting) start(plan);
@@ -178,7 +262,9 @@ void Clients::act() {
   if (is_over(plan) && !dice_.one_in(16)) return;
   switch (dice_.below(8)) {
     case 0:
+      if (plan.is_child) return update(plan);
       start(plan);  // once more: the same run is acknowledged
+      if (plan.program.updates) update(plan);
       break;
     case 1:
       if (cancels_ && dice_.one_in(10)) cancel(plan);
@@ -207,6 +293,7 @@ void Clients::act() {
 
 bool Clients::help(Help where) {
   if (engine_ == nullptr) return false;
+  adopt();
   bool any = false;
   for (auto& plan : plans_) {
     if (is_over(plan)) continue;
@@ -237,11 +324,14 @@ bool Clients::help(Help where) {
 }
 
 bool Clients::all_ended() const {
-  return truth_.open() == 0 && truth_.sessions().size() >= plans_.size();
+  return truth_.open() == 0 && truth_.sessions().size() >= plans_.size() &&
+         adopted_ == truth_.family().born().size() && !truth_.family().unborn();
 }
 
 std::string Clients::describe_open() const {
   std::string text;
+  if (auto const unborn = truth_.family().unborn())
+    text = to_string(*unborn) + " (asked for by another session)";
   for (auto const& plan : plans_) {
     if (is_over(plan)) continue;
     text += (text.empty() ? "" : ", ") + to_string(plan.session);
@@ -261,22 +351,44 @@ std::string Clients::describe_open() const {
   return text;
 }
 
+namespace {
+
+/// A redactor takes long numbers for those of cards and the like.
+bool has_long_number(std::string_view text) {
+  std::size_t digits = 0;
+  for (char const c : text) {
+    digits = c >= '0' && c <= '9' ? digits + 1 : 0;
+    if (digits > 8) return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+void Clients::check_prediction(Plan const& plan, SessionTruth const& truth) const {
+  if (truth.cancel_requested || truth.told_to_end || truth.child_cut_short) return;
+  auto const predicted = engine::test::predict(plan.program, truth.first_seed);
+  if (!predicted || truth.result == *predicted) return;
+  if (talk_ == Talk::with_secrets && has_long_number(*predicted)) return;
+  findings_.add("result",
+                to_string(plan.session) + " ended with " + truth.result.value_or("an artifact") +
+                    " and not with " + *predicted);
+}
+
 void Clients::check_ends() const {
   for (auto const& plan : plans_) {
     auto const* const truth = truth_.find(plan.session);
     if (truth == nullptr || truth->status == SessionStatus::open) continue;
     auto const name = to_string(plan.session);
     if (truth->status == SessionStatus::failed) {
-      findings_.add("result", name + " failed");
+      findings_.add("result", name + " failed: " + truth->failure);
     } else if (truth->status == SessionStatus::cancelled) {
-      if (!truth->cancel_requested) findings_.add("result", name + " was cancelled by nobody");
-    } else if (auto const predicted = engine::test::predict(plan.program, truth->first_seed);
-               predicted && !truth->cancel_requested && truth->result != *predicted) {
-      findings_.add("result",
-                    name + " ended with " + truth->result.value_or("an artifact") +
-                        " and not with " + *predicted);
+      if (!truth->cancel_requested && !truth->told_to_end)
+        findings_.add("result", name + " was cancelled by nobody");
+    } else {
+      check_prediction(plan, *truth);
     }
-    if (plan.cancelled && !truth->cancel_requested)
+    if (plan.cancelled && !truth->cancel_requested && !truth->told_to_end)
       findings_.add("acknowledged_stays",
                     name + ": its cancellation was acknowledged and is not there");
   }

@@ -7,10 +7,11 @@
 
 #include <array>
 #include <cstdint>
+#include <deque>
 #include <map>
 #include <optional>
 #include <string>
-#include <vector>
+#include <string_view>
 
 namespace dalsegno::simulation {
 
@@ -19,7 +20,14 @@ namespace dalsegno::simulation {
 /// time.
 class Clients {
  public:
-  Clients(Truth const& truth, Findings& findings, Dice dice, std::size_t sessions, bool cancels);
+  enum class Talk : std::uint8_t { plain, with_secrets };
+
+  Clients(Truth const& truth,
+          Findings& findings,
+          Dice dice,
+          std::size_t sessions,
+          bool cancels,
+          Talk talk);
 
   /// Talk to this engine from now on; nullptr: there is none. What was on its way is lost.
   void connect(engine::Engine* engine);
@@ -29,7 +37,7 @@ class Clients {
   /// Does for every session what it still needs from outside; at best not again before something
   /// was recorded of it. False: nobody can do anything.
   [[nodiscard]] bool help(Help where);
-  /// Every session was started and has ended.
+  /// Every session was started and has ended, with those that it started.
   [[nodiscard]] bool all_ended() const;
   /// Every session ended as its program says.
   void check_ends() const;
@@ -48,10 +56,20 @@ class Clients {
     std::map<std::string, bool> sending;
     bool cancelled = false;
     Sequence helped_at = 0;  ///< its newest event then; 0: not in this connection
+    bool is_child = false;   ///< another session started it
+    std::uint64_t updates = 0;
   };
 
   void start(Plan& plan);
   void signal(Plan& plan, std::string const& name);
+  void update(Plan& plan);
+  void check_answer(Plan const& plan,
+                    std::int64_t number,
+                    engine::Receipt const& receipt,
+                    std::string const& answer);
+  void check_prediction(Plan const& plan, SessionTruth const& truth) const;
+  void adopt();
+  [[nodiscard]] std::string because(std::string_view reason) const;
   void cancel(Plan& plan);
   void control(Plan& plan, storage::ControlVerb verb);
   bool approve(Plan const& plan, bool surely);
@@ -63,7 +81,9 @@ class Clients {
   Findings& findings_;
   Dice dice_;
   bool cancels_;
-  std::vector<Plan> plans_;
+  Talk talk_;
+  std::deque<Plan> plans_;  // the places of its entries last
+  std::size_t adopted_ = 0;
   engine::Engine* engine_ = nullptr;
   std::uint64_t connection_ = 0;  ///< what an earlier one says about waiting is of no use
 };

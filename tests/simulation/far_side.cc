@@ -2,6 +2,7 @@
 
 #include "dalsegno/errors.h"
 #include "dalsegno/json.h"
+#include "dalsegno/payload.h"
 #include "tests/engine/replay/program.h"
 
 #include <stdexcept>
@@ -16,6 +17,12 @@ void FarSide::register_in(Registry& registry) {
                    return perform(context, number);
                  });
   }
+  registry.add(engine::test::later, [this](ActivityContext const& context, std::int64_t number) {
+    return leave_to_outsiders(context, number);
+  });
+  registry.add(engine::test::tell, [this](ActivityContext const& context, std::string const& text) {
+    return listen(context, text);
+  });
   registry.add_reconciler(
       Activity<std::int64_t, std::string>{"asked"},
       [this](ActivityContext const& context, std::int64_t number) { return ask(context, number); });
@@ -34,7 +41,8 @@ Reconciled<std::string> FarSide::ask(ActivityContext const& context, std::int64_
   return Reconciled<std::string>::happened("did " + std::to_string(number));
 }
 
-std::string FarSide::perform(ActivityContext const& context, std::int64_t number) {
+/// Every attempt comes by here. Returns its idempotency key.
+std::string FarSide::called(ActivityContext const& context) {
   ++calls_;
   if (!asked_.contains({context.idempotency_key, context.attempt}))
     truth_.performed(context.session, context.run, context.operation, context.attempt);
@@ -47,6 +55,36 @@ std::string FarSide::perform(ActivityContext const& context, std::int64_t number
   auto const expected = to_string(context.session) + "/" + to_string(context.run) + "/" +
                         std::to_string(static_cast<std::uint64_t>(context.operation));
   if (key != expected) findings_.add("effects", "idempotency key " + key + " is not " + expected);
+  return key;
+}
+
+/// Hears secrets, if nobody redacts them, and says some.
+std::string FarSide::listen(ActivityContext const& context, std::string const& text) {
+  auto const key = called(context);
+  truth_.sent("what " + to_string(context.session) + " told the far side", text);
+  context.heartbeat("at it with " + engine::test::secret(5));
+  if (engine::test::far_side(context.name, "", ++performed_[key]))
+    return "heard of " + engine::test::secret(6);
+  throw ActivityError("busy with " + engine::test::secret(7), "not " + engine::test::secret(8));
+}
+
+/// Somebody outside gets the token; now and then the attempt fails all the same.
+std::string FarSide::leave_to_outsiders(ActivityContext const& context, std::int64_t number) {
+  static_cast<void>(called(context));
+  if (calls_ % 16 == 0) {
+    truth_.offered(context.run, context.operation, context.attempt, to_json("did it at once"));
+    return "did it at once";
+  }
+  auto const token = context.complete_later();
+  if (calls_ % 8 == 1) throw ActivityError("busy", "it changed its mind");
+  if (canary_ == Canary::leak_tokens && calls_ % 4 == 0) outsiders_.leak(token);
+  outsiders_.entrust(
+      {token, context.session, context.run, context.operation, context.attempt, number});
+  return "never seen";
+}
+
+std::string FarSide::perform(ActivityContext const& context, std::int64_t number) {
+  auto const key = called(context);
   if (context.name == "alive") context.heartbeat(number);
   bool const is_made_once = context.name == "once" || context.name == "queued";
   if (is_made_once && calls_ % 4 == 0) throw ActivityError("busy", "it did nothing");

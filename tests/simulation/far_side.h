@@ -2,6 +2,7 @@
 
 #include "dalsegno/registry.h"
 #include "tests/simulation/canary.h"
+#include "tests/simulation/outsiders.h"
 #include "tests/simulation/truth.h"
 
 #include <cstdint>
@@ -16,8 +17,8 @@ namespace dalsegno::simulation {
 /// Thread: one at a time.
 class FarSide {
  public:
-  FarSide(Truth& truth, Findings& findings, Canary canary)
-      : truth_(truth), findings_(findings), canary_(canary) {}
+  FarSide(Truth& truth, Findings& findings, Outsiders& outsiders, Canary canary)
+      : truth_(truth), findings_(findings), outsiders_(outsiders), canary_(canary) {}
 
   /// Registers all activities of random programs.
   void register_in(Registry& registry);
@@ -25,10 +26,14 @@ class FarSide {
 
  private:
   [[nodiscard]] std::string perform(ActivityContext const& context, std::int64_t number);
+  [[nodiscard]] std::string leave_to_outsiders(ActivityContext const& context, std::int64_t number);
+  [[nodiscard]] std::string listen(ActivityContext const& context, std::string const& text);
+  [[nodiscard]] std::string called(ActivityContext const& context);
   [[nodiscard]] Reconciled<std::string> ask(ActivityContext const& context, std::int64_t number);
 
   Truth& truth_;
   Findings& findings_;
+  Outsiders& outsiders_;
   Canary canary_;
   std::map<std::string, unsigned> performed_;  ///< by idempotency key
   /// Attempts that asked first, by idempotency key, and were told to go on.

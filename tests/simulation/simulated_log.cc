@@ -24,7 +24,8 @@ SimulatedLog::SimulatedLog(
       canary_(canary),
       dice_(dice),
       latest_clock_(std::move(latest_clock)),
-      epoch_(info().epoch) {
+      epoch_(info().epoch),
+      read_dice_(dice_.split()) {
   disk_.newest_epoch = epoch_;
 }
 
@@ -79,6 +80,7 @@ Result<storage::CommitReceipt> SimulatedLog::write_with_canary(
   for (auto& append : changed) {
     if (canary_ == Canary::lose_a_timer)
       std::erase_if(append.timers_set, [&](auto const&) { return dice_.one_in(8); });
+    if (canary_ == Canary::lose_errands) append.errands_set.clear();
     if (canary_ == Canary::leave_timers_armed) append.timers_cleared.clear();
     if (canary_ == Canary::read_stale_heads) {
       if (auto head = log.head(append.session); head && *head)
@@ -102,16 +104,57 @@ void SimulatedLog::show(std::span<storage::Append const> batch,
   }
 }
 
+std::optional<Error> SimulatedLog::fails_to_read() const {
+  if (undisturbed_ > 0 || !happens(read_dice_, faults_.fail_read)) return std::nullopt;
+  ++failed_reads_;
+  return Error{Errc::io, "the disk refused the read"};
+}
+
 Result<std::optional<storage::Head>> SimulatedLog::head(SessionId const& session) const {
+  if (auto error = fails_to_read()) {
+    if (canary_ == Canary::take_a_failed_read_for_nothing) return std::optional<storage::Head>();
+    return *error;
+  }
   if (auto const before = heads_before_.find(session); before != heads_before_.end())
     return std::optional(before->second);
   return ForwardingLog::head(session);
+}
+
+Result<> SimulatedLog::scan_heads(HeadVisitor const& visit) const {
+  if (auto error = fails_to_read()) return *error;
+  return ForwardingLog::scan_heads(visit);
+}
+
+Result<> SimulatedLog::scan_errands(ErrandVisitor const& visit) const {
+  if (auto error = fails_to_read()) {
+    if (canary_ == Canary::take_a_failed_read_for_nothing) return {};
+    return *error;
+  }
+  return ForwardingLog::scan_errands(visit);
+}
+
+Result<std::string> SimulatedLog::artifact(SessionId const& session,
+                                           storage::Digest const& digest) const {
+  if (auto error = fails_to_read()) return *error;
+  return ForwardingLog::artifact(session, digest);
+}
+
+Result<storage::SessionSecret> SimulatedLog::secret(SessionId const& session) const {
+  if (auto error = fails_to_read()) return *error;
+  return ForwardingLog::secret(session);
+}
+
+Result<std::optional<std::string>> SimulatedLog::vault_record(SessionId const& session,
+                                                              std::string_view name) const {
+  if (auto error = fails_to_read()) return *error;
+  return ForwardingLog::vault_record(session, name);
 }
 
 Result<> SimulatedLog::read_steps(SessionId const& session,
                                   RunId const& run,
                                   Sequence from,
                                   StepVisitor const& visit) const {
+  if (auto error = fails_to_read()) return *error;
   if (canary_ != Canary::skip_a_step) return ForwardingLog::read_steps(session, run, from, visit);
   std::size_t number = 0;
   return ForwardingLog::read_steps(
@@ -121,18 +164,27 @@ Result<> SimulatedLog::read_steps(SessionId const& session,
 Result<std::vector<storage::Timer>> SimulatedLog::timers(Time from,
                                                          Time until,
                                                          std::size_t limit) const {
+  if (auto error = fails_to_read()) {
+    if (canary_ == Canary::take_a_failed_read_for_nothing) return std::vector<storage::Timer>();
+    return *error;
+  }
   if (canary_ == Canary::fire_timers_early && until < Time::max() - too_early) until += too_early;
   return ForwardingLog::timers(from, until, limit);
 }
 
 Result<std::optional<Sequence>> SimulatedLog::find_producer_key(SessionId const& session,
                                                                 std::string_view key) const {
+  if (auto error = fails_to_read()) {
+    if (canary_ == Canary::take_a_failed_read_for_nothing) return std::optional<Sequence>();
+    return *error;
+  }
   if (canary_ == Canary::forget_producer_keys) return std::optional<Sequence>();
   return ForwardingLog::find_producer_key(session, key);
 }
 
 Result<std::optional<storage::StoredCheckpoint>> SimulatedLog::newest_checkpoint(
     SessionId const& session, RunId const& run, Sequence at_most) const {
+  if (auto error = fails_to_read()) return *error;
   TRY(auto checkpoint, ForwardingLog::newest_checkpoint(session, run, at_most));
   if (checkpoint && canary_ == Canary::older_checkpoint_under_newer_name) {
     TRY(auto const all, checkpoints(session, run));

@@ -2,10 +2,13 @@
 
 #include "engine/replay/replayer.h"
 #include "engine/runtime/engine_steps.h"
+#include "storage/vault/intake.h"
+#include "storage/vault/vault.h"
 #include "tests/engine/replay/program.h"
 #include "tests/simulation/clients.h"
 #include "tests/simulation/dice.h"
 #include "tests/simulation/far_side.h"
+#include "tests/simulation/outsiders.h"
 #include "tests/simulation/simulated_log.h"
 #include "tests/simulation/truth.h"
 
@@ -52,6 +55,7 @@ struct Character {
   std::uint64_t lazy_commit = 1;   ///< the disk is so slow
   std::uint64_t lazy_workers = 1;  ///< the threads that perform attempts are so busy
   bool cancels = false;
+  bool redacts = false;
 };
 
 /// Each kind of fault is there in half of the runs.
@@ -62,7 +66,7 @@ Character draw(Dice& dice) {
   one.shards = static_cast<unsigned>(1 + dice.below(3));
   one.partitions = static_cast<std::uint32_t>(one.shards * (1 + dice.below(4)));
   // Without any each input replays its session from the log.
-  one.max_idle_sessions = dice.one_in(8) ? 0 : 1 + dice.below(20);
+  one.max_idle_sessions = dice.one_in(8) ? 0 : 1 + dice.below(8);
   one.serve_at_most = 1 + dice.below(8);
   one.commit_at_most = dice.one_in(3) ? 1 : 1 + dice.below(64);
   one.items_with_faults = dice.below(40) * one.sessions;
@@ -78,12 +82,31 @@ Character draw(Dice& dice) {
   one.lazy_commit = 1 + dice.below(6);
   one.lazy_workers = dice.one_in(4) ? 1 + dice.below(20) : 1;
   one.cancels = dice.one_in(2);
+  one.redacts = dice.one_in(8);
+  one.disk.fail_read = dice.one_in(3) ? 20 + dice.below(200) : 0;
   return one;
 }
+
+/// What redacts in a process. The key for tokens is given, so that equal seeds give equal logs;
+/// those of the originals are as they are, and in no step.
+struct Redaction {
+  Redaction(storage::EventLog& log, storage::SessionSecret const& key)
+      : vault(log, vault::MasterKeys::parse(std::string(64, '1')).value()),
+        redactor(key),
+        intake(redactor, &vault) {}
+  Redaction(Redaction const&) = delete;
+  Redaction& operator=(Redaction const&) = delete;
+
+  // Each refers to those before it.
+  vault::Vault vault;
+  vault::Redactor redactor;
+  vault::Intake intake;
+};
 
 /// A process: an engine over the log as it has it open.
 struct Process {
   std::unique_ptr<SimulatedLog> log;
+  std::unique_ptr<Redaction> redaction;
   std::unique_ptr<Engine> engine;
   std::unique_ptr<EngineSteps> steps;
 };
@@ -104,13 +127,20 @@ class Simulation {
         one_(draw(dice_)),
         truth_(findings_),
         disk_{storage::make_memory_store(dice_.next(), one_.partitions), nullptr, truth_},
-        far_side_(truth_, findings_, options.canary),
-        clients_(truth_, findings_, dice_.split(), one_.sessions, one_.cancels),
+        outsiders_(truth_, findings_, dice_.split()),
+        far_side_(truth_, findings_, outsiders_, options.canary),
+        clients_(truth_,
+                 findings_,
+                 dice_.split(),
+                 one_.sessions,
+                 one_.cancels,
+                 one_.redacts ? Clients::Talk::with_secrets : Clients::Talk::plain),
         entropy_(dice_.split()) {
+    // A disk that never fails would hide it.
+    if (options.canary == Canary::take_a_failed_read_for_nothing) one_.disk.fail_read = 20;
+    if (one_.redacts) truth_.hide(engine::test::secrets_have());
     far_side_.register_in(registry_);
-    registry_.add(options.canary == Canary::read_a_clock_in_the_workflow
-                      ? engine::test::unsteady_interpreter()
-                      : engine::test::interpreter());
+    registry_.add(workflow());
     engine::test::readings = 0;
   }
 
@@ -139,6 +169,8 @@ class Simulation {
     report.end = truth_.digest();
     report.situations = std::move(situations_);
     for (auto const& [what, count] : truth_.rare_ends()) report.situations[what] += count;
+    for (auto const& [what, count] : outsiders_.did()) report.situations[what] += count;
+    if (one_.redacts) ++report.situations["a run that redacts"];
     return report;
   }
 
@@ -147,6 +179,7 @@ class Simulation {
 
   enum class Item : std::uint8_t {
     client,
+    outsider,
     serve,
     commit,
     perform,
@@ -174,7 +207,7 @@ class Simulation {
       if (one_.clock_jump != 0 && dice_.one_in(one_.clock_jump)) return jump();
       if (paused_.engine != nullptr && dice_.one_in(8)) return let_paused_go_on();
     }
-    std::array<Item, 8> can{};
+    std::array<Item, 10> can{};
     std::size_t count = 0;
     auto const also = [&](Item item) { can.at(count++) = item; };
     for (std::size_t shard = 0; shard < steps.shards(); ++shard)
@@ -186,6 +219,7 @@ class Simulation {
     auto const due = steps.next_timer();
     if (due && *due <= now()) also(Item::fire);
     if (with_faults() && dice_.one_in(3)) also(Item::client);
+    if (dice_.one_in(8)) also(Item::outsider);
     if (count == 0) {
       if (steps.steps() > 0) return commit();
       return nothing_to_do(due);
@@ -201,6 +235,9 @@ class Simulation {
         return deliver();
       case Item::fire:
         return fire();
+      case Item::outsider:
+        trace("somebody outside acts");
+        return outsiders_.act();
       default:
         trace("a client acts");
         return clients_.act();
@@ -289,6 +326,7 @@ class Simulation {
     std::optional<Time> next;
     if (due_by_its_clock) next = *due_by_its_clock - offset_;
     if (!on_their_way_.empty()) next = std::min(next.value_or(Time::max()), next_result()->due);
+    if (dice_.one_in(4)) outsiders_.act();
     if (with_faults()) {
       // Others act meanwhile, or do not.
       auto const later = clock_ + milliseconds(1 + dice_.below(3'000));
@@ -314,7 +352,11 @@ class Simulation {
         disk_, with_faults() ? one_.disk : no_faults_, options_.canary, dice_.split(), [this] {
           return latest_clock_;
         });
+    auto& log = *process_.log;
+    if (one_.redacts && options_.canary != Canary::redact_nothing)
+      process_.redaction = std::make_unique<Redaction>(log, redaction_key_);
     engine::EngineOptions engine;
+    if (process_.redaction) engine.intake = &process_.redaction->intake;
     engine.threads = engine::Threads::none;
     engine.shards = one_.shards;
     engine.max_idle_sessions = one_.max_idle_sessions;
@@ -323,22 +365,24 @@ class Simulation {
       auto dice = options_.canary == Canary::repeat_random_bytes ? Dice(1) : entropy_.split();
       for (auto& byte : out) byte = static_cast<std::uint8_t>(dice.next());
     };
-    if (options_.trace)
-      engine.say = [this](SessionId const& session, std::string_view text) {
-        trace("  " + to_string(session) + ": " + std::string(text));
-      };
+    engine.say = [this](SessionId const& session, std::string_view text) {
+      if (one_.redacts) truth_.sent("what people are told", text);
+      if (options_.trace) trace("  " + to_string(session) + ": " + std::string(text));
+    };
     auto const& policy =
         options_.canary == Canary::permit_everything ? permissive() : policy_in_force();
-    auto started = Engine::start(*process_.log, registry_, policy, std::move(engine));
-    if (process_.log->power_is_cut()) note("a crash while it starts");
+    auto started = Engine::start(log, registry_, policy, std::move(engine));
+    if (log.power_is_cut()) note("a crash while it starts");
     if (!started) {
-      process_.log.reset();
-      return;
+      trace("it does not: " + started.error().detail);
+      return end(process_);
     }
     process_.engine = std::move(*started);
     process_.steps = std::make_unique<EngineSteps>(*process_.engine);
-    truth_.compare_heads_with(*process_.log);
+    SimulatedLog::Undisturbed const undisturbed(log);
+    truth_.compare_heads_with(log);
     clients_.connect(process_.engine.get());
+    outsiders_.connect(process_.engine.get());
   }
 
   void crash(std::string_view why) {
@@ -347,6 +391,8 @@ class Simulation {
     if (process_.steps->steps() > 0) note("a crash with steps that wait for the disk");
     if (process_.steps->attempts() > 0) note("a crash with attempts released and not begun");
     clients_.connect(nullptr);
+    outsiders_.connect(nullptr);
+    if (process_.log->failed_reads() > 0) note("a read that failed");
     if (with_faults() && paused_.engine == nullptr && !process_.log->power_is_cut() &&
         fault(one_.paused_owner)) {
       paused_ = std::move(process_);
@@ -361,6 +407,7 @@ class Simulation {
   static void end(Process& process) {
     process.steps.reset();
     process.engine.reset();
+    process.redaction.reset();
     process.log.reset();
   }
 
@@ -390,11 +437,12 @@ class Simulation {
     end(paused_);
     offset_ = {};
     wait(microseconds(0));
-    if (process_.engine != nullptr && !process_.log->power_is_cut() &&
-        !process_.engine->failure()) {
-      // The disk's faults end with the process that has it open.
-      crash("for the quiet");
-    }
+    if (process_.engine == nullptr || process_.log->power_is_cut() || process_.engine->failure())
+      return;
+    // Where it goes on, nothing that went wrong may have left anything behind.
+    if (dice_.one_in(2)) return crash("for the quiet");
+    process_.log->heal();
+    note("a process that goes on into the quiet");
   }
 
   [[nodiscard]] bool done() {
@@ -404,6 +452,7 @@ class Simulation {
   // ---- checks ----
 
   void check_at_the_end() {
+    SimulatedLog::Undisturbed const undisturbed(*process_.log);
     truth_.compare_with(*process_.log);
     clients_.check_ends();
     auto const left = process_.log->timers(Time{}, Time::max(), 1);
@@ -428,6 +477,7 @@ class Simulation {
   /// A session in memory is what its log makes of it.
   void compare_life_with_replay() {
     if (process_.engine == nullptr || truth_.sessions().empty()) return;
+    SimulatedLog::Undisturbed const undisturbed(*process_.log);
     auto chosen = truth_.sessions().begin();
     std::advance(chosen, static_cast<std::ptrdiff_t>(dice_.below(truth_.sessions().size())));
     auto const& [session, truth] = *chosen;
@@ -493,6 +543,13 @@ class Simulation {
     return std::ranges::min_element(on_their_way_, {}, &OnItsWay::due);
   }
 
+  [[nodiscard]] WorkflowDefinition workflow() const {
+    if (options_.canary == Canary::read_a_clock_in_the_workflow)
+      return engine::test::unsteady_interpreter();
+    if (options_.canary == Canary::take_every_update) return engine::test::careless_interpreter();
+    return engine::test::interpreter();
+  }
+
   static engine::PolicySet const& policy_in_force() {
     static auto const policy = engine::PolicySet::parse(engine::test::policy_of_programs()).value();
     return policy;
@@ -500,7 +557,7 @@ class Simulation {
   static engine::PolicySet const& permissive() {
     static auto const policy = engine::PolicySet::parse(
                                    R"({"dalsegno_policy": 1, "name": "any", "rules": [
-      {"id": "any", "effect": "permit", "actions": ["*.call"]}]})")
+      {"id": "any", "effect": "permit", "actions": ["*.call", "session.start"]}]})")
                                    .value();
     return policy;
   }
@@ -529,10 +586,12 @@ class Simulation {
   Findings findings_;
   Truth truth_;
   Disk disk_;
+  Outsiders outsiders_;
   FarSide far_side_;
   Clients clients_;
   Dice entropy_;
   Registry registry_;
+  storage::SessionSecret redaction_key_{};
 
   Time clock_ = first_moment;
   Time latest_clock_ = first_moment;

@@ -2,6 +2,7 @@
 
 #include "engine/session/overloaded.h"
 #include "engine/session/random.h"
+#include "tests/engine/replay/program.h"
 
 #include <algorithm>
 #include <chrono>
@@ -49,23 +50,64 @@ class Look {
   Look(Findings& findings,
        SessionId const& session,
        SessionTruth& truth,
+       Family& family,
        storage::Event const& event,
        Time recorded_at)
-      : findings_(findings), session_(session), truth_(truth), event_(event), now_(recorded_at) {}
+      : findings_(findings),
+        session_(session),
+        truth_(truth),
+        family_(family),
+        event_(event),
+        now_(recorded_at) {}
 
   void start(storage::SessionStarted const& started) {
     require(event_.sequence == 1, "no_gaps", "SessionStarted is not the first event");
     truth_.random_seed = started.random_seed;
-    if (truth_.before.empty()) truth_.first_seed = started.random_seed;
+    truth_.origin = started.origin;
+    if (!truth_.before.empty()) return;
+    truth_.first_seed = started.random_seed;
+    truth_.input = started.input.bytes;
+    if (started.origin) family_.began(session_, truth_.run, *started.origin);
   }
 
   void input(storage::InputReceived const& input) {
     if (input.carried_from > 0) return carry(input.carried_from);
-    ++truth_.received[input.signal];
+    if (input.update) {
+      update(input);
+    } else {
+      ++truth_.received[input.signal];
+    }
     if (input.producer_key.empty()) return;
     auto& places = truth_.inputs[input.producer_key];
     require(places.empty(), "inputs_once", "producer key " + input.producer_key + " a second time");
     places.emplace(truth_.run, event_.sequence);
+  }
+
+  void update(storage::InputReceived const& input) {
+    auto const number = from_json<std::int64_t>(input.payload.bytes);
+    require(number && engine::test::result_of_update(*number),
+            "updates",
+            "an update was taken in that was to be refused");
+    require(!truth_.paused, "updates", "an update was taken in while the session was paused");
+    truth_.updates.emplace(event_.sequence, number.value_or(0));
+  }
+
+  void end_update(storage::UpdateEnded const& ended) {
+    auto const known = truth_.updates.extract(ended.update);
+    require(!known.empty(), "updates", "the end of an update that is not under way");
+    if (known.empty()) return;
+    require(ended.type.empty() || (ended.type == "cancelled" && may_be_cancelled()),
+            "updates",
+            "an update failed: " + ended.type);
+    require(
+        !ended.type.empty() || ended.result.bytes == engine::test::result_of_update(known.mapped()),
+        "updates",
+        "another result than that of its handler: " + ended.result.bytes);
+    truth_.updated.emplace(truth_.run, ended.update);
+  }
+
+  [[nodiscard]] bool may_be_cancelled() const {
+    return truth_.cancel_requested || truth_.told_to_end;
   }
 
   /// Once the first step of a run is through: also where that step continues it again.
@@ -134,8 +176,59 @@ class Look {
         "attempt " + number + ", though the one before it may have had its effect");
     require(!operation.in_doubt, "at_most_once", "attempt " + number + " of a call in doubt");
     operation.open_attempt = started.attempt;
+    operation.deferred = false;
     operation.started_at = now_;
     operation.alive_at = now_;
+  }
+
+  void start_child(storage::ChildStarted const& started) {
+    auto& operation = of_event();
+    require(operation.permitted.contains(started.attempt),
+            "permitted",
+            "a session was asked for without a decision that permits it");
+    require(started.input_digest == operation.requested.input_digest,
+            "permitted",
+            "a session was asked for with other arguments");
+    require(operation.requested.child && operation.requested.child->session == started.session,
+            "children",
+            "another session than was asked for");
+    family_.asked_for(truth_.run,
+                      event_.operation,
+                      {session_.tenant, started.session},
+                      operation.requested.child && operation.requested.child->detached);
+  }
+
+  void end_child(storage::ChildEnded const& ended, SessionTruth const* child) {
+    family_.reported(truth_.run, event_.operation, ended, child);
+    if (ended.outcome != storage::ChildOutcome::completed) truth_.child_cut_short = true;
+    end_operation();
+  }
+
+  void cancel_operation(storage::OperationCancelled const& cancelled) {
+    end_operation();
+    if (cancelled.told) family_.told(truth_.run, event_.operation, *cancelled.told);
+  }
+
+  void hear_of_parent(storage::ParentEnded const& ended) {
+    require(truth_.origin.has_value(), "children", "it has no parent");
+    if (!truth_.origin) return;
+    require(!truth_.told_to_end, "children", "its parent ended twice");
+    family_.heard(session_, *truth_.origin, ended);
+    truth_.told_to_end = ended.close != storage::ParentClose::abandon;
+  }
+
+  void request_cancel(storage::CancelRequested const& asked) {
+    truth_.cancel_requested = true;
+    if (truth_.origin && asked.by == "session " + truth_.origin->session)
+      family_.heard_to_end(session_, *truth_.origin);
+  }
+
+  void defer(storage::AttemptDeferred const& deferred) {
+    auto& operation = of_event();
+    require(operation.open_attempt == deferred.attempt && !operation.deferred,
+            "effects",
+            "an attempt was left to somebody outside that is not under way, or was before");
+    operation.deferred = true;
   }
 
   void fail(storage::AttemptFailed const& failed) {
@@ -225,6 +318,7 @@ class Look {
             "effects",
             "attempt " + std::to_string(orphaned.attempt) + " was never begun");
     if (operation.open_attempt != orphaned.attempt) return;  // a late result: recorded, not applied
+    require(!operation.deferred, "effects", "what somebody outside has to end was given up");
     operation.open_attempt.reset();
     ++operation.orphaned;
     operation.unsure = operation.requested.terms.effect != storage::EffectClass::idempotent;
@@ -271,6 +365,8 @@ class Look {
                        std::holds_alternative<storage::ValueRecorded>(event_.body) ||
                        std::holds_alternative<storage::CheckpointTaken>(event_.body) ||
                        std::holds_alternative<storage::ContinuedAsNew>(event_.body) ||
+                       std::holds_alternative<storage::ChildStarted>(event_.body) ||
+                       std::holds_alternative<storage::UpdateEnded>(event_.body) ||
                        std::holds_alternative<storage::SessionCompleted>(event_.body);
     require(!moves || !truth_.paused, "stands_still", "it went on while it was paused");
   }
@@ -342,6 +438,7 @@ class Look {
   Findings& findings_;
   SessionId const& session_;
   SessionTruth& truth_;
+  Family& family_;
   storage::Event const& event_;
   Time now_;
 };
@@ -350,6 +447,7 @@ class Look {
 
 void Truth::applied(storage::Append const& append, std::uint64_t newest_epoch, Time latest_clock) {
   digest_ = storage::sha256({view(digest_), view(append.step.hash)});
+  look_for_secrets(append);
   if (is_of_the_store(append.session)) return;
   ++steps_;
   auto const decoded = decoder_.decode(append.step.bytes);
@@ -378,6 +476,9 @@ void Truth::applied(storage::Append const& append, std::uint64_t newest_epoch, T
     next.received = std::move(truth.received);
     next.receivers = std::move(truth.receivers);
     next.first_seed = truth.first_seed;
+    next.updated = std::move(truth.updated);
+    next.input = std::move(truth.input);
+    next.child_cut_short = truth.child_cut_short;
     next.before = std::move(truth.before);
     next.before.emplace_back(truth.run, std::move(truth.steps));
     next.to_carry = truth.to_carry;
@@ -422,59 +523,134 @@ void Truth::take(SessionId const& session,
                  storage::Event const& event,
                  Time recorded_at,
                  Time latest_clock) {
-  Look look(findings_, session, truth, event, recorded_at);
-  if (auto const* const failed = std::get_if<storage::AttemptFailed>(&event.body);
-      failed != nullptr && failed->type.ends_with("_timeout"))
-    ++rare_ends_[failed->type];
-  if (std::holds_alternative<storage::OperationInDoubt>(event.body))
-    ++rare_ends_["a call in doubt"];
-  if (std::holds_alternative<storage::HeartbeatRecorded>(event.body))
-    ++rare_ends_["a heartbeat that prolongs an attempt"];
-  if (auto const* const completed = std::get_if<storage::OperationCompleted>(&event.body);
-      completed != nullptr && completed->reconciled)
-    ++rare_ends_["a call that the far side had done"];
+  Look look(findings_, session, truth, family_, event, recorded_at);
+  count_rare(event.body);
   auto const is_known = [&](std::uint32_t attempt) {
     look.require(performed_.contains({truth.run, event.operation, attempt}),
                  "effects",
                  "a result of attempt " + std::to_string(attempt) + ", which nobody performed");
   };
   look.look_whether_it_stands_still();
-  std::visit(overloaded{[&](storage::SessionStarted const& body) { look.start(body); },
-                        [&](storage::InputReceived const& body) { look.input(body); },
-                        [&](storage::OperationRequested const& body) { look.request(body); },
-                        [&](storage::TimerStarted const&) { look.arm(); },
-                        [&](storage::PolicyDecided const& body) { look.decide(body); },
-                        [&](storage::AttemptStarted const& body) { look.attempt(body); },
-                        [&](storage::AttemptFailed const& body) {
-                          if (!body.type.ends_with("_timeout")) is_known(body.attempt);
-                          look.fail(body);
-                        },
-                        [&](storage::AttemptOrphaned const& body) { look.orphan(body); },
-                        [&](storage::OperationCompleted const& body) {
-                          if (body.attempt != 0 && !look.is_resolved()) is_known(body.attempt);
-                          look.complete(body);
-                        },
-                        [&](storage::OperationFailed const&) { look.end_operation(); },
-                        [&](storage::OperationCancelled const&) { look.end_operation(); },
-                        [&](storage::TimerFired const& body) { look.fire(body, latest_clock); },
-                        [&](storage::ApprovalRequested const& body) { look.ask(body); },
-                        [&](storage::ApprovalGiven const& body) { look.approve(body); },
-                        [&](storage::HeartbeatRecorded const& body) { look.beat(body); },
-                        [&](storage::OperationInDoubt const& body) { look.doubt(body); },
-                        [&](storage::DoubtResolved const& body) { look.resolve(body); },
-                        [&](storage::CancelRequested const&) { truth.cancel_requested = true; },
-                        [&](storage::ControlAsked const& body) { look.control(body); },
-                        [&](storage::Held const& body) { look.hold(body); },
-                        [&](storage::SessionCompleted const& body) { look.complete_session(body); },
-                        [&](storage::ContinuedAsNew const& body) { look.continue_run(body); },
-                        [&](storage::SessionFailed const&) {
-                          look.end_session(storage::SessionStatus::failed);
-                        },
-                        [&](storage::SessionCancelled const&) {
-                          look.end_session(storage::SessionStatus::cancelled);
-                        },
-                        [](auto const&) {}},
-             event.body);
+  std::visit(
+      overloaded{[&](storage::SessionStarted const& body) { look.start(body); },
+                 [&](storage::InputReceived const& body) { look.input(body); },
+                 [&](storage::OperationRequested const& body) { look.request(body); },
+                 [&](storage::TimerStarted const&) { look.arm(); },
+                 [&](storage::PolicyDecided const& body) { look.decide(body); },
+                 [&](storage::AttemptStarted const& body) { look.attempt(body); },
+                 [&](storage::AttemptFailed const& body) {
+                   if (!body.type.ends_with("_timeout")) is_known(body.attempt);
+                   look.fail(body);
+                 },
+                 [&](storage::AttemptOrphaned const& body) { look.orphan(body); },
+                 [&](storage::OperationCompleted const& body) {
+                   if (body.attempt != 0 && !look.is_resolved()) is_known(body.attempt);
+                   look.require(truth.operations[event.operation].requested.name !=
+                                        engine::test::later.name ||
+                                    offered_[{truth.run, event.operation, body.attempt}].contains(
+                                        body.result.bytes),
+                                "effects",
+                                "a result that nobody outside has given: " + body.result.bytes);
+                   look.complete(body);
+                 },
+                 [&](storage::OperationFailed const&) { look.end_operation(); },
+                 [&](storage::OperationCancelled const& body) { look.cancel_operation(body); },
+                 [&](storage::AttemptDeferred const& body) { look.defer(body); },
+                 [&](storage::ChildStarted const& body) { look.start_child(body); },
+                 [&](storage::ChildEnded const& body) {
+                   auto const& asked = truth.operations[event.operation].requested.child;
+                   look.end_child(body, asked ? find({session.tenant, asked->session}) : nullptr);
+                 },
+                 [&](storage::CancellationAsked const&) {
+                   family_.asked_to_end(truth.run, event.operation);
+                 },
+                 [&](storage::ParentEnded const& body) { look.hear_of_parent(body); },
+                 [&](storage::UpdateEnded const& body) { look.end_update(body); },
+                 [&](storage::TimerFired const& body) { look.fire(body, latest_clock); },
+                 [&](storage::ApprovalRequested const& body) { look.ask(body); },
+                 [&](storage::ApprovalGiven const& body) { look.approve(body); },
+                 [&](storage::HeartbeatRecorded const& body) { look.beat(body); },
+                 [&](storage::OperationInDoubt const& body) { look.doubt(body); },
+                 [&](storage::DoubtResolved const& body) { look.resolve(body); },
+                 [&](storage::CancelRequested const& body) { look.request_cancel(body); },
+                 [&](storage::ControlAsked const& body) { look.control(body); },
+                 [&](storage::Held const& body) { look.hold(body); },
+                 [&](storage::SessionCompleted const& body) { look.complete_session(body); },
+                 [&](storage::ContinuedAsNew const& body) { look.continue_run(body); },
+                 [&](storage::SessionFailed const& body) {
+                   truth.failure = body.type + ": " + body.message;
+                   look.end_session(storage::SessionStatus::failed);
+                 },
+                 [&](storage::SessionCancelled const&) {
+                   look.end_session(storage::SessionStatus::cancelled);
+                 },
+                 [](auto const&) {}},
+      event.body);
+}
+
+/// What rarely happens, for those who want to know whether it did.
+void Truth::count_rare(storage::EventBody const& body) {
+  auto const name = std::visit(
+      overloaded{
+          [](storage::AttemptFailed const& failed) -> std::string_view {
+            return failed.type.ends_with("_timeout") ? failed.type : std::string_view();
+          },
+          [](storage::OperationInDoubt const&) -> std::string_view { return "a call in doubt"; },
+          [](storage::HeartbeatRecorded const&) -> std::string_view {
+            return "a heartbeat that prolongs an attempt";
+          },
+          [](storage::OperationCompleted const& completed) -> std::string_view {
+            return completed.reconciled ? "a call that the far side had done" : "";
+          },
+          [](storage::AttemptDeferred const&) -> std::string_view {
+            return "an attempt left to somebody outside";
+          },
+          [](storage::ChildEnded const& ended) -> std::string_view {
+            if (ended.outcome == storage::ChildOutcome::completed) return "a child that completed";
+            return ended.outcome == storage::ChildOutcome::cancelled ? "a child that was cancelled"
+                                                                     : "a child that failed";
+          },
+          [](storage::ParentEnded const& ended) -> std::string_view {
+            if (ended.close == storage::ParentClose::abandon) return "a child that is left alone";
+            return ended.close == storage::ParentClose::cancel ? "a child that is to end"
+                                                               : "a child that is terminated";
+          },
+          [](storage::CancellationAsked const&) -> std::string_view {
+            return "an operation that is asked to end and waited for";
+          },
+          [](storage::UpdateEnded const& ended) -> std::string_view {
+            return ended.type.empty() ? "an update that was answered" : "an update that failed";
+          },
+          [](auto const&) -> std::string_view { return ""; }},
+      body);
+  if (name.empty()) return;
+  auto const found = rare_ends_.find(name);
+  if (found == rare_ends_.end())
+    rare_ends_.emplace(name, 1);
+  else
+    ++found->second;
+}
+
+void Truth::look_for_secrets(storage::Append const& append) const {
+  if (hidden_.empty()) return;
+  auto const name = to_string(append.session);
+  sent(name + ": a step", append.step.bytes);
+  for (auto const& checkpoint : append.checkpoints) sent(name + ": a checkpoint", checkpoint.bytes);
+  for (auto const& artifact : append.artifacts) sent(name + ": an artifact", artifact.bytes);
+  for (auto const& key : append.producer_keys) sent(name + ": a producer key", key.key);
+  for (auto const& record : append.vault) sent(name + ": a sealed original", record.bytes);
+}
+
+void Truth::sent(std::string_view what, std::string_view text) const {
+  if (!hidden_.empty() && text.contains(hidden_))
+    findings_.add("secrets", std::string(what) + " has a secret in it");
+}
+
+void Truth::offered(RunId const& run,
+                    OperationId operation,
+                    std::uint32_t attempt,
+                    std::string result) {
+  offered_[{run, operation, attempt}].insert(std::move(result));
 }
 
 void Truth::performed(SessionId const& session,

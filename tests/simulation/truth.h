@@ -2,6 +2,7 @@
 
 #include "storage/event/codec.h"
 #include "storage/log/event_log.h"
+#include "tests/simulation/family.h"
 #include "tests/simulation/findings.h"
 
 #include <cstddef>
@@ -11,6 +12,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <string_view>
 #include <tuple>
 #include <utility>
 #include <vector>
@@ -41,6 +43,7 @@ struct OperationTruth {
   std::optional<storage::DoubtResolution> resolved;
   std::uint32_t retries = 0;        ///< that a person asked for
   std::set<std::uint32_t> unbegun;  ///< attempts of which the log says that nobody began them
+  bool deferred = false;            ///< its open attempt was left to somebody outside
 };
 
 /// What the log says of one session.
@@ -59,9 +62,17 @@ struct SessionTruth {
   std::map<std::string, std::uint64_t> receivers;  ///< receive operations by name
   storage::SessionStatus status = storage::SessionStatus::open;
   std::optional<std::string> result;  ///< of one that completed; absent: it is an artifact
+  std::string failure;                ///< of one that failed
   bool cancel_requested = false;
   bool paused = false;
   bool resume_asked = false;  ///< and a timer is to act on it
+  std::optional<storage::Origin> origin;
+  bool told_to_end = false;      ///< by the session that asked for it
+  bool child_cut_short = false;  ///< one that it asked for did not complete
+  /// Updates under way, and what they were given.
+  std::map<Sequence, std::int64_t> updates;
+  std::set<std::pair<RunId, Sequence>> updated;  ///< those that came to their end, in all runs
+  std::string input;                             ///< of the first run, JSON
   // Of the runs before.
   std::uint64_t first_seed = 0;                                    ///< of the first run
   std::vector<std::pair<RunId, std::vector<std::string>>> before;  ///< and their steps
@@ -92,6 +103,7 @@ class Truth {
   [[nodiscard]] std::map<std::string, std::uint64_t, std::less<>> const& rare_ends() const {
     return rare_ends_;
   }
+  [[nodiscard]] Family const& family() const { return family_; }
   /// Over everything that was applied, in order.
   [[nodiscard]] storage::Digest const& digest() const { return digest_; }
 
@@ -105,6 +117,13 @@ class Truth {
                   RunId const& run,
                   OperationId operation,
                   unsigned count);
+  /// Somebody outside is about to say that this attempt ended with `result` (JSON).
+  void offered(RunId const& run, OperationId operation, std::uint32_t attempt, std::string result);
+
+  /// From now on this text may be in nothing that is kept or sent. Not in clear.
+  void hide(std::string text) { hidden_ = std::move(text); }
+  /// Something was sent, or is told to people.
+  void sent(std::string_view what, std::string_view text) const;
 
  private:
   void take(SessionId const& session,
@@ -113,7 +132,13 @@ class Truth {
             Time recorded_at,
             Time latest_clock);
 
+  void look_for_secrets(storage::Append const& append) const;
+  void count_rare(storage::EventBody const& body);
+
   Findings& findings_;
+  Family family_{findings_};
+  std::map<std::tuple<RunId, OperationId, std::uint32_t>, std::set<std::string>> offered_;
+  std::string hidden_;  // "": nothing is
   std::map<SessionId, SessionTruth> sessions_;
   std::set<RunId> runs_;
   std::set<std::tuple<RunId, OperationId, std::uint32_t>> performed_;

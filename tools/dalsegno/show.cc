@@ -1,4 +1,5 @@
 #include "dalsegno/try.h"
+#include "storage/event/event_json.h"
 #include "tools/dalsegno/forensics/history.h"
 #include "tools/dalsegno/forensics/prompt.h"
 #include "tools/dalsegno/forensics/stored_values.h"

@@ -5,6 +5,7 @@
 
 #include "dalsegno/workflow.h"
 
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <random>
@@ -29,13 +30,21 @@ struct Program {
   bool checkpoints = false;
   bool continues = false;  ///< each loop is a run of its own
   std::string carried;     ///< a call that is under way from the first frame to the last; "": none
+  bool updates = false;    ///< it takes updates "take"
+  std::string note;        ///< kept over all frames, and set as an attribute
+  std::int64_t names = 0;  ///< given to operations so far
   std::vector<std::string> results;
 };
-BOOST_DESCRIBE_STRUCT(Program, (), (body, loops, checkpoints, continues, carried, results))
+BOOST_DESCRIBE_STRUCT(Program,
+                      (),
+                      (body, loops, checkpoints, continues, carried, updates, note, names, results))
 
 [[nodiscard]] Program random_program(std::mt19937_64& random);
 /// The same; some go on in another run after each loop.
 [[nodiscard]] Program random_program_of_runs(std::mt19937_64& random);
+/// The same, with all that needs a whole engine around it: sessions that it starts, updates, calls
+/// that somebody outside ends, secrets.
+[[nodiscard]] Program random_program_of_sessions(std::mt19937_64& random);
 
 /// What the program ends with, by a model that knows nothing of events; nullopt when this depends
 /// on the order in which things happen outside.
@@ -47,8 +56,31 @@ BOOST_DESCRIBE_STRUCT(Program, (), (body, loops, checkpoints, continues, carried
 /// A policy document: "approved" needs two people of role "lead", "forbidden" is denied.
 [[nodiscard]] std::string policy_of_programs();
 
+/// What an update is given decides what becomes of it: nullopt: it is refused; else its result, as
+/// JSON.
+[[nodiscard]] std::optional<std::string> result_of_update(std::int64_t number);
+
+/// A text that stands for a secret and that redaction finds. All have `secrets_have` in them; none
+/// is or was valid.
+[[nodiscard]] std::string secret(unsigned number);
+[[nodiscard]] std::string const& secrets_have();
+
+/// Somebody is told a text, with a secret of the workflow's own; fails once and gives another one.
+inline constexpr Activity<std::string, std::string> tell{
+    "tell",
+    {.start_to_close = {},
+     .retry = {.initial = std::chrono::milliseconds(100), .max_attempts = 4, .jitter = 0.3}}};
+/// Ended by somebody outside.
+inline constexpr Activity<std::int64_t, std::string> later{
+    "later",
+    {.start_to_close = std::chrono::milliseconds(5'000),
+     .retry = {.initial = std::chrono::milliseconds(100), .max_attempts = 3},
+     .heartbeat = std::chrono::milliseconds(2'000)}};
+
 /// The workflow "program".
 [[nodiscard]] WorkflowDefinition interpreter();
+/// The same, but it refuses no update.
+[[nodiscard]] WorkflowDefinition careless_interpreter();
 /// The same, but its code depends on how often it ran: what no workflow may do.
 [[nodiscard]] WorkflowDefinition unsteady_interpreter();
 
