@@ -30,6 +30,8 @@ std::string kind_of(OperationKind kind) {
       return "tool";
     case OperationKind::child:
       return "child";
+    case OperationKind::message:
+      return "message";
     default:
       return {};
   }

@@ -200,7 +200,11 @@ class Look {
 
   void end_child(storage::ChildEnded const& ended, SessionTruth const* child) {
     family_.reported(truth_.run, event_.operation, ended, child);
-    if (ended.outcome != storage::ChildOutcome::completed) truth_.child_cut_short = true;
+    // What a child gives that was told to end, or lost one of its own, nobody can predict.
+    bool const cut_short = child != nullptr && (child->child_cut_short || child->cancel_requested ||
+                                                child->told_to_end);
+    if (ended.outcome != storage::ChildOutcome::completed || cut_short)
+      truth_.child_cut_short = true;
     end_operation();
   }
 

@@ -293,7 +293,7 @@ TEST(Codec, refuses_to_write_what_it_would_not_read) {
   both.artifact = ArtifactRef{};
   EXPECT_EQ(code(one_event(SessionCompleted{both, 0})), Errc::invalid);
   OperationRequested requested;
-  requested.kind = OperationKind{7};
+  requested.kind = OperationKind{9};
   EXPECT_EQ(code(one_event(requested)), Errc::invalid);
 }
 
@@ -394,8 +394,8 @@ TEST(Codec, refuses_fields_out_of_their_range) {
   EXPECT_TRUE(decode(forge({}, {requested(5)})).has_value());
   EXPECT_EQ(code_of(forge({}, {timer(-1)})), Errc::corrupt);
   EXPECT_EQ(code_of(forge({}, {timer(max_time_microseconds + 1)})), Errc::corrupt);
-  EXPECT_EQ(code_of(forge({}, {requested(7)})), Errc::corrupt);
-  EXPECT_EQ(code_of(forge({}, {requested(7)}), Reading::show), Errc::corrupt);
+  EXPECT_EQ(code_of(forge({}, {requested(9)})), Errc::corrupt);
+  EXPECT_EQ(code_of(forge({}, {requested(9)}), Reading::show), Errc::corrupt);
   EXPECT_EQ(code_of(forge({}, {})), Errc::corrupt);
   EXPECT_EQ(code_of(forge({}, {attempt_started(2)})), Errc::corrupt);
   EXPECT_EQ(code_of(forge({}, {attempt_started(1), attempt_started(1)})), Errc::corrupt);

@@ -102,7 +102,7 @@ TEST_F(CommandTest, looks_at_a_good_store_and_ends_with_0) {
 }
 
 TEST_F(CommandTest, tells_of_a_model_that_says_nothing_of_its_calls_what_the_log_knows) {
-  expect_code("stats --by workflow,family", 0, "agent\t-\t1\t2\t-\t-\t-\t2\t-\t2\n");
+  expect_code("stats --by workflow,family", 0, "agent\t-\t1\t2\t-\t-\t-\t2\t-\t2\t-\t0\t-\t0\n");
   expect_code("stats --by workflow --json", 0, R"("without_record":2,"without_usage":2)");
   expect_code("stats --by workflow --json talk-1", 0, R"("latency":{"measured":2,)");
   expect_code("stats --by work", 2, "there is tenant, workflow");

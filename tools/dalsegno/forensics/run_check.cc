@@ -179,7 +179,8 @@ Result<> RunCheck::check_body(storage::Event const& event) {
           [&](storage::OperationRequested const& body) {
             take_request(event, body);
             bool const digested = body.kind != storage::OperationKind::receive &&
-                                  body.kind != storage::OperationKind::sleep;
+                                  body.kind != storage::OperationKind::sleep &&
+                                  body.kind != storage::OperationKind::promise;
             outcome = check_payload(event, body.input, digested ? &body.input_digest : nullptr);
           },
           [&](storage::PolicyDecided const& body) { take_decision(event, body); },
