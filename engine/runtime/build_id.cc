@@ -46,9 +46,9 @@ int look(dl_phdr_info* object, std::size_t, void* found) {
   std::span const segments(object->dlpi_phdr, object->dlpi_phnum);
   for (auto const& segment : segments) {
     if (segment.p_type != PT_NOTE) continue;
+    auto const address = object->dlpi_addr + segment.p_vaddr;
     // NOLINTNEXTLINE(performance-no-int-to-ptr): that is how the loader tells where it lies
-    auto const* const bytes =
-        reinterpret_cast<std::uint8_t const*>(object->dlpi_addr + segment.p_vaddr);
+    auto const* const bytes = reinterpret_cast<std::uint8_t const*>(address);
     auto id = id_in({bytes, segment.p_memsz});
     if (!id.empty()) *static_cast<std::string*>(found) = std::move(id);
   }
