@@ -255,8 +255,9 @@ engine::SignalInput signal_input(Message const& message, bool update) {
 engine::StartRequest start_request(SessionId const& session,
                                    std::string workflow,
                                    std::string input,
-                                   StartOptions const& options) {
-  engine::StartRequest request{session, std::move(workflow), std::move(input), options.principal};
+                                   StartOptions options) {
+  engine::StartRequest request{
+      session, std::move(workflow), std::move(input), std::move(options.principal)};
   request.reuse = static_cast<storage::Reuse>(options.reuse);
   request.delay = options.delay;
   return request;
@@ -279,7 +280,8 @@ Result<Acknowledgement> TestRuntime::start_with_json(SessionId const& session,
                                                      std::string workflow,
                                                      std::string input,
                                                      StartOptions options) {
-  auto const request = start_request(session, std::move(workflow), std::move(input), options);
+  auto const request =
+      start_request(session, std::move(workflow), std::move(input), std::move(options));
   return acknowledge(parts_->ask([&](engine::Engine& engine, engine::OnReceipt done) {
     engine.start_session(request, std::move(done));
   }));
@@ -398,7 +400,7 @@ Result<Acknowledgement> TestRuntime::start_with_signal(SessionId const& session,
                                                        Message signal,
                                                        StartOptions options) {
   if (signal.key.empty()) signal.key = parts_->next_key();
-  auto request = start_request(session, std::move(workflow), std::move(input), options);
+  auto request = start_request(session, std::move(workflow), std::move(input), std::move(options));
   request.first = signal_input(signal, false);
   return acknowledge(parts_->ask([&](engine::Engine& engine, engine::OnReceipt done) {
     engine.start_session(request, std::move(done));
@@ -411,7 +413,7 @@ Result<std::string> TestRuntime::start_with_update(SessionId const& session,
                                                    Message update,
                                                    StartOptions options) {
   if (update.key.empty()) update.key = parts_->next_key();
-  auto request = start_request(session, std::move(workflow), std::move(input), options);
+  auto request = start_request(session, std::move(workflow), std::move(input), std::move(options));
   request.first = signal_input(update, true);
   return parts_->ask_and_wait([&](engine::Engine& engine, auto recorded, auto answered) {
     engine.ask_first(request, std::move(recorded), std::move(answered));
