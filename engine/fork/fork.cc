@@ -323,8 +323,9 @@ class Plan {
     for (auto const& [id, operation] : state.operations) {
       if (operation.kind == storage::OperationKind::promise)
         return error(Errc::conflict,
-                     point + "it waits for a promise, whose token is good for the forked run only: "
-                             "choose an event before or after");
+                     point +
+                         "it waits for a promise, whose token is good for the forked run only: "
+                         "choose an event before or after");
       if (operation.child && operation.attempt > 0)
         return error(Errc::conflict,
                      point + "it waits for session " + operation.child->session +

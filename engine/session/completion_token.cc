@@ -44,7 +44,8 @@ std::string to_text(CompletionToken const& token) {
                       number(static_cast<std::uint64_t>(token.operation)) + '\n' +
                       number(token.attempt) + '\n' + storage::to_hex(token.proof) + '\n' +
                       token.session.tenant + '\n' + token.session.name;
-  return std::string(token.attempt == 0 ? of_promise : of_attempt) + storage::encode_base64(inside, storage::Base64::url);
+  return std::string(token.attempt == 0 ? of_promise : of_attempt) +
+         storage::encode_base64(inside, storage::Base64::url);
 }
 
 Result<CompletionToken> parse_completion_token(std::string_view text) {

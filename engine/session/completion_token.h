@@ -10,8 +10,8 @@
 
 namespace dalsegno::engine {
 
-/// With which somebody outside may end one attempt, or (attempt 0) keep a promise. Nobody can make one who does not know the
-/// session's secret; it is kept nowhere.
+/// With which somebody outside may end one attempt, or (attempt 0) keep a promise. Nobody can make
+/// one who does not know the session's secret; it is kept nowhere.
 struct CompletionToken {
   SessionId session;
   RunId run;
@@ -29,7 +29,8 @@ struct CompletionToken {
 /// Takes the same time wherever they differ.
 [[nodiscard]] bool same_proof(storage::Digest const& left, storage::Digest const& right);
 
-/// "dalsegno-attempt-" or "dalsegno-promise-" and letters, digits, '-' and '_': at most 600 of them.
+/// "dalsegno-attempt-" or "dalsegno-promise-" and letters, digits, '-' and '_': at most 600 of
+/// them.
 [[nodiscard]] std::string to_text(CompletionToken const& token);
 /// Errors: Errc::invalid when it is no such text. Whether the proof is right, its session knows.
 [[nodiscard]] Result<CompletionToken> parse_completion_token(std::string_view text);

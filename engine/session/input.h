@@ -102,8 +102,8 @@ struct DeferInput {
   std::vector<Contact> contacts = {};
 };
 
-/// Somebody outside ends an attempt that was left to them, or says that they are at it; or says what
-/// a promise comes to (attempt 0).
+/// Somebody outside ends an attempt that was left to them, or says that they are at it; or says
+/// what a promise comes to (attempt 0).
 struct OutsideInput {
   struct Alive {
     std::string details;  ///< JSON; "": none

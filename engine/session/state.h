@@ -104,7 +104,7 @@ struct SessionState {
   std::map<OperationId, OpenOperation> operations;
   std::map<std::string, storage::Payload> attributes;
   std::map<std::string, storage::Payload> stored;  ///< the keyed store
-  std::map<std::string, std::uint32_t> versions;  ///< of changes of the workflow's code
+  std::map<std::string, std::uint32_t> versions;   ///< of changes of the workflow's code
   /// What was asked of the session and is to be acted on; the timer of operation 0 does, which is
   /// due then. Until it has fired, no code runs.
   std::vector<storage::ControlAsked> controls;

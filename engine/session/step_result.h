@@ -46,8 +46,8 @@ struct EndUpdate {
   std::string message;
 };
 
-/// Start the session that an operation asks for, or hand it what the operation has for it. Cannot be
-/// built without a permit.
+/// Start the session that an operation asks for, or hand it what the operation has for it. Cannot
+/// be built without a permit.
 struct StartChild {
   Permit permit;
   SessionId session;
@@ -55,7 +55,7 @@ struct StartChild {
   storage::SessionAsk ask = storage::SessionAsk::start;
   std::string workflow;  ///< "": only a session that is there gets the signal
   std::string signal;
-  std::string promise;  ///< its token
+  std::string promise;                       ///< its token
   std::shared_ptr<std::string const> input;  // shared: with the operation
   std::string principal;
   storage::Reuse reuse = storage::Reuse::reject;

@@ -251,7 +251,7 @@ struct Draw {
   }
   static void one(storage::CallCount& it) { each(it.kind, it.name, it.count); }
   static void one(storage::NamedPayload& it) { each(it.name, it.value); }
-  static void one(storage::RunCarried& it) { 
+  static void one(storage::RunCarried& it) {
     each(it.calls, it.taint, it.senders, it.attributes, it.stored);
   }
   static void one(storage::ContinuedAsNew& it) {
