@@ -72,6 +72,7 @@ TEST_F(RunsTest, a_result_means_nothing_to_the_run_that_a_due_timer_began_just_b
   EXPECT_EQ(end_of(id), "7");
   EXPECT_EQ(count<storage::AttemptOrphaned>(id), 0U);
   expect_replays(id);
+  close();  // its threads look at `now`
 }
 
 TEST_F(RunsTest, a_repeated_signal_is_acknowledged_where_it_stands_while_the_next_run_is_written) {
